@@ -1,0 +1,176 @@
+//! Accounts and their API keys: who owns hooks and events, and who may speak for whom.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::clock::Timestamp;
+use crate::id::{AccountNo, KeyId};
+
+/// The longest account id, in characters.
+pub const ACCOUNT_ID_LIMIT: usize = 128;
+
+/// An account's name for itself: 1 to 128 of `A-Z a-z 0-9 . _ -`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct AccountId(Box<str>);
+
+/// The text is no account id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an account id has 1 to {ACCOUNT_ID_LIMIT} characters of A-Z a-z 0-9 . _ -")]
+pub struct NotAnAccountId;
+
+/// An account: the owner of hooks and events. Accounts never see each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub no: AccountNo,
+    pub id: AccountId,
+    pub created_at: Timestamp,
+}
+
+/// What an API key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Manage the account's hooks and look at their deliveries.
+    Hooks,
+    /// Emit and read events.
+    Events,
+    /// Everything, for every account.
+    Admin,
+}
+
+/// The record of an API key; the key itself is kept nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: KeyId,
+    pub hash: KeyHash,
+    pub account: AccountNo,
+    pub scopes: Vec<Scope>,
+    pub name: String,
+    pub created_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// SHA-256 of an API key. A key has so much entropy that a plain hash cannot be searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyHash(pub [u8; 32]);
+
+/// An API key as its holder sends it; shown once, when it is made.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyText(Zeroizing<String>);
+
+/// Random characters behind the prefix: 32 of 62 are 190 bits.
+const KEY_LENGTH: usize = 32;
+
+impl AccountId {
+    /// The account that always exists.
+    pub fn default_account() -> Self {
+        Self("default".into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// An id for an account whose maker named none.
+    pub fn random() -> Self {
+        let mut random = rand::rng();
+        let tail: String = (0..20).map(|_| random.sample(rand::distr::Alphanumeric) as char).collect();
+        Self(format!("acc_{tail}").into())
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = NotAnAccountId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAccountId> {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if text.is_empty() || text.len() > ACCOUNT_ID_LIMIT || !text.bytes().all(good) {
+            return Err(NotAnAccountId);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl ApiKey {
+    /// Whether the key may do what `scope` allows; `admin` may do everything.
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
+    }
+}
+
+impl Scope {
+    /// Every scope, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Hooks, Self::Events, Self::Admin];
+
+    /// The scope's name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hooks => "hooks",
+            Self::Events => "events",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl KeyHash {
+    /// The hash of a key as it was sent.
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+}
+
+impl KeyText {
+    /// A new random key behind `prefix`.
+    pub fn generate(prefix: &str) -> Self {
+        let mut random = rand::rng();
+        let mut text = String::with_capacity(prefix.len() + KEY_LENGTH);
+        text.push_str(prefix);
+        text.extend((0..KEY_LENGTH).map(|_| random.sample(rand::distr::Alphanumeric) as char));
+        Self(Zeroizing::new(text))
+    }
+
+    /// The key in clear, for its holder alone.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyText(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_id_holds_nothing_that_a_url_would_escape() {
+        assert!("acme-1.eu_west".parse::<AccountId>().is_ok());
+        for bad in ["", "a b", "a/b", "ä", &"a".repeat(129)] {
+            assert_eq!(bad.parse::<AccountId>(), Err(NotAnAccountId), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_long_random_and_hidden_from_debug() {
+        let key = KeyText::generate("fp_");
+        assert!(key.reveal().starts_with("fp_") && key.reveal().len() == 35);
+        assert!(key.reveal()[3..].bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert_ne!(key, KeyText::generate("fp_"));
+        assert_eq!(format!("{key:?}"), "KeyText(***)");
+    }
+}

@@ -1,0 +1,74 @@
+//! The time: the one place that asks for it.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A moment on the wall clock, in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// The present moment of the wall clock.
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(since.as_millis() as u64)
+    }
+
+    /// Whole seconds since the epoch, as `webhook-timestamp` has them.
+    pub fn unix_seconds(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// The moment `duration` later, rounded up to a millisecond so that nothing comes early.
+    pub fn after(self, duration: Duration) -> Self {
+        let ms = duration.as_nanos().div_ceil(1_000_000);
+        Self(self.0.saturating_add(u64::try_from(ms).unwrap_or(u64::MAX)))
+    }
+
+    /// How long it is until `later`; nothing if that is past.
+    pub fn until(self, later: Self) -> Duration {
+        Duration::from_millis(later.0.saturating_sub(self.0))
+    }
+
+    /// Reads an RFC 3339 date-time, to the millisecond.
+    pub fn parse(text: &str) -> Option<Self> {
+        let nanos = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
+        u64::try_from(nanos / 1_000_000).ok().map(Self)
+    }
+}
+
+/// RFC 3339 in UTC with whole seconds: `2026-01-15T10:30:00Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = OffsetDateTime::from_unix_timestamp(self.unix_seconds() as i64)
+            .ok()
+            .and_then(|moment| moment.format(&Rfc3339).ok())
+            .ok_or(fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_written_in_utc_with_whole_seconds() {
+        assert_eq!(Timestamp(1_768_473_000_999).to_string(), "2026-01-15T10:30:00Z");
+    }
+
+    #[test]
+    fn an_offset_is_read_as_the_moment_it_names() {
+        assert_eq!(Timestamp::parse("2026-01-15T11:30:00.5+01:00"), Some(Timestamp(1_768_473_000_500)));
+        assert_eq!(Timestamp::parse("2026-01-15 10:30"), None);
+    }
+
+    #[test]
+    fn a_fraction_of_a_millisecond_never_makes_it_early() {
+        assert_eq!(Timestamp(10).after(Duration::from_nanos(1)), Timestamp(11));
+    }
+}

@@ -1,0 +1,295 @@
+//! Events: what is emitted, the body that receivers get, and the receipt that the emitter gets.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::account::AccountId;
+use crate::clock::Timestamp;
+use crate::id::{AccountNo, EventId, EventNo};
+use crate::subscription::Matches;
+
+/// The longest name of an event type, in characters.
+pub const NAME_LIMIT: usize = 128;
+/// The longest idempotency key, in characters.
+pub const IDEMPOTENCY_KEY_LIMIT: usize = 128;
+
+/// The name of a kind of event, such as `new_lead`: 1 to 128 characters, none of them a control character.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventType(Arc<str>);
+
+/// An event as its emitter describes it.
+///
+/// `data` is any JSON value; its bytes reach the receivers as they are given here.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub(crate) event_type: String,
+    pub(crate) data: Bytes,
+    pub(crate) timestamp: Option<String>,
+    pub(crate) idempotency_key: Option<String>,
+    pub(crate) account: AccountId,
+}
+
+/// The body of the delivered request, built once per event: `{"event":…,"timestamp":…,"data":…}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    pub bytes: Bytes,
+    /// Where in `bytes` the emitter's timestamp stands, without its quotes.
+    pub timestamp: Range<u32>,
+    /// Where in `bytes` the emitter's data stands.
+    pub data: Range<u32>,
+}
+
+/// An event that was validated and has its body, on its way to the ledger.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub account: AccountNo,
+    pub event_type: EventType,
+    pub body: Body,
+    pub accepted_at: Timestamp,
+    pub idempotency: Option<Idempotency>,
+}
+
+/// What makes a second emit of an event a repetition of the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    pub key: IdempotencyKey,
+    /// Whether the emitter gave a timestamp; one that was filled in is not compared.
+    pub timestamp_given: bool,
+}
+
+/// The first 128 bits of SHA-256 over account and key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdempotencyKey(pub [u8; 16]);
+
+/// An event in the ledger, durable, with the subscriptions that it matched when it was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub no: EventNo,
+    pub id: EventId,
+    pub account: AccountNo,
+    pub event_type: EventType,
+    pub body: Body,
+    pub accepted_at: Timestamp,
+    pub idempotency: Option<IdempotencyKey>,
+    pub matches: Matches,
+}
+
+/// What an emitter gets: the event is durable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    pub id: EventId,
+    pub event: EventType,
+    pub timestamp: String,
+    /// How many hooks the event matched, paused ones included.
+    pub matched: usize,
+    /// Whether an earlier event with the same idempotency key is the one this receipt is for.
+    pub duplicate: bool,
+}
+
+/// An entry of the catalogue: a declared event type.
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventTypeSpec {
+    pub name: String,
+    #[serde(default)]
+    pub description: String,
+    /// What its `data` looks like.
+    #[serde(default)]
+    pub example: serde_json::Value,
+    /// The JSON Schema of its `data`, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<serde_json::Value>,
+}
+
+/// The text is no name of an event type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an event's name has 1 to {NAME_LIMIT} characters and no control characters")]
+pub struct NotAnEventType;
+
+/// The data is no JSON value.
+#[derive(Debug, thiserror::Error)]
+#[error("data is not a JSON value: {0}")]
+pub struct NotJson(#[from] serde_json::Error);
+
+impl EventType {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EventType {
+    type Err = NotAnEventType;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEventType> {
+        let length = text.chars().take(NAME_LIMIT + 1).count();
+        if length == 0 || length > NAME_LIMIT || text.chars().any(char::is_control) {
+            return Err(NotAnEventType);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl Borrow<str> for EventType {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for EventType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl Event {
+    /// An event of the account `default` with anything that serialises to JSON as its data.
+    ///
+    /// # Errors
+    /// When `data` cannot be serialised.
+    pub fn new(event_type: impl Into<String>, data: &impl Serialize) -> Result<Self, NotJson> {
+        Ok(Self::of_json(event_type.into(), serde_json::to_vec(data)?.into()))
+    }
+
+    /// An event of the account `default` whose data is JSON text already; its bytes are kept, white space inside it,
+    /// key order, number spelling and escapes included.
+    ///
+    /// # Errors
+    /// When `data` is not one JSON value.
+    pub fn raw(event_type: impl Into<String>, data: impl Into<Bytes>) -> Result<Self, NotJson> {
+        let data = data.into();
+        let value: &RawValue = serde_json::from_slice(&data)?;
+        let value = data.slice_ref(value.get().as_bytes());
+        Ok(Self::of_json(event_type.into(), value))
+    }
+
+    /// An event whose data is known to be one JSON value without white space around it.
+    pub(crate) fn of_json(event_type: String, data: Bytes) -> Self {
+        let account = AccountId::default_account();
+        Self { event_type, data, timestamp: None, idempotency_key: None, account }
+    }
+
+    /// Makes it an event of another account.
+    pub fn account(mut self, account: AccountId) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// Gives it a timestamp, in RFC 3339, that receivers get as it is written here.
+    pub fn timestamp(mut self, timestamp: impl Into<String>) -> Self {
+        self.timestamp = Some(timestamp.into());
+        self
+    }
+
+    /// Gives it a key under which it is accepted once: repeating it yields the first receipt.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+}
+
+impl Body {
+    /// Builds the delivered body: no white space outside `data`, the members in the documented order.
+    pub fn build(event_type: &EventType, timestamp: &str, data: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(event_type.as_str().len() + timestamp.len() + data.len() + 48);
+        bytes.extend_from_slice(br#"{"event":"#);
+        serde_json::to_writer(&mut bytes, event_type).expect("a string serialises into memory");
+        bytes.extend_from_slice(br#","timestamp":""#);
+        let timestamp_at = bytes.len() as u32;
+        bytes.extend_from_slice(timestamp.as_bytes());
+        let timestamp = timestamp_at..bytes.len() as u32;
+        bytes.extend_from_slice(br#"","data":"#);
+        let data_at = bytes.len() as u32;
+        bytes.extend_from_slice(data);
+        let data = data_at..bytes.len() as u32;
+        bytes.push(b'}');
+        Self { bytes: bytes.into(), timestamp, data }
+    }
+
+    /// The emitter's data, byte for byte.
+    pub fn data(&self) -> &[u8] {
+        &self.bytes[self.data.start as usize..self.data.end as usize]
+    }
+
+    /// The event's timestamp as it is sent.
+    pub fn timestamp(&self) -> &str {
+        let range = self.timestamp.start as usize..self.timestamp.end as usize;
+        std::str::from_utf8(&self.bytes[range]).expect("a timestamp was text when the body was built")
+    }
+}
+
+impl Draft {
+    /// Whether this is the same event as `first`, whose idempotency key it repeats.
+    pub fn repeats(&self, first: &Recorded) -> bool {
+        let given = self.idempotency.is_some_and(|idempotency| idempotency.timestamp_given);
+        self.event_type == first.event_type
+            && self.body.data() == first.body.data()
+            && (!given || self.body.timestamp() == first.body.timestamp())
+    }
+}
+
+impl IdempotencyKey {
+    /// The hash of `key` among the keys of `account`.
+    pub fn of(account: AccountNo, key: &str) -> Self {
+        let digest = Sha256::new().chain_update(account.0.to_be_bytes()).chain_update(key).finalize();
+        Self(digest[..16].try_into().expect("a SHA-256 digest has 32 bytes"))
+    }
+}
+
+impl Recorded {
+    /// The receipt for this event.
+    pub fn receipt(&self, duplicate: bool) -> Receipt {
+        Receipt {
+            id: self.id,
+            event: self.event_type.clone(),
+            timestamp: self.body.timestamp().to_owned(),
+            matched: self.matches.len(),
+            duplicate,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_has_the_documented_members_in_order_and_nothing_else() {
+        let name: EventType = "new \"lead\"".parse().unwrap();
+        let body = Body::build(&name, "2025-01-15T10:30:00Z", br#"{ "b":1.0, "a":"\u00e9" }"#);
+        let expected = r#"{"event":"new \"lead\"","timestamp":"2025-01-15T10:30:00Z","data":{ "b":1.0, "a":"\u00e9" }}"#;
+        assert_eq!(body.bytes, expected.as_bytes());
+        assert_eq!(body.data(), br#"{ "b":1.0, "a":"\u00e9" }"#);
+        assert_eq!(body.timestamp(), "2025-01-15T10:30:00Z");
+    }
+
+    #[test]
+    fn raw_data_keeps_its_bytes_and_must_be_json() {
+        let event = Event::raw("new_lead", " {\"a\":1e2, \"a\":0.10} ").unwrap();
+        assert_eq!(event.data, "{\"a\":1e2, \"a\":0.10}");
+        assert!(Event::raw("new_lead", "{").is_err());
+        assert!(Event::raw("new_lead", "1 2").is_err());
+    }
+
+    #[test]
+    fn a_name_is_counted_in_characters() {
+        assert!("ä".repeat(128).parse::<EventType>().is_ok());
+        assert_eq!("a".repeat(129).parse::<EventType>(), Err(NotAnEventType));
+        assert_eq!("a\nb".parse::<EventType>(), Err(NotAnEventType));
+        assert_eq!("".parse::<EventType>(), Err(NotAnEventType));
+    }
+}

@@ -1,0 +1,237 @@
+//! Numbers and public ids: how the ledger counts, and what the outside world sees of it.
+//!
+//! Inside, everything has a dense number given in commit order. Outside, it has an [`Id`]: the number, masked,
+//! and a random nonce. An id leads to its row without an index, tells nobody how many there are, and never repeats,
+//! not even after a restore.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+/// An event's place in the ledger, given by the writer in commit order, from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EventNo(pub u64);
+
+/// A subscription's number, from 1, never reused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SubscriptionNo(pub u64);
+
+/// An account's number, from 1 (the account `default`), never reused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AccountNo(pub u32);
+
+/// What makes two ids of one kind with one number different.
+pub type Nonce = [u8; 12];
+
+/// A kind of public id.
+pub trait Kind {
+    /// What its ids begin with, the underscore included.
+    const PREFIX: &'static str;
+}
+
+/// The kind of [`EventId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OfEvent;
+/// The kind of [`HookId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OfHook;
+/// The kind of [`KeyId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OfKey;
+
+impl Kind for OfEvent {
+    const PREFIX: &'static str = "evt_";
+}
+impl Kind for OfHook {
+    const PREFIX: &'static str = "hook_";
+}
+impl Kind for OfKey {
+    const PREFIX: &'static str = "key_";
+}
+
+/// An event's public id, `evt_…`: the `webhook-id` of every attempt to deliver it.
+pub type EventId = Id<OfEvent>;
+/// A subscription's public id, `hook_…`.
+pub type HookId = Id<OfHook>;
+/// An API key's public id, `key_…`; it is not the key.
+pub type KeyId = Id<OfKey>;
+
+/// A public id: a prefix and 27 base62 characters over 20 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id<K>([u8; 20], PhantomData<K>);
+
+/// The text is no id of this kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id of this kind")]
+pub struct NotAnId;
+
+/// Masks the number in an id, so that ids tell nobody the traffic.
+///
+/// The mask is HMAC-SHA256 over the nonce, keyed with a secret of the store. It keeps numbers from being read; it
+/// authenticates nothing, which is why a look-up also compares the nonce with the one stored.
+#[derive(Clone)]
+pub struct Seal(Hmac<Sha256>);
+
+const DIGITS: usize = 27;
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+impl EventNo {
+    /// The number that follows.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl Seal {
+    /// Makes the seal of a store from its secret.
+    pub fn new(secret: &[u8; 32]) -> Self {
+        Self(Hmac::new_from_slice(secret).expect("HMAC takes a key of any length"))
+    }
+
+    /// The public id of `number` with `nonce`.
+    pub fn close<K>(&self, number: u64, nonce: Nonce) -> Id<K> {
+        let mut bytes = [0; 20];
+        bytes[..8].copy_from_slice(&(number ^ self.mask(&nonce)).to_be_bytes());
+        bytes[8..].copy_from_slice(&nonce);
+        Id(bytes, PhantomData)
+    }
+
+    /// The number and the nonce that an id of this store was made of; any number at all for a foreign one.
+    pub fn open<K>(&self, id: &Id<K>) -> (u64, Nonce) {
+        let (masked, nonce) = id.0.split_at(8);
+        let nonce: Nonce = nonce.try_into().expect("20 bytes less 8 are 12");
+        let masked = u64::from_be_bytes(masked.try_into().expect("split at 8"));
+        (masked ^ self.mask(&nonce), nonce)
+    }
+
+    fn mask(&self, nonce: &Nonce) -> u64 {
+        let tag = self.0.clone().chain_update(nonce).finalize().into_bytes();
+        u64::from_be_bytes(tag[..8].try_into().expect("a SHA-256 tag has 32 bytes"))
+    }
+}
+
+impl<K> Id<K> {
+    /// An id that stands for no number, only for itself.
+    pub fn random() -> Self {
+        Self(rand::random(), PhantomData)
+    }
+
+    /// The id's 20 bytes, as a store keeps them.
+    pub fn to_bytes(self) -> [u8; 20] {
+        self.0
+    }
+
+    /// The id of these 20 bytes.
+    pub fn from_bytes(bytes: [u8; 20]) -> Self {
+        Self(bytes, PhantomData)
+    }
+}
+
+impl<K: Kind> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = [0u8; DIGITS];
+        // The 160-bit number as a high and a low half; each step divides it by 62.
+        let mut high = u128::from(u32::from_be_bytes(self.0[..4].try_into().expect("4 of 20 bytes")));
+        let mut low = u128::from_be_bytes(self.0[4..].try_into().expect("16 of 20 bytes"));
+        for digit in digits.iter_mut().rev() {
+            let carried = (high % 62) << 64 | low >> 64;
+            high /= 62;
+            let middle = carried / 62;
+            let bottom = (carried % 62) << 64 | low & u128::from(u64::MAX);
+            low = middle << 64 | bottom / 62;
+            *digit = ALPHABET[(bottom % 62) as usize];
+        }
+        f.write_str(K::PREFIX)?;
+        f.write_str(std::str::from_utf8(&digits).expect("the alphabet is ASCII"))
+    }
+}
+
+impl<K: Kind> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<K: Kind> FromStr for Id<K> {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let digits = text.strip_prefix(K::PREFIX).ok_or(NotAnId)?.as_bytes();
+        if digits.len() != DIGITS {
+            return Err(NotAnId);
+        }
+        let (mut high, mut low) = (0u64, 0u128);
+        for digit in digits {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'A'..=b'Z' => digit - b'A' + 10,
+                b'a'..=b'z' => digit - b'a' + 36,
+                _ => return Err(NotAnId),
+            };
+            let bottom = (low & u128::from(u64::MAX)) * 62 + u128::from(value);
+            let middle = (low >> 64) * 62 + (bottom >> 64);
+            low = middle << 64 | bottom & u128::from(u64::MAX);
+            high = high * 62 + (middle >> 64) as u64;
+            if high > u64::from(u32::MAX) {
+                return Err(NotAnId);
+            }
+        }
+        let mut bytes = [0; 20];
+        bytes[..4].copy_from_slice(&(high as u32).to_be_bytes());
+        bytes[4..].copy_from_slice(&low.to_be_bytes());
+        Ok(Self(bytes, PhantomData))
+    }
+}
+
+impl<K: Kind> Serialize for Id<K> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_id_reads_back_as_it_was_written(bytes: [u8; 20]) {
+            let id = EventId::from_bytes(bytes);
+            let text = id.to_string();
+            prop_assert_eq!(text.len(), 4 + 27);
+            prop_assert_eq!(text.parse::<EventId>(), Ok(id));
+        }
+
+        #[test]
+        fn a_seal_opens_what_it_closed(number: u64, nonce: [u8; 12], secret: [u8; 32]) {
+            let seal = Seal::new(&secret);
+            prop_assert_eq!(seal.open(&seal.close::<OfHook>(number, nonce)), (number, nonce));
+        }
+
+        #[test]
+        fn text_of_any_kind_is_an_id_or_refused(text in "(evt_)?[0-9A-Za-z]{0,30}") {
+            if let Ok(id) = text.parse::<EventId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_past_twenty_bytes_is_refused() {
+        assert_eq!(format!("evt_{}", "z".repeat(27)).parse::<EventId>(), Err(NotAnId));
+    }
+
+    #[test]
+    fn neighbouring_numbers_have_ids_that_share_no_beginning() {
+        let seal = Seal::new(&[7; 32]);
+        let first = seal.close::<OfEvent>(1, [1; 12]).to_string();
+        let second = seal.close::<OfEvent>(2, [2; 12]).to_string();
+        assert_ne!(first[..8], second[..8]);
+    }
+}
