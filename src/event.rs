@@ -271,7 +271,8 @@ mod tests {
     fn the_body_has_the_documented_members_in_order_and_nothing_else() {
         let name: EventType = "new \"lead\"".parse().unwrap();
         let body = Body::build(&name, "2025-01-15T10:30:00Z", br#"{ "b":1.0, "a":"\u00e9" }"#);
-        let expected = r#"{"event":"new \"lead\"","timestamp":"2025-01-15T10:30:00Z","data":{ "b":1.0, "a":"\u00e9" }}"#;
+        let expected =
+            r#"{"event":"new \"lead\"","timestamp":"2025-01-15T10:30:00Z","data":{ "b":1.0, "a":"\u00e9" }}"#;
         assert_eq!(body.bytes, expected.as_bytes());
         assert_eq!(body.data(), br#"{ "b":1.0, "a":"\u00e9" }"#);
         assert_eq!(body.timestamp(), "2025-01-15T10:30:00Z");

@@ -118,7 +118,9 @@ pub enum Unavailable {
 /// Why an event was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum EmitError {
-    #[error("unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\"")]
+    #[error(
+        "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
+    )]
     UnknownEvent { name: String, known: String },
     #[error("event: {0}")]
     EventType(#[from] NotAnEventType),
@@ -148,7 +150,9 @@ pub enum SubscribeError {
     Blocked(String),
     #[error(transparent)]
     Secret(#[from] NotASecret),
-    #[error("unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\"")]
+    #[error(
+        "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
+    )]
     UnknownEvent { name: String, known: String },
     #[error("event: {0}")]
     EventType(#[from] NotAnEventType),
@@ -188,7 +192,12 @@ impl Hookyard {
     pub async fn unsubscribe(&self, account: &AccountId, which: Which) -> Result<usize, Unavailable> {
         unimplemented!()
     }
-    pub async fn hooks(&self, account: &AccountId, query: HookQuery, page: PageRequest) -> Result<Page<Hook>, LookupError> {
+    pub async fn hooks(
+        &self,
+        account: &AccountId,
+        query: HookQuery,
+        page: PageRequest,
+    ) -> Result<Page<Hook>, LookupError> {
         unimplemented!()
     }
     pub async fn hook(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
@@ -212,7 +221,12 @@ impl Hookyard {
         unimplemented!()
     }
     /// Makes a key; its text is returned here and never again.
-    pub async fn create_key(&self, account: &AccountId, scopes: Vec<Scope>, name: String) -> Result<(ApiKey, KeyText), LookupError> {
+    pub async fn create_key(
+        &self,
+        account: &AccountId,
+        scopes: Vec<Scope>,
+        name: String,
+    ) -> Result<(ApiKey, KeyText), LookupError> {
         unimplemented!()
     }
     /// The account's id goes with each key, for `ApiKey` knows only its number.

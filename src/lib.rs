@@ -1,11 +1,16 @@
+#![allow(dead_code)]
 //! An actor-based event router that delivers webhooks: events go in, signed HTTP POSTs come out.
 
 pub mod account;
 pub mod attempt;
-pub mod config;
 pub mod clock;
+pub mod config;
+mod credit;
 pub mod event;
 pub mod filter;
+mod health;
 pub mod hookyard;
 pub mod id;
+mod retry;
+mod store;
 pub mod subscription;

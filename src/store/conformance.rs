@@ -1,0 +1,329 @@
+//! The conformance suite: random verbs, with crashes between them, against a backend and the model at once.
+//!
+//! Whatever a backend keeps where, it must answer like the plain sets of the model. A crash forgets all that is in
+//! memory alone; the conversation goes on from what recovery finds. Since the two agree on every delivery that is not
+//! settled, nothing is lost, and nothing but what was in flight is attempted again.
+
+use rand::rngs::StdRng;
+use rand::seq::IteratorRandom;
+use rand::{RngExt, SeedableRng};
+
+use super::memory::{Memory, Pending};
+use super::*;
+use crate::account::Scope;
+use crate::attempt::{ErrorKind, Outcome};
+use crate::event::{Body, Idempotency, IdempotencyKey};
+use crate::filter::Filter;
+use crate::health::Stage;
+use crate::id::{KeyId, Seal};
+use crate::store::ledger::{Durability, Ledger};
+use crate::subscription::Match;
+
+const SEEDS: u64 = 2_000;
+const STEPS: usize = 40;
+
+/// A conversation with a backend and the model, of which every answer is compared.
+struct Conversation {
+    random: StdRng,
+    model: Memory,
+    now: Timestamp,
+    seal: Seal,
+    subscriptions: u64,
+}
+
+#[test]
+fn the_ledger_answers_like_the_model_whatever_happens() {
+    let only: Option<u64> = std::env::var("SEED").ok().map(|seed| seed.parse().unwrap());
+    let seeds: Vec<u64> = only.map_or((0..SEEDS).collect(), |seed| vec![seed]);
+    std::thread::scope(|scope| {
+        for share in seeds.chunks(seeds.len().div_ceil(2)) {
+            scope.spawn(|| share.iter().for_each(|seed| converse(*seed)));
+        }
+    });
+}
+
+fn converse(seed: u64) {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Ledger::open(directory.path(), Durability::FlushSyncs).unwrap();
+    let mut ledger = open();
+    let mut conversation = Conversation::begin(seed, &mut ledger);
+    for step in 0..STEPS {
+        let here = format!("seed {seed}, step {step}");
+        match conversation.random.random_range(0..20) {
+            0 | 1 => conversation.crash(&mut ledger, &here),
+            2 | 3 => conversation.idle(&mut ledger),
+            4 if seed.is_multiple_of(20) => {
+                drop(ledger);
+                ledger = open();
+                conversation.crash(&mut ledger, &here);
+            }
+            _ => conversation.exchange(&mut ledger, &here),
+        }
+        conversation.compare(&*ledger.reader(), &here);
+    }
+}
+
+impl Conversation {
+    fn begin(seed: u64, backend: &mut impl Backend) -> Self {
+        let recovery = backend.recover(&mut |_| panic!("a new store has no subscriptions")).unwrap();
+        Self {
+            random: StdRng::seed_from_u64(seed),
+            model: Memory::default(),
+            now: Timestamp::now(),
+            seal: Seal::new(&recovery.seal),
+            subscriptions: 0,
+        }
+    }
+
+    /// Everything that is in memory alone is gone.
+    fn crash(&mut self, backend: &mut impl Backend, here: &str) {
+        let (mut found, mut expected) = (Vec::new(), Vec::new());
+        let mut recovery = backend.recover(&mut |one| found.push(one)).unwrap();
+        let mut model = self.model.recover(&mut |one| expected.push(one)).unwrap();
+        assert_eq!(found, expected, "{here}: subscriptions");
+        recovery.waiting.sort();
+        model.waiting.sort();
+        assert_eq!(recovery.waiting, model.waiting, "{here}: waiting");
+        assert_eq!(recovery.next_subscription, model.next_subscription, "{here}: next subscription");
+    }
+
+    fn idle(&mut self, backend: &mut impl Backend) {
+        self.now.0 += self.random.random_range(0..15_000);
+        for _ in 0..self.random.random_range(1..20) {
+            if !backend.tidy(self.now).unwrap() {
+                break;
+            }
+        }
+    }
+
+    fn exchange(&mut self, backend: &mut impl Backend, here: &str) {
+        self.now.0 += self.random.random_range(0..5_000);
+        let verbs: Vec<Verb> = (0..self.random.random_range(1..6)).map(|_| self.verb()).collect();
+        let said = format!("{here}: {verbs:?}");
+        let ours = backend.commit(verbs.clone(), self.now).unwrap();
+        let expected = self.model.commit(verbs, self.now).unwrap();
+        let comparable = |answers: &[Answer]| answers.iter().map(comparable).collect::<Vec<_>>();
+        assert_eq!(comparable(&ours.answers), comparable(&expected.answers), "{said}");
+        let numbers = |events: &[Arc<Recorded>]| events.iter().map(|event| event.no).collect::<Vec<_>>();
+        assert_eq!(numbers(&ours.fresh), numbers(&expected.fresh), "{said}");
+    }
+
+    fn verb(&mut self) -> Verb {
+        let at = self.some_address();
+        match self.random.random_range(0..22) {
+            0..8 => {
+                let drafts = (0..self.random.random_range(1..4)).map(|_| self.draft()).collect();
+                Verb::Append(drafts)
+            }
+            8..14 => self.settle(),
+            14 | 15 => self.subscribe(),
+            16 => Verb::Unsubscribe(at),
+            17 => Verb::Change(at, Change::Deactivate { reason: "gone".into() }),
+            18 => Verb::Change(at, Change::Reactivate { replay: self.random.random() }),
+            19 if self.random.random() => Verb::Change(at, Change::Pause),
+            19 => Verb::Change(at, Change::Resume),
+            20 => Verb::Look(at),
+            _ => self.about_accounts(),
+        }
+    }
+
+    fn about_accounts(&mut self) -> Verb {
+        let hash = KeyHash([self.random.random_range(0..3); 32]);
+        match self.random.random_range(0..3) {
+            0 => Verb::CreateAccount(format!("account-{}", self.random.random_range(0..3)).parse().unwrap()),
+            1 => Verb::DeleteKey(hash),
+            _ => Verb::PutKey(Box::new(ApiKey {
+                id: KeyId::from_bytes([self.random.random(); 20]),
+                hash,
+                account: AccountNo(1),
+                scopes: vec![Scope::Hooks, Scope::Events],
+                name: "name".into(),
+                created_at: self.now,
+                last_used_at: self.random.random::<bool>().then_some(self.now),
+            })),
+        }
+    }
+
+    fn some_address(&mut self) -> Address {
+        let no = self.random.random_range(0..self.subscriptions + 2);
+        self.address(no)
+    }
+
+    fn address(&self, no: u64) -> Address {
+        Address { account: AccountNo(1 + (no % 2) as u32), subscription: SubscriptionNo(no) }
+    }
+
+    fn subscribe(&mut self) -> Verb {
+        self.subscriptions += 1;
+        let no = self.subscriptions;
+        let Address { account, subscription } = self.address(no);
+        let sibling = self.random.random::<bool>().then(|| self.random.random_range(0..no + 1));
+        Verb::Subscribe(Box::new(NewSubscription {
+            subscription: Subscription {
+                no: subscription,
+                id: self.seal.close(no, self.random.random()),
+                account,
+                url: format!("https://example.com/{no}").parse().unwrap(),
+                filter: Filter::one("new_lead".parse().unwrap()),
+                secret: Secret::generate(),
+                status: crate::subscription::Status::Active,
+                generation: Generation(0),
+                floor: Generation(0),
+                created_at: self.now,
+            },
+            sibling: sibling.map(SubscriptionNo),
+        }))
+    }
+
+    fn draft(&mut self) -> (Draft, Matches) {
+        let account = AccountNo(self.random.random_range(1..3));
+        let matches = (1..=self.subscriptions).filter_map(|no| {
+            let subscription = self.model.subscription(self.address(no)).unwrap()?;
+            let matched = subscription.account == account && subscription.is_live(subscription.generation);
+            let wanted = matched && self.random.random_range(0..3) > 0;
+            wanted.then_some(Match { subscription: subscription.no, generation: subscription.generation })
+        });
+        let matches: Matches = matches.collect();
+        let event_type = "new_lead".parse().unwrap();
+        let size = *[1, 10, 300, 3_000, 9_000, 40_000].iter().choose(&mut self.random).unwrap();
+        let key = self.random.random_range(0..30u8);
+        let (keyed, given) = (key < 6, self.random.random());
+        let data = if keyed { format!("{}", key / 2) } else { format!("\"{}\"", "a".repeat(size)) };
+        let draft = Draft {
+            account,
+            body: Body::build(&event_type, "2025-01-15T10:30:00Z", data.as_bytes()),
+            event_type,
+            accepted_at: self.now,
+            idempotency: keyed
+                .then_some(Idempotency { key: IdempotencyKey([key % 4; 16]), timestamp_given: given }),
+        };
+        (draft, matches)
+    }
+
+    fn settle(&mut self) -> Verb {
+        let pending = self.model.pending();
+        let some = pending.into_iter().choose(&mut self.random);
+        let ((subscription, event), was) = some.unwrap_or_else(|| {
+            let nothing = Pending::First { generation: Generation(0) };
+            ((SubscriptionNo(1), EventNo(u64::MAX)), nothing)
+        });
+        let (n, generation) = match was {
+            Pending::First { generation } => (1, generation),
+            Pending::Retry(retry) => (retry.attempts + 1, retry.generation),
+        };
+        let done = self.random.random_range(0..3) > 0;
+        let due = self.now.after(std::time::Duration::from_millis(self.random.random_range(0..60_000)));
+        let failed = Outcome::Failed(ErrorKind::Timeout);
+        Verb::Settle(Settlement {
+            at: self.address(subscription.0),
+            event,
+            generation,
+            attempt: Attempt {
+                n,
+                at: self.now,
+                outcome: if done { Outcome::Answered { status: 200, retry_after: None } } else { failed },
+                duration_ms: 3,
+                response: vec![b'x'; self.random.random_range(0..200)].into(),
+            },
+            follows: if done { Follows::Done } else { Follows::Retry { due, retries: n } },
+            health: self.random.random::<bool>().then(|| self.health()),
+        })
+    }
+
+    fn health(&mut self) -> Health {
+        let failures = self.random.random_range(0..3);
+        let stages = [Stage::Healthy { failures }, Stage::Probing, Stage::Opening { allowance: 1, failures }];
+        let stage = *stages.iter().choose(&mut self.random).unwrap();
+        Health { stage, hold_until: self.random.random::<bool>().then_some(self.now) }
+    }
+
+    fn compare(&mut self, reader: &dyn Reader, here: &str) {
+        for account in [AccountNo(1), AccountNo(2)] {
+            let below = SubscriptionNo(self.random.random_range(0..self.subscriptions + 2));
+            let list = |reader: &dyn Reader| {
+                let mut found = Vec::new();
+                reader.subscriptions(account, below, &mut |one| {
+                    found.push(one);
+                    found.len() < 5
+                })?;
+                Ok::<_, Error>(found)
+            };
+            assert_eq!(list(reader).unwrap(), list(&self.model).unwrap(), "{here}: list");
+        }
+        for no in 1..=self.subscriptions {
+            let expected = self.model.subscription(self.address(no)).unwrap();
+            assert_eq!(reader.subscription(self.address(no)).unwrap(), expected, "{here}: hook {no}");
+            if let Some(subscription) = expected {
+                self.compare_deliveries(reader, &subscription, here);
+            }
+        }
+        assert_eq!(reader.accounts().unwrap(), self.model.accounts().unwrap(), "{here}: accounts");
+        assert_eq!(reader.keys().unwrap(), self.model.keys().unwrap(), "{here}: keys");
+        let no = EventNo(self.random.random_range(0..40));
+        let event = |reader: &dyn Reader| reader.event(no).unwrap().map(|event| summary(&event));
+        assert_eq!(event(reader), event(&self.model), "{here}: event {}", no.0);
+    }
+
+    fn compare_deliveries(&mut self, reader: &dyn Reader, subscription: &Subscription, here: &str) {
+        let here = format!("{here}: hook {}", subscription.no.0);
+        let (after, limit) = (EventNo(self.random.random_range(0..20)), self.random.random_range(1..9));
+        let backlog = |reader: &dyn Reader| {
+            let backlog = reader.backlog(subscription, after, limit).unwrap();
+            let waiting: Vec<_> =
+                backlog.waiting.iter().map(|(event, generation)| (summary(event), *generation)).collect();
+            (waiting, backlog.through, backlog.more)
+        };
+        assert_eq!(backlog(reader), backlog(&self.model), "{here}: backlog behind {} of {limit}", after.0);
+        let retries = |reader: &dyn Reader| reader.retries(subscription, limit).unwrap();
+        assert_eq!(retries(reader), retries(&self.model), "{here}: retries");
+        let tally = |reader: &dyn Reader| reader.tally(subscription).unwrap();
+        assert_eq!(tally(reader), tally(&self.model), "{here}: tally");
+        let health = |reader: &dyn Reader| reader.health(subscription.no).unwrap();
+        assert_eq!(health(reader), health(&self.model), "{here}: health");
+    }
+}
+
+/// An event without what its store chose at random.
+fn summary(event: &Recorded) -> (EventNo, bytes::Bytes, Matches) {
+    (event.no, event.body.bytes.clone(), event.matches.clone())
+}
+
+#[derive(Debug, PartialEq)]
+enum Comparable {
+    Appended(Vec<((EventNo, bytes::Bytes, Matches), Duplicate)>),
+    Conflict,
+    Subscription(Option<Box<Subscription>>),
+    Account(Account, bool),
+    Done,
+}
+
+fn comparable(answer: &Answer) -> Comparable {
+    match answer.clone() {
+        Answer::Appended(events) => Comparable::Appended(
+            events.iter().map(|(event, duplicate)| (summary(event), *duplicate)).collect(),
+        ),
+        Answer::Conflict => Comparable::Conflict,
+        Answer::Subscription(subscription) => Comparable::Subscription(subscription),
+        Answer::Account(account, new) => Comparable::Account(account, new),
+        Answer::Done => Comparable::Done,
+    }
+}
+
+#[test]
+fn a_second_open_says_that_the_store_is_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let _first = Ledger::open(directory.path(), Durability::default()).unwrap();
+    let second = Ledger::open(directory.path(), Durability::default()).err().unwrap();
+    assert!(matches!(second, ledger::OpenError::InUse(_)), "{second}");
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(Ledger::open(directory.path(), Durability::default()).unwrap());
+    let db = sled::open(directory.path()).unwrap();
+    db.insert(b"0schema", vec![1, 99]).unwrap();
+    drop(db);
+    let refused = Ledger::open(directory.path(), Durability::default()).err().unwrap();
+    assert!(refused.to_string().contains("newer version: its schema is 99"), "{refused}");
+}

@@ -1,0 +1,198 @@
+//! The ledger on sled: append-only blocks where it is hot, rows of its own only for what failed or waits.
+//!
+//! | row | key | value |
+//! |---|---|---|
+//! | event block | first event | the events of one commit and what each matched |
+//! | settlement block | commit | the attempts that one commit settled, and what it parked |
+//! | cursor | | every event below it is settled, or has a row below |
+//! | retry | subscription, event | attempts made, due |
+//! | backlog page, progress | subscription, first event | up to a thousand waiting deliveries |
+//! | health | subscription | only while it is not perfect |
+//! | subscription, account, API key | their numbers or names | their records |
+//!
+//! One tree, one writer. A batch is written, flushed and synced as a whole. A closed generation needs no rows: what is
+//! unsettled in it *is* the dead letters.
+
+mod blocks;
+mod commit;
+mod idempotency;
+mod keys;
+mod pages;
+mod reader;
+mod recovery;
+mod rows;
+mod sync;
+mod tidying;
+mod values;
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sled::{Db, Tree};
+
+use crate::clock::Timestamp;
+use crate::id::Seal;
+use crate::store::ledger::commit::Commit;
+use crate::store::ledger::idempotency::KnownKeys;
+use crate::store::ledger::reader::Shared;
+use crate::store::ledger::rows::failed;
+use crate::store::ledger::sync::{Syncer, remove_unfinished_snapshots, sync_new_files};
+use crate::store::ledger::values::{Counters, SCHEMA_VERSION, decode, encode};
+use crate::store::{Answer, Backend, Committed, Error, Reader, Recovery, Verb};
+use crate::subscription::Subscription;
+
+pub use sync::Durability;
+
+/// Memory for pages of the tree; everything hot is in the tail.
+const CACHE_BYTES: u64 = 32 << 20;
+/// How long an open waits for the lock of one that is just being closed.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The durable store.
+pub struct Ledger {
+    shared: Arc<Shared>,
+    writing: Writing,
+    syncer: Syncer,
+    db: Db,
+}
+
+/// What the writing half alone knows.
+pub struct Writing {
+    counters: Counters,
+    next_commit: u64,
+    keys: KnownKeys,
+}
+
+/// Why the store did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{0} is in use by another process")]
+    InUse(PathBuf),
+    #[error(
+        "{path} was written by a newer version: its schema is {found}, and this one knows {SCHEMA_VERSION}"
+    )]
+    Newer { path: PathBuf, found: u32 },
+    #[error("{path} cannot be opened: {source}")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{path} is damaged: {why}. Restore a backup, or move the directory away to begin anew")]
+    Damaged { path: PathBuf, why: String },
+}
+
+impl Ledger {
+    /// Opens the store in `directory`, which is made if it is missing.
+    ///
+    /// # Errors
+    /// When another process has it open, a newer version wrote it, it is damaged, or the disk refuses.
+    pub fn open(directory: &Path, durability: Durability) -> Result<Self, OpenError> {
+        let unusable = |source| OpenError::Io { path: directory.to_owned(), source };
+        std::fs::create_dir_all(directory).map_err(unusable)?;
+        remove_unfinished_snapshots(directory).map_err(unusable)?;
+        let db = open_sled(directory)?;
+        sync_new_files(directory).map_err(unusable)?;
+        let syncer = Syncer::open(directory, durability).map_err(unusable)?;
+        let damaged = |why: Error| OpenError::Damaged { path: directory.to_owned(), why: why.to_string() };
+        let seal = match read_schema(&db).map_err(damaged)? {
+            Some(found) if found > SCHEMA_VERSION => {
+                return Err(OpenError::Newer { path: directory.to_owned(), found });
+            }
+            Some(_) => read_seal_of(&db).map_err(damaged)?,
+            None => found(&db, &syncer).map_err(damaged)?,
+        };
+        let counters = Counters { next_subscription: 1, next_account: 1 };
+        Ok(Self {
+            shared: Arc::new(Shared::new((*db).clone(), Seal::new(&seal))),
+            writing: Writing { counters, next_commit: 1, keys: KnownKeys::default() },
+            syncer,
+            db,
+        })
+    }
+}
+
+impl Backend for Ledger {
+    fn recover(&mut self, each: &mut dyn FnMut(Subscription)) -> Result<Recovery, Error> {
+        recovery::recover(&self.shared, &mut self.writing, each)
+    }
+
+    fn commit(&mut self, verbs: Vec<Verb>, now: Timestamp) -> Result<Committed, Error> {
+        let commit_no = self.writing.next_commit;
+        let (answers, events) = {
+            let mut volatile = self.shared.volatile();
+            let mut commit = Commit::new(&self.shared, &mut self.writing, &mut volatile, now);
+            let answers: Result<Vec<Answer>, Error> =
+                verbs.into_iter().map(|verb| commit.apply(verb)).collect();
+            (answers?, commit.write()?)
+        };
+        self.syncer.sync(&self.db)?;
+        let mut volatile = self.shared.volatile();
+        for event in &events {
+            volatile.tail.push(event.clone(), commit_no);
+        }
+        let fresh = events.into_iter().filter(|event| !event.matches.is_empty()).collect();
+        Ok(Committed { answers, fresh })
+    }
+
+    fn tidy(&mut self, now: Timestamp) -> Result<bool, Error> {
+        self.writing.keys.forget_old(now);
+        let parked = tidying::park(&self.shared, &mut self.writing, now)?;
+        let swept = tidying::sweep(&self.shared)?;
+        Ok(parked || swept)
+    }
+
+    fn reader(&self) -> Arc<dyn Reader> {
+        self.shared.clone()
+    }
+}
+
+fn open_sled(directory: &Path) -> Result<Db, OpenError> {
+    let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(Some(200));
+    let began = Instant::now();
+    loop {
+        // sled panics over some kinds of damage.
+        let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
+        let damaged = |why: String| OpenError::Damaged { path: directory.to_owned(), why };
+        match opened {
+            Ok(Ok(db)) => return Ok(db),
+            Ok(Err(sled::Error::Io(error))) if is_locked(&error) => {
+                if began.elapsed() > LOCK_PATIENCE {
+                    return Err(OpenError::InUse(directory.to_owned()));
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Ok(Err(sled::Error::Io(source))) => {
+                return Err(OpenError::Io { path: directory.to_owned(), source });
+            }
+            Ok(Err(error)) => return Err(damaged(error.to_string())),
+            Err(_) => return Err(damaged("its files contradict each other".to_owned())),
+        }
+    }
+}
+
+/// sled reports a lock that another holds as an error of kind `Other` with this text.
+fn is_locked(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
+}
+
+fn read_schema(db: &Db) -> Result<Option<u32>, Error> {
+    let stored = db.get(keys::SCHEMA).map_err(failed)?;
+    stored.map(|bytes| decode(&bytes)).transpose()
+}
+
+fn read_seal_of(tree: &Tree) -> Result<[u8; 32], Error> {
+    let stored =
+        tree.get(keys::SEAL).map_err(failed)?.ok_or_else(|| Error::damaged("the seal is missing"))?;
+    decode(&stored)
+}
+
+/// Writes what every store begins with; returns its seal.
+fn found(db: &Db, syncer: &Syncer) -> Result<[u8; 32], Error> {
+    let seal: [u8; 32] = rand::random();
+    let mut batch = sled::Batch::default();
+    batch.insert(keys::SCHEMA, encode(&SCHEMA_VERSION));
+    batch.insert(keys::SEAL, encode(&seal));
+    db.apply_batch(batch).map_err(failed)?;
+    syncer.sync(db)?;
+    Ok(seal)
+}

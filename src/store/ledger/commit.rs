@@ -1,0 +1,263 @@
+//! One commit: the verbs of a batch become rows and blocks.
+
+use std::sync::Arc;
+
+use crate::account::{Account, AccountId};
+use crate::clock::Timestamp;
+use crate::event::{Draft, Recorded};
+use crate::health::Health;
+use crate::id::{AccountNo, EventId, EventNo, Nonce, SubscriptionNo};
+use crate::store::ledger::Writing;
+use crate::store::ledger::blocks::{EventReader, put_events, put_settlements};
+use crate::store::ledger::keys::{self, Pair};
+use crate::store::ledger::pages::Pages;
+use crate::store::ledger::reader::{Shared, Volatile};
+use crate::store::ledger::rows::Rows;
+use crate::store::ledger::values::{
+    Counters, SettledV1, SettlementBlock, SubscriptionKey, Value, decode_subscription, encode,
+    encode_subscription,
+};
+use crate::store::{
+    Address, Answer, Change, Duplicate, Error, Follows, NewSubscription, Retry, Settlement, Verb,
+    shared_secret,
+};
+use crate::subscription::{Matches, Subscription};
+
+/// How many commits may pass before the cursor is written again.
+const CURSOR_EVERY: u64 = 32;
+
+/// A batch on its way into the store.
+pub struct Commit<'a> {
+    shared: &'a Shared,
+    writing: &'a mut Writing,
+    volatile: &'a mut Volatile,
+    rows: Rows<'a>,
+    pages: Pages,
+    events: Vec<(Arc<Recorded>, Nonce)>,
+    settlements: SettlementBlock,
+    now: Timestamp,
+}
+
+/// Where a delivery waits.
+enum Place {
+    Tail,
+    Retry,
+    Page,
+}
+
+impl<'a> Commit<'a> {
+    pub fn new(
+        shared: &'a Shared,
+        writing: &'a mut Writing,
+        volatile: &'a mut Volatile,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            shared,
+            writing,
+            volatile,
+            rows: Rows::new(&shared.tree),
+            pages: Pages::default(),
+            events: Vec::new(),
+            settlements: SettlementBlock::default(),
+            now,
+        }
+    }
+
+    /// Carries out one verb.
+    pub fn apply(&mut self, verb: Verb) -> Result<Answer, Error> {
+        Ok(match verb {
+            Verb::Append(drafts) => self.append(drafts)?,
+            Verb::Settle(settlement) => self.settle(settlement)?,
+            Verb::Subscribe(new) => Answer::Subscription(Some(Box::new(self.subscribe(*new)?))),
+            Verb::Change(at, change) => Answer::Subscription(self.change(at, &change)?),
+            Verb::Unsubscribe(at) => self.unsubscribe(at)?,
+            Verb::Look(at) => Answer::Subscription(self.subscription(at)?.map(Box::new)),
+            Verb::CreateAccount(id) => self.create_account(id)?,
+            Verb::PutKey(key) => {
+                self.rows.put(&keys::api_key(&key.hash), key.encode());
+                Answer::Done
+            }
+            Verb::DeleteKey(hash) => {
+                self.rows.delete(&keys::api_key(&hash));
+                Answer::Done
+            }
+        })
+    }
+
+    /// Writes the batch; returns the events that it recorded. What it wrote is not durable yet.
+    pub fn write(mut self) -> Result<Vec<Arc<Recorded>>, Error> {
+        let commit = self.writing.next_commit;
+        put_events(&mut self.rows, &self.events, commit);
+        put_settlements(&mut self.rows, self.settlements, commit);
+        self.pages.stage(&mut self.rows);
+        if commit.is_multiple_of(CURSOR_EVERY) {
+            self.rows.put(keys::CURSOR, self.volatile.tail.cursor(commit).encode());
+        }
+        self.rows.apply()?;
+        self.writing.next_commit += 1;
+        Ok(self.events.into_iter().map(|(event, _)| event).collect())
+    }
+
+    fn append(&mut self, drafts: Vec<(Draft, Matches)>) -> Result<Answer, Error> {
+        let before = self.events.len();
+        let mut appended = Vec::with_capacity(drafts.len());
+        for (draft, matches) in drafts {
+            match self.first_of(&draft)? {
+                None => appended.push((self.record(draft, matches), false)),
+                Some(first) if draft.repeats(&first) => appended.push((first, true)),
+                Some(_) => {
+                    self.take_back(before);
+                    return Ok(Answer::Conflict);
+                }
+            }
+        }
+        Ok(Answer::Appended(appended as Vec<(Arc<Recorded>, Duplicate)>))
+    }
+
+    /// The event that the draft's idempotency key was first used for.
+    fn first_of(&self, draft: &Draft) -> Result<Option<Arc<Recorded>>, Error> {
+        let known = draft.idempotency.and_then(|idempotency| self.writing.keys.get(&idempotency.key));
+        let Some(no) = known else {
+            return Ok(None);
+        };
+        let here =
+            no.0.checked_sub(self.volatile.tail.next().0).and_then(|index| self.events.get(index as usize));
+        if let Some((event, _)) = here {
+            return Ok(Some(event.clone()));
+        }
+        if let Some(event) = self.volatile.tail.event(no) {
+            return Ok(Some(event.clone()));
+        }
+        let event = EventReader::new(&self.shared.tree, &self.shared.seal).event(no)?;
+        Ok(event.map(Arc::new))
+    }
+
+    fn record(&mut self, draft: Draft, matches: Matches) -> Arc<Recorded> {
+        let no = EventNo(self.volatile.tail.next().0 + self.events.len() as u64);
+        let nonce: Nonce = rand::random();
+        let id: EventId = self.shared.seal.close(no.0, nonce);
+        let Draft { account, event_type, body, accepted_at, idempotency } = draft;
+        let idempotency = idempotency.map(|idempotency| idempotency.key);
+        if let Some(key) = idempotency {
+            self.writing.keys.insert(key, no, accepted_at);
+        }
+        let event = Recorded { no, id, account, event_type, body, accepted_at, idempotency, matches };
+        let event = Arc::new(event);
+        self.events.push((event.clone(), nonce));
+        event
+    }
+
+    fn take_back(&mut self, to: usize) {
+        for (event, _) in self.events.drain(to..) {
+            if let Some(key) = &event.idempotency {
+                self.writing.keys.remove(key, event.accepted_at);
+            }
+        }
+    }
+
+    fn settle(&mut self, settlement: Settlement) -> Result<Answer, Error> {
+        let Settlement { at, event, generation, .. } = settlement;
+        let subscription = at.subscription;
+        if settlement.leaves_a_row() && self.rows.get(&keys::subscription(at))?.is_none() {
+            return Ok(Answer::Done);
+        }
+        let retry_key = Pair::Retry.key(subscription, event);
+        let place = self.take(subscription, event)?;
+        match (settlement.follows, place) {
+            (_, None) => return Ok(Answer::Done),
+            (Follows::Done, Some(Place::Retry)) => self.rows.delete(&retry_key),
+            (Follows::Done, Some(_)) => {}
+            (Follows::Retry { due, retries }, Some(_)) => {
+                let retry = Retry { due, event, generation, attempts: settlement.attempt.n, retries };
+                self.rows.put(&retry_key, retry.encode());
+            }
+        }
+        self.put_health(&settlement);
+        self.volatile.last_attempts.insert(subscription, settlement.attempt.at);
+        self.settlements.settled.push(SettledV1::of(settlement));
+        Ok(Answer::Done)
+    }
+
+    /// Takes a delivery from where it waits, but for the row of a retry.
+    fn take(&mut self, subscription: SubscriptionNo, event: EventNo) -> Result<Option<Place>, Error> {
+        if self.volatile.tail.close(event, subscription) {
+            return Ok(Some(Place::Tail));
+        }
+        if self.rows.get(&Pair::Retry.key(subscription, event))?.is_some() {
+            return Ok(Some(Place::Retry));
+        }
+        let waited = self.pages.finish(&self.shared.tree, subscription, event)?;
+        Ok(waited.then_some(Place::Page))
+    }
+
+    fn put_health(&mut self, settlement: &Settlement) {
+        let key = keys::health(settlement.at.subscription);
+        match &settlement.health {
+            Some(health) if *health == Health::default() => self.rows.delete(&key),
+            Some(health) => self.rows.put(&key, health.encode()),
+            None => {}
+        }
+    }
+
+    fn subscribe(&mut self, new: NewSubscription) -> Result<Subscription, Error> {
+        let mut subscription = new.subscription;
+        let sibling = new.sibling.map(|no| Address { account: subscription.account, subscription: no });
+        let sibling = sibling.map(|at| self.subscription(at)).transpose()?.flatten();
+        subscription.secret = shared_secret(subscription.secret, sibling.as_ref());
+        self.writing.counters.next_subscription =
+            self.writing.counters.next_subscription.max(subscription.no.0 + 1);
+        self.rows.put(keys::COUNTERS, encode(&self.writing.counters));
+        self.put_subscription(&subscription);
+        Ok(subscription)
+    }
+
+    fn change(&mut self, at: Address, change: &Change) -> Result<Option<Box<Subscription>>, Error> {
+        let Some(mut subscription) = self.subscription(at)? else {
+            return Ok(None);
+        };
+        if change.apply(&mut subscription, self.now) {
+            self.put_subscription(&subscription);
+            if matches!(change, Change::Reactivate { .. }) {
+                self.rows.delete(&keys::health(at.subscription));
+            }
+        }
+        Ok(Some(Box::new(subscription)))
+    }
+
+    fn unsubscribe(&mut self, at: Address) -> Result<Answer, Error> {
+        if self.rows.get(&keys::subscription(at))?.is_none() {
+            return Ok(Answer::Done);
+        }
+        self.rows.delete(&keys::subscription(at));
+        self.rows.delete(&keys::health(at.subscription));
+        self.rows.put(&keys::garbage(at.subscription), Vec::new());
+        Ok(Answer::Done)
+    }
+
+    fn subscription(&self, at: Address) -> Result<Option<Subscription>, Error> {
+        let value = self.rows.get(&keys::subscription(at))?;
+        let key = SubscriptionKey { account: at.account, no: at.subscription, seal: &self.shared.seal };
+        value.map(|value| decode_subscription(&value, key)).transpose()
+    }
+
+    fn put_subscription(&mut self, subscription: &Subscription) {
+        let at = Address { account: subscription.account, subscription: subscription.no };
+        let value = encode_subscription(subscription, &self.shared.seal);
+        self.rows.put(&keys::subscription(at), value);
+    }
+
+    fn create_account(&mut self, id: AccountId) -> Result<Answer, Error> {
+        let key = keys::account(&id);
+        if let Some(value) = self.rows.get(&key)? {
+            let account = Account::decode(&value, id.as_str().as_bytes().to_vec())?;
+            return Ok(Answer::Account(account, false));
+        }
+        let Counters { next_account, .. } = &mut self.writing.counters;
+        let account = Account { no: AccountNo(*next_account), id, created_at: self.now };
+        *next_account += 1;
+        self.rows.put(&key, account.encode());
+        self.rows.put(keys::COUNTERS, encode(&self.writing.counters));
+        Ok(Answer::Account(account, true))
+    }
+}

@@ -1,0 +1,218 @@
+//! The keys of the ledger's rows: one tree, a letter for the kind, then big-endian numbers, so that every list is one
+//! range scan and "the greatest at or below" finds a block or a page.
+
+use std::ops::RangeInclusive;
+
+use crate::account::{AccountId, KeyHash};
+use crate::id::{AccountNo, EventNo, SubscriptionNo};
+use crate::store::Address;
+
+/// The schema version.
+pub const SCHEMA: &[u8] = b"0schema";
+/// The secret that public ids are masked with.
+pub const SEAL: &[u8] = b"0seal";
+/// The numbers that the next subscription and account get.
+pub const COUNTERS: &[u8] = b"0counters";
+/// The cursor.
+pub const CURSOR: &[u8] = b"0cursor";
+
+const ACCOUNT: u8 = b'a';
+const BACKLOG_PAGE: u8 = b'b';
+const EVENT_BLOCK: u8 = b'e';
+const GARBAGE: u8 = b'g';
+const HEALTH: u8 = b'h';
+const API_KEY: u8 = b'k';
+const PROGRESS: u8 = b'p';
+const RETRY: u8 = b'r';
+const SETTLEMENT_BLOCK: u8 = b's';
+const SUBSCRIPTION: u8 = b'u';
+
+/// Bytes of a block's key.
+pub const BLOCK_KEY: usize = 11;
+/// Bytes of the key of a row that belongs to a subscription and an event.
+pub const PAIR_KEY: usize = 17;
+
+/// A kind of block; its rows are numbered by what begins in it, and by piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// By the first event's number.
+    Events,
+    /// By the commit's number, several to a commit told apart by their lowest bits.
+    Settlements,
+}
+
+impl Block {
+    fn letter(self) -> u8 {
+        match self {
+            Self::Events => EVENT_BLOCK,
+            Self::Settlements => SETTLEMENT_BLOCK,
+        }
+    }
+
+    /// The key of a piece of the block that begins at `no`.
+    pub fn key(self, no: u64, piece: u16) -> [u8; BLOCK_KEY] {
+        let mut key = [self.letter(); BLOCK_KEY];
+        key[1..9].copy_from_slice(&no.to_be_bytes());
+        key[9..].copy_from_slice(&piece.to_be_bytes());
+        key
+    }
+
+    /// The keys of all pieces of all blocks that begin within `numbers`.
+    pub fn range(self, numbers: RangeInclusive<u64>) -> RangeInclusive<[u8; BLOCK_KEY]> {
+        self.key(*numbers.start(), 0)..=self.key(*numbers.end(), u16::MAX)
+    }
+
+    /// What a key of this kind says: where the block begins, and which piece it is.
+    pub fn read(key: &[u8]) -> Option<(u64, u16)> {
+        let no = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+        let piece = u16::from_be_bytes(key.get(9..11)?.try_into().ok()?);
+        Some((no, piece))
+    }
+}
+
+/// A kind of row that belongs to a subscription and an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pair {
+    /// A delivery that failed.
+    Retry,
+    /// A backlog page, by its first event.
+    Page,
+    /// The progress of the page with the same numbers.
+    Progress,
+}
+
+impl Pair {
+    fn letter(self) -> u8 {
+        match self {
+            Self::Retry => RETRY,
+            Self::Page => BACKLOG_PAGE,
+            Self::Progress => PROGRESS,
+        }
+    }
+
+    /// The row's key.
+    pub fn key(self, subscription: SubscriptionNo, event: EventNo) -> [u8; PAIR_KEY] {
+        let mut key = [self.letter(); PAIR_KEY];
+        key[1..9].copy_from_slice(&subscription.0.to_be_bytes());
+        key[9..].copy_from_slice(&event.0.to_be_bytes());
+        key
+    }
+
+    /// The keys of a subscription's rows of this kind.
+    pub fn of(self, subscription: SubscriptionNo) -> RangeInclusive<[u8; PAIR_KEY]> {
+        self.key(subscription, EventNo(0))..=self.key(subscription, EventNo(u64::MAX))
+    }
+
+    /// What a key of this kind says.
+    pub fn read(key: &[u8]) -> Option<(SubscriptionNo, EventNo)> {
+        let subscription = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+        let event = u64::from_be_bytes(key.get(9..17)?.try_into().ok()?);
+        Some((SubscriptionNo(subscription), EventNo(event)))
+    }
+}
+
+/// The key of a subscription's record.
+pub fn subscription(at: Address) -> [u8; 13] {
+    let mut key = [SUBSCRIPTION; 13];
+    key[1..5].copy_from_slice(&at.account.0.to_be_bytes());
+    key[5..].copy_from_slice(&at.subscription.0.to_be_bytes());
+    key
+}
+
+/// Where a subscription's key says it is.
+pub fn read_subscription(key: &[u8]) -> Option<Address> {
+    let account = u32::from_be_bytes(key.get(1..5)?.try_into().ok()?);
+    let subscription = u64::from_be_bytes(key.get(5..13)?.try_into().ok()?);
+    Some(Address { account: AccountNo(account), subscription: SubscriptionNo(subscription) })
+}
+
+/// The keys of an account's subscriptions with numbers below `below`.
+pub fn subscriptions_below(account: AccountNo, below: SubscriptionNo) -> std::ops::Range<[u8; 13]> {
+    let at = |subscription| self::subscription(Address { account, subscription });
+    at(SubscriptionNo(0))..at(below)
+}
+
+/// The beginning of the keys of all subscriptions.
+pub const ALL_SUBSCRIPTIONS: [u8; 1] = [SUBSCRIPTION];
+/// The beginning of the keys of all retries.
+pub const ALL_RETRIES: [u8; 1] = [RETRY];
+/// The beginning of the keys of all accounts.
+pub const ALL_ACCOUNTS: [u8; 1] = [ACCOUNT];
+/// The beginning of the keys of all API keys.
+pub const ALL_API_KEYS: [u8; 1] = [API_KEY];
+/// The beginning of the keys of all that unsubscribed hooks left behind.
+pub const ALL_GARBAGE: [u8; 1] = [GARBAGE];
+
+/// The key of a subscription's health.
+pub fn health(subscription: SubscriptionNo) -> [u8; 9] {
+    numbered(HEALTH, subscription)
+}
+
+/// The key of the note that an unsubscribed hook left rows behind.
+pub fn garbage(subscription: SubscriptionNo) -> [u8; 9] {
+    numbered(GARBAGE, subscription)
+}
+
+/// The subscription that a note's key names.
+pub fn read_garbage(key: &[u8]) -> Option<SubscriptionNo> {
+    Some(SubscriptionNo(u64::from_be_bytes(key.get(1..9)?.try_into().ok()?)))
+}
+
+/// The key of an account.
+pub fn account(id: &AccountId) -> Vec<u8> {
+    [&[ACCOUNT], id.as_str().as_bytes()].concat()
+}
+
+/// The key of an API key's record.
+pub fn api_key(hash: &KeyHash) -> Vec<u8> {
+    [&[API_KEY], &hash.0[..]].concat()
+}
+
+/// The account id or key hash that is the rest of a key.
+pub fn rest(key: &[u8]) -> &[u8] {
+    &key[1..]
+}
+
+fn numbered(letter: u8, subscription: SubscriptionNo) -> [u8; 9] {
+    let mut key = [letter; 9];
+    key[1..].copy_from_slice(&subscription.0.to_be_bytes());
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn block_keys_sort_by_number_then_piece(a: (u64, u16), b: (u64, u16)) {
+            let key = |(no, piece)| Block::Events.key(no, piece);
+            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
+            prop_assert_eq!(Block::read(&key(a)), Some(a));
+        }
+
+        #[test]
+        fn pair_keys_sort_by_subscription_then_event(a: (u64, u64), b: (u64, u64)) {
+            let key = |(subscription, event)| Pair::Retry.key(SubscriptionNo(subscription), EventNo(event));
+            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
+            prop_assert_eq!(Pair::read(&key(a)), Some((SubscriptionNo(a.0), EventNo(a.1))));
+        }
+
+        #[test]
+        fn a_subscriptions_rows_are_one_range(subscription: u64, event: u64, other: u64) {
+            let range = Pair::Page.of(SubscriptionNo(subscription));
+            let is_within = |no| range.contains(&Pair::Page.key(SubscriptionNo(no), EventNo(event)));
+            prop_assert!(is_within(subscription));
+            prop_assert_eq!(is_within(other), other == subscription);
+        }
+
+        #[test]
+        fn an_accounts_subscriptions_are_one_range(account: u32, other: u32, no: u64, below: u64) {
+            let range = subscriptions_below(AccountNo(account), SubscriptionNo(below));
+            let key = subscription(Address { account: AccountNo(other), subscription: SubscriptionNo(no) });
+            prop_assert_eq!(range.contains(&key), other == account && no < below);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Backlog pages: deliveries of one subscription that wait, up to a thousand to a row.
+//!
+//! A page only grows at its end, and its progress is a bitmap in a row of its own, so settling one of a thousand
+//! deliveries rewrites some 125 bytes. A page whose deliveries are all done is deleted.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use serde::{Deserialize, Serialize};
+use sled::Tree;
+
+use crate::id::{EventNo, SubscriptionNo};
+use crate::store::Error;
+use crate::store::ledger::keys::Pair;
+use crate::store::ledger::rows::{Rows, failed};
+use crate::store::ledger::values::{decode, encode};
+use crate::subscription::Generation;
+
+/// The most deliveries in a page.
+const PAGE_LIMIT: usize = 1_000;
+
+/// Deliveries of one subscription, by event.
+#[derive(Debug)]
+pub struct Page {
+    entries: Vec<(EventNo, Generation)>,
+    done: Vec<u8>,
+}
+
+/// The pages that one batch touches; they become rows at its end.
+#[derive(Default)]
+pub struct Pages {
+    touched: BTreeMap<(SubscriptionNo, EventNo), Touched>,
+}
+
+struct Touched {
+    page: Page,
+    grew: bool,
+    progressed: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PageV1 {
+    /// Distances between the numbers of events, and generations.
+    entries: Vec<(u64, u32)>,
+}
+
+impl Page {
+    /// The deliveries that are not done.
+    pub fn waiting(&self) -> impl Iterator<Item = (EventNo, Generation)> + '_ {
+        self.entries.iter().enumerate().filter(|(index, _)| !self.is_done(*index)).map(|(_, entry)| *entry)
+    }
+
+    fn is_done(&self, index: usize) -> bool {
+        self.done.get(index / 8).is_some_and(|byte| byte >> (index % 8) & 1 == 1)
+    }
+
+    fn read(tree: &Tree, subscription: SubscriptionNo, first: EventNo, value: &[u8]) -> Result<Self, Error> {
+        let stored: PageV1 = decode(value)?;
+        let mut before = 0;
+        let entries = stored.entries.iter().map(|(distance, generation)| {
+            before += distance;
+            (EventNo(before), Generation(*generation))
+        });
+        let done = tree.get(Pair::Progress.key(subscription, first)).map_err(failed)?;
+        let done = done.map(|done| done.to_vec()).unwrap_or_default();
+        Ok(Self { entries: entries.collect(), done })
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut before = 0;
+        let entries = self.entries.iter().map(|(event, generation)| {
+            let distance = event.0 - before;
+            before = event.0;
+            (distance, generation.0)
+        });
+        encode(&PageV1 { entries: entries.collect() })
+    }
+
+    /// Marks a delivery as done; says whether it was waiting.
+    fn finish(&mut self, event: EventNo) -> bool {
+        let Ok(index) = self.entries.binary_search_by_key(&event, |(event, _)| *event) else {
+            return false;
+        };
+        if self.is_done(index) {
+            return false;
+        }
+        self.done.resize(self.entries.len().div_ceil(8).max(self.done.len()), 0);
+        self.done[index / 8] |= 1 << (index % 8);
+        true
+    }
+}
+
+impl Pages {
+    /// Takes a delivery out of the page that it waits in; says whether it waited.
+    pub fn finish(
+        &mut self,
+        tree: &Tree,
+        subscription: SubscriptionNo,
+        event: EventNo,
+    ) -> Result<bool, Error> {
+        let Some(touched) = self.at_or_below(tree, subscription, event)? else {
+            return Ok(false);
+        };
+        let waited = touched.page.finish(event);
+        touched.progressed |= waited;
+        Ok(waited)
+    }
+
+    /// Lets a delivery wait, behind all of its subscription's that wait already.
+    pub fn add(
+        &mut self,
+        tree: &Tree,
+        subscription: SubscriptionNo,
+        event: EventNo,
+        generation: Generation,
+    ) -> Result<(), Error> {
+        if let Some(last) = self.at_or_below(tree, subscription, EventNo(u64::MAX))?
+            && last.page.entries.len() < PAGE_LIMIT
+            && last.page.entries.last().is_some_and(|(end, _)| *end < event)
+        {
+            last.page.entries.push((event, generation));
+            last.grew = true;
+            return Ok(());
+        }
+        let page = Page { entries: vec![(event, generation)], done: Vec::new() };
+        self.touched.insert((subscription, event), Touched { page, grew: true, progressed: false });
+        Ok(())
+    }
+
+    /// Stages the rows of the pages that changed.
+    pub fn stage(self, rows: &mut Rows) {
+        for ((subscription, first), touched) in self.touched {
+            if touched.page.waiting().next().is_none() {
+                rows.delete(&Pair::Page.key(subscription, first));
+                rows.delete(&Pair::Progress.key(subscription, first));
+                continue;
+            }
+            if touched.grew {
+                rows.put(&Pair::Page.key(subscription, first), touched.page.encode());
+            }
+            if touched.progressed {
+                rows.put(&Pair::Progress.key(subscription, first), touched.page.done);
+            }
+        }
+    }
+
+    /// The page with the greatest first event at or below `event`, as this batch leaves it.
+    fn at_or_below(
+        &mut self,
+        tree: &Tree,
+        subscription: SubscriptionNo,
+        event: EventNo,
+    ) -> Result<Option<&mut Touched>, Error> {
+        let stored = first_at_or_below(tree, subscription, event)?;
+        let known = (subscription, EventNo(0))..=(subscription, event);
+        let touched = self.touched.range(known).next_back().map(|((_, first), _)| *first);
+        let Some(first) = stored.max(touched) else {
+            return Ok(None);
+        };
+        if !self.touched.contains_key(&(subscription, first)) {
+            let Some(value) = tree.get(Pair::Page.key(subscription, first)).map_err(failed)? else {
+                return Ok(None);
+            };
+            let page = Page::read(tree, subscription, first, &value)?;
+            let touched = Touched { page, grew: false, progressed: false };
+            self.touched.insert((subscription, first), touched);
+        }
+        Ok(self.touched.get_mut(&(subscription, first)))
+    }
+}
+
+/// A subscription's pages in order, from the one that `from` falls into.
+pub fn pages_of(
+    tree: &Tree,
+    subscription: SubscriptionNo,
+    from: EventNo,
+    mut each: impl FnMut(&Page) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let start = first_at_or_below(tree, subscription, from)?.unwrap_or(from);
+    let end = *Pair::Page.of(subscription).end();
+    for row in tree.range(Pair::Page.key(subscription, start)..=end) {
+        let (key, value) = row.map_err(failed)?;
+        let (_, first) = Pair::read(&key).ok_or_else(|| Error::damaged("the key of a page"))?;
+        if each(&Page::read(tree, subscription, first, &value)?).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The subscriptions that have pages.
+pub fn subscriptions_with_pages(tree: &Tree) -> Result<Vec<SubscriptionNo>, Error> {
+    let mut found = Vec::new();
+    let mut from = SubscriptionNo(0);
+    let end = *Pair::Page.of(SubscriptionNo(u64::MAX)).end();
+    while let Some(key) = tree.range(Pair::Page.key(from, EventNo(0))..=end).keys().next() {
+        let (subscription, _) =
+            Pair::read(&key.map_err(failed)?).ok_or_else(|| Error::damaged("the key of a page"))?;
+        found.push(subscription);
+        from = SubscriptionNo(subscription.0 + 1);
+    }
+    Ok(found)
+}
+
+fn first_at_or_below(
+    tree: &Tree,
+    subscription: SubscriptionNo,
+    event: EventNo,
+) -> Result<Option<EventNo>, Error> {
+    let range = Pair::Page.key(subscription, EventNo(0))..=Pair::Page.key(subscription, event);
+    let key = tree.range(range).keys().next_back().transpose().map_err(failed)?;
+    Ok(key.and_then(|key| Pair::read(&key)).map(|(_, first)| first))
+}

@@ -1,0 +1,159 @@
+//! Recovery: what is durable becomes what is held in memory, after every start.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use crate::account::Account;
+use crate::clock::Timestamp;
+use crate::id::{EventNo, SubscriptionNo};
+use crate::store::ledger::blocks::{event_blocks, event_blocks_backwards, settlement_blocks};
+use crate::store::ledger::idempotency::KnownKeys;
+use crate::store::ledger::keys::{self, Pair};
+use crate::store::ledger::pages::subscriptions_with_pages;
+use crate::store::ledger::reader::Shared;
+use crate::store::ledger::rows::failed;
+use crate::store::ledger::values::{Counters, SubscriptionKey, Value, decode, decode_subscription};
+use crate::store::ledger::{Writing, read_seal_of};
+use crate::store::tail::{Cursor, Tail};
+use crate::store::{Error, Reader, Recovery};
+use crate::subscription::Subscription;
+
+/// Rebuilds the tail and the writer's knowledge; hands each subscription to `each`.
+pub fn recover(
+    shared: &Shared,
+    writing: &mut Writing,
+    each: &mut dyn FnMut(Subscription),
+) -> Result<Recovery, Error> {
+    writing.counters = recover_counters(shared)?;
+    recover_tail(shared, writing)?;
+    writing.keys = recover_keys(shared)?;
+    let mut waiting = Waiting::default();
+    waiting.find(shared)?;
+    for row in shared.tree.scan_prefix(keys::ALL_SUBSCRIPTIONS) {
+        let (key, value) = row.map_err(failed)?;
+        let at = keys::read_subscription(&key).ok_or_else(|| Error::damaged("the key of a hook"))?;
+        let key = SubscriptionKey { account: at.account, no: at.subscription, seal: &shared.seal };
+        waiting.confirm(at.subscription);
+        each(decode_subscription(&value, key)?);
+    }
+    waiting.disown(shared)?;
+    Ok(Recovery {
+        next_subscription: SubscriptionNo(writing.counters.next_subscription),
+        waiting: waiting.due,
+        seal: read_seal_of(&shared.tree)?,
+    })
+}
+
+fn recover_counters(shared: &Shared) -> Result<Counters, Error> {
+    let accounts: Vec<Account> = shared.accounts()?;
+    let next_account = accounts.last().map_or(1, |account| account.no.0 + 1);
+    let stored = shared.tree.get(keys::COUNTERS).map_err(failed)?;
+    let mut counters = match stored {
+        Some(bytes) => decode(&bytes)?,
+        None => Counters { next_subscription: 1, next_account },
+    };
+    counters.next_account = counters.next_account.max(next_account);
+    Ok(counters)
+}
+
+/// Reads the events from the cursor on, less what was settled and parked since the commit that recorded the first.
+fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
+    let stored = shared.tree.get(keys::CURSOR).map_err(failed)?;
+    let cursor = match stored {
+        Some(bytes) => Cursor::decode(&bytes, ())?,
+        None => Cursor { event: EventNo(1), commit: 1 },
+    };
+    let mut last_commit = cursor.commit.saturating_sub(1);
+    let mut tail = Tail::new(cursor.event);
+    event_blocks(&shared.tree, cursor.event, |first, block| {
+        last_commit = last_commit.max(block.commit);
+        for (no, event) in (first..).zip(&block.events) {
+            if no >= cursor.event.0 {
+                let event =
+                    event.load(EventNo(no), &shared.seal).ok_or_else(|| Error::damaged("an event"))?;
+                tail.push(Arc::new(event), block.commit);
+            }
+        }
+        Ok(())
+    })?;
+    let mut volatile = shared.volatile();
+    volatile.last_attempts.clear();
+    let last_settled = settlement_blocks(&shared.tree, cursor.commit, |block| {
+        for settled in &block.settled {
+            let (event, subscription) = settled.delivery();
+            tail.close(event, subscription);
+            volatile.last_attempts.insert(subscription, settled.at());
+        }
+        for parked in &block.parked {
+            tail.close(EventNo(parked.event), SubscriptionNo(parked.subscription));
+        }
+    })?;
+    volatile.tail = tail;
+    writing.next_commit = last_commit.max(last_settled) + 1;
+    Ok(())
+}
+
+fn recover_keys(shared: &Shared) -> Result<KnownKeys, Error> {
+    let (mut known, now) = (KnownKeys::default(), Timestamp::now());
+    event_blocks_backwards(&shared.tree, |first, block| {
+        for (no, event) in (first..).zip(&block.events) {
+            if let Some(key) = event.idempotency() {
+                known.insert(key, EventNo(no), event.accepted_at());
+            }
+        }
+        block.events.last().is_some_and(|event| KnownKeys::is_remembered(event.accepted_at(), now))
+    })?;
+    Ok(known)
+}
+
+/// The subscriptions for which something waits.
+#[derive(Default)]
+struct Waiting {
+    /// When each is due, and whether its record was seen.
+    found: HashMap<SubscriptionNo, Timestamp>,
+    due: Vec<(SubscriptionNo, Timestamp)>,
+}
+
+impl Waiting {
+    fn find(&mut self, shared: &Shared) -> Result<(), Error> {
+        for row in shared.tree.scan_prefix(keys::ALL_RETRIES) {
+            let (key, value) = row.map_err(failed)?;
+            let (subscription, event) =
+                Pair::read(&key).ok_or_else(|| Error::damaged("the key of a retry"))?;
+            let retry = crate::store::Retry::decode(&value, event)?;
+            self.note(subscription, retry.due);
+        }
+        for subscription in subscriptions_with_pages(&shared.tree)? {
+            self.note(subscription, Timestamp(0));
+        }
+        for (_, matched) in shared.volatile().tail.open() {
+            self.note(matched.subscription, Timestamp(0));
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, subscription: SubscriptionNo, due: Timestamp) {
+        match self.found.entry(subscription) {
+            Entry::Occupied(mut known) => *known.get_mut() = due.min(*known.get()),
+            Entry::Vacant(unknown) => {
+                unknown.insert(due);
+            }
+        }
+    }
+
+    fn confirm(&mut self, subscription: SubscriptionNo) {
+        if let Some(due) = self.found.remove(&subscription) {
+            self.due.push((subscription, due));
+        }
+    }
+
+    /// What is left belongs to no subscription: it is swept like what unsubscribed hooks leave.
+    fn disown(&mut self, shared: &Shared) -> Result<(), Error> {
+        for subscription in self.found.keys() {
+            shared.tree.insert(keys::garbage(*subscription), &[]).map_err(failed)?;
+        }
+        self.found.clear();
+        Ok(())
+    }
+}

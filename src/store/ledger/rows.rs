@@ -1,0 +1,68 @@
+//! Rows that are staged for one batch: what was written is seen before it is committed.
+
+use std::collections::HashMap;
+
+use sled::{Batch, IVec, Tree};
+
+use crate::store::Error;
+
+/// Changes of rows, and the tree they will go to.
+pub struct Rows<'a> {
+    tree: &'a Tree,
+    staged: HashMap<IVec, Option<Vec<u8>>>,
+}
+
+impl<'a> Rows<'a> {
+    /// Nothing staged yet.
+    pub fn new(tree: &'a Tree) -> Self {
+        Self { tree, staged: HashMap::new() }
+    }
+
+    /// The tree as it is without what is staged.
+    pub fn tree(&self) -> &'a Tree {
+        self.tree
+    }
+
+    /// Stages a row.
+    pub fn put(&mut self, key: &[u8], value: Vec<u8>) {
+        self.staged.insert(key.into(), Some(value));
+    }
+
+    /// Stages the end of a row.
+    pub fn delete(&mut self, key: &[u8]) {
+        self.staged.insert(key.into(), None);
+    }
+
+    /// A row as it will be.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        match self.staged.get(key) {
+            Some(staged) => Ok(staged.clone()),
+            None => Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec())),
+        }
+    }
+
+    /// How many rows are staged.
+    pub fn len(&self) -> usize {
+        self.staged.len()
+    }
+
+    /// Writes everything that is staged, as one batch: after a crash all of it is there, or none.
+    pub fn apply(self) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        for (key, value) in self.staged {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        self.tree.apply_batch(batch).map_err(failed)
+    }
+}
+
+/// What sled's errors mean to callers of the store.
+pub fn failed(error: sled::Error) -> Error {
+    match error {
+        sled::Error::Corruption { .. } => Error::damaged(error),
+        other => Error::Failed(other.to_string().into()),
+    }
+}

@@ -1,0 +1,307 @@
+//! A model of the store: plain sets, nothing durable. It says what the ledger must do, and serves tests as a store.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::account::{Account, AccountId, ApiKey, KeyHash};
+use crate::clock::Timestamp;
+use crate::event::{Draft, IdempotencyKey, Recorded};
+use crate::health::Health;
+use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
+use crate::store::{
+    Address, Answer, Backend, Backlog, Change, Committed, Error, Follows, Reader, Recovery, Retries, Retry,
+    Settlement, Tally, Verb, shared_secret,
+};
+use crate::subscription::{Generation, Match, Matches, Status, Subscription};
+
+/// The model; clones share it, so that it survives a "restart".
+#[derive(Clone, Default)]
+pub struct Memory(Arc<Mutex<Model>>);
+
+/// What a delivery waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pending {
+    First { generation: Generation },
+    Retry(Retry),
+}
+
+#[derive(Default)]
+struct Model {
+    events: BTreeMap<EventNo, Arc<Recorded>>,
+    pending: BTreeMap<(SubscriptionNo, EventNo), Pending>,
+    keys_seen: HashMap<IdempotencyKey, EventNo>,
+    subscriptions: BTreeMap<Address, Subscription>,
+    next_subscription: SubscriptionNo,
+    health: HashMap<SubscriptionNo, Health>,
+    last_attempts: HashMap<SubscriptionNo, Timestamp>,
+    accounts: Vec<Account>,
+    api_keys: BTreeMap<KeyHash, ApiKey>,
+}
+
+impl Memory {
+    /// Every delivery that is not settled, by subscription and event.
+    pub fn pending(&self) -> BTreeMap<(SubscriptionNo, EventNo), Pending> {
+        self.model().pending.clone()
+    }
+
+    fn model(&self) -> MutexGuard<'_, Model> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Model {
+    fn append(&mut self, drafts: Vec<(Draft, Matches)>) -> Answer {
+        let (mut added, mut answers) = (Vec::new(), Vec::new());
+        for (draft, matches) in drafts {
+            let key = draft.idempotency.map(|idempotency| idempotency.key);
+            if let Some(first) = key.and_then(|key| self.keys_seen.get(&key)) {
+                let first = self.events[first].clone();
+                if draft.repeats(&first) {
+                    answers.push((first, true));
+                    continue;
+                }
+                for event in added {
+                    self.take_back(event);
+                }
+                return Answer::Conflict;
+            }
+            let no = EventNo(self.events.len() as u64 + 1);
+            let event = Arc::new(Recorded {
+                no,
+                id: Seal::new(&[0; 32]).close(no.0, [0; 12]),
+                account: draft.account,
+                event_type: draft.event_type,
+                body: draft.body,
+                accepted_at: draft.accepted_at,
+                idempotency: key,
+                matches,
+            });
+            let exists = |matched: &&Match| {
+                let at = Address { account: event.account, subscription: matched.subscription };
+                self.subscriptions.contains_key(&at)
+            };
+            for matched in event.matches.iter().filter(exists) {
+                let first = Pending::First { generation: matched.generation };
+                self.pending.insert((matched.subscription, no), first);
+            }
+            key.map(|key| self.keys_seen.insert(key, no));
+            self.events.insert(no, event.clone());
+            added.push(event.clone());
+            answers.push((event, false));
+        }
+        Answer::Appended(answers)
+    }
+
+    fn take_back(&mut self, event: Arc<Recorded>) {
+        self.events.remove(&event.no);
+        self.keys_seen.retain(|_, no| *no != event.no);
+        self.pending.retain(|(_, no), _| *no != event.no);
+    }
+
+    fn settle(&mut self, settlement: Settlement) {
+        let delivery = (settlement.at.subscription, settlement.event);
+        if !self.pending.contains_key(&delivery) {
+            return;
+        }
+        match settlement.follows {
+            Follows::Done => drop(self.pending.remove(&delivery)),
+            Follows::Retry { due, retries } => {
+                let (event, generation) = (settlement.event, settlement.generation);
+                let retry = Retry { due, event, generation, attempts: settlement.attempt.n, retries };
+                self.pending.insert(delivery, Pending::Retry(retry));
+            }
+        }
+        settlement.health.map(|health| self.health.insert(settlement.at.subscription, health));
+        self.last_attempts.insert(settlement.at.subscription, settlement.attempt.at);
+    }
+
+    fn apply(&mut self, verb: Verb, now: Timestamp) -> Answer {
+        match verb {
+            Verb::Append(drafts) => self.append(drafts),
+            Verb::Settle(settlement) => {
+                self.settle(settlement);
+                Answer::Done
+            }
+            Verb::Subscribe(new) => {
+                let mut subscription = new.subscription;
+                let address = |no| Address { account: subscription.account, subscription: no };
+                let sibling = new.sibling.and_then(|no| self.subscriptions.get(&address(no)));
+                subscription.secret = shared_secret(subscription.secret, sibling);
+                self.next_subscription = SubscriptionNo(self.next_subscription.0.max(subscription.no.0 + 1));
+                self.subscriptions.insert(address(subscription.no), subscription.clone());
+                Answer::Subscription(Some(Box::new(subscription)))
+            }
+            Verb::Change(at, change) => {
+                let Some(subscription) = self.subscriptions.get_mut(&at) else {
+                    return Answer::Subscription(None);
+                };
+                if change.apply(subscription, now) && matches!(change, Change::Reactivate { .. }) {
+                    self.health.remove(&at.subscription);
+                }
+                Answer::Subscription(Some(Box::new(subscription.clone())))
+            }
+            Verb::Unsubscribe(at) => {
+                self.subscriptions.remove(&at);
+                self.health.remove(&at.subscription);
+                self.pending.retain(|(subscription, _), _| *subscription != at.subscription);
+                Answer::Done
+            }
+            Verb::Look(at) => Answer::Subscription(self.subscriptions.get(&at).cloned().map(Box::new)),
+            Verb::CreateAccount(id) => self.create_account(id, now),
+            Verb::PutKey(key) => {
+                self.api_keys.insert(key.hash, *key);
+                Answer::Done
+            }
+            Verb::DeleteKey(hash) => {
+                self.api_keys.remove(&hash);
+                Answer::Done
+            }
+        }
+    }
+
+    fn create_account(&mut self, id: AccountId, now: Timestamp) -> Answer {
+        if let Some(account) = self.accounts.iter().find(|account| account.id == id) {
+            return Answer::Account(account.clone(), false);
+        }
+        let account = Account { no: AccountNo(self.accounts.len() as u32 + 1), id, created_at: now };
+        self.accounts.push(account.clone());
+        Answer::Account(account, true)
+    }
+
+    fn of(&self, subscription: SubscriptionNo) -> impl Iterator<Item = (EventNo, Pending)> + '_ {
+        let range = (subscription, EventNo(0))..=(subscription, EventNo(u64::MAX));
+        self.pending.range(range).map(|((_, event), pending)| (*event, *pending))
+    }
+
+    fn retries(&self, subscription: &Subscription) -> Vec<Retry> {
+        let mut retries: Vec<Retry> = self
+            .of(subscription.no)
+            .filter_map(|(_, pending)| match pending {
+                Pending::Retry(retry) if subscription.is_live(retry.generation) => Some(retry),
+                _ => None,
+            })
+            .map(|retry| match retry.generation == subscription.generation {
+                true => retry,
+                false => Retry { due: Timestamp(0), retries: 0, ..retry },
+            })
+            .collect();
+        retries.sort();
+        retries
+    }
+}
+
+impl Backend for Memory {
+    fn recover(&mut self, each: &mut dyn FnMut(Subscription)) -> Result<Recovery, Error> {
+        let model = self.model();
+        let mut waiting: BTreeMap<SubscriptionNo, Timestamp> = BTreeMap::new();
+        for ((subscription, _), pending) in &model.pending {
+            let due = match pending {
+                Pending::First { .. } => Timestamp(0),
+                Pending::Retry(retry) => retry.due,
+            };
+            let soonest = waiting.entry(*subscription).or_insert(due);
+            *soonest = due.min(*soonest);
+        }
+        model.subscriptions.values().cloned().for_each(each);
+        let next_subscription = SubscriptionNo(model.next_subscription.0.max(1));
+        Ok(Recovery { next_subscription, waiting: waiting.into_iter().collect(), seal: [0; 32] })
+    }
+
+    fn commit(&mut self, verbs: Vec<Verb>, now: Timestamp) -> Result<Committed, Error> {
+        let mut model = self.model();
+        let known = model.events.keys().next_back().copied().unwrap_or_default();
+        let answers = verbs.into_iter().map(|verb| model.apply(verb, now)).collect();
+        let fresh = model.events.range(known.next()..).map(|(_, event)| event.clone());
+        Ok(Committed { answers, fresh: fresh.filter(|event| !event.matches.is_empty()).collect() })
+    }
+
+    fn tidy(&mut self, _: Timestamp) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    fn reader(&self) -> Arc<dyn Reader> {
+        Arc::new(self.clone())
+    }
+}
+
+impl Reader for Memory {
+    fn subscription(&self, at: Address) -> Result<Option<Subscription>, Error> {
+        Ok(self.model().subscriptions.get(&at).cloned())
+    }
+
+    fn subscriptions(
+        &self,
+        account: AccountNo,
+        below: SubscriptionNo,
+        each: &mut dyn FnMut(Subscription) -> bool,
+    ) -> Result<(), Error> {
+        let model = self.model();
+        let at = |subscription| Address { account, subscription };
+        let newest_first = model.subscriptions.range(at(SubscriptionNo(0))..at(below)).rev();
+        newest_first
+            .map(|(_, subscription)| subscription.clone())
+            .take_while(|one| each(one.clone()))
+            .count();
+        Ok(())
+    }
+
+    fn health(&self, no: SubscriptionNo) -> Result<Health, Error> {
+        Ok(self.model().health.get(&no).copied().unwrap_or_default())
+    }
+
+    fn event(&self, no: EventNo) -> Result<Option<Arc<Recorded>>, Error> {
+        Ok(self.model().events.get(&no).cloned())
+    }
+
+    fn backlog(&self, subscription: &Subscription, after: EventNo, limit: usize) -> Result<Backlog, Error> {
+        let model = self.model();
+        let mut waiting: Vec<_> = model
+            .of(subscription.no)
+            .filter_map(|(event, pending)| match pending {
+                Pending::First { generation } if event > after && subscription.is_live(generation) => {
+                    Some((model.events[&event].clone(), generation))
+                }
+                _ => None,
+            })
+            .collect();
+        let more = waiting.len() > limit;
+        waiting.truncate(limit);
+        let through = match waiting.last() {
+            Some((event, _)) if more => event.no,
+            _ => model.events.keys().next_back().copied().unwrap_or_default().max(after),
+        };
+        Ok(Backlog { waiting, through, more })
+    }
+
+    fn retries(&self, subscription: &Subscription, limit: usize) -> Result<Retries, Error> {
+        let mut waiting = self.model().retries(subscription);
+        let more = waiting.len() > limit;
+        waiting.truncate(limit);
+        Ok(Retries { waiting, more })
+    }
+
+    fn tally(&self, subscription: &Subscription) -> Result<Tally, Error> {
+        let model = self.model();
+        let mut tally = Tally::default();
+        for (_, pending) in model.of(subscription.no) {
+            let (Pending::First { generation } | Pending::Retry(Retry { generation, .. })) = pending;
+            match subscription.is_live(generation) {
+                true => tally.pending += 1,
+                false => tally.dead += 1,
+            }
+        }
+        tally.last_attempt_at = model.last_attempts.get(&subscription.no).copied();
+        let active = subscription.status == Status::Active;
+        let soonest = model.retries(subscription).first().map(|retry| retry.due);
+        tally.next_attempt_at = soonest.filter(|_| active);
+        Ok(tally)
+    }
+
+    fn accounts(&self) -> Result<Vec<Account>, Error> {
+        Ok(self.model().accounts.clone())
+    }
+
+    fn keys(&self) -> Result<Vec<ApiKey>, Error> {
+        Ok(self.model().api_keys.values().cloned().collect())
+    }
+}

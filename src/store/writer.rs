@@ -1,0 +1,317 @@
+//! The writer: one thread that makes everyone's changes durable together (group commit).
+//!
+//! It takes whatever is queued, commits it as one batch, and answers all of it; while it syncs, the next batch gathers.
+//! Settled attempts wait a little for company, since nobody waits for them. Reads run on a second thread, some of them
+//! only after all that was queued before them is committed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+use tracing::{error, info};
+
+use crate::clock::Timestamp;
+use crate::credit::Credit;
+use crate::event::Recorded;
+use crate::store::{Answer, Backend, Error, Reader, Verb};
+
+/// The most verbs in a commit.
+const COMMIT_VERBS: usize = 4_096;
+/// The most bytes of events in a commit, but for a single larger one; sled stops all readers while it applies a batch.
+const COMMIT_BYTES: usize = 1 << 20;
+/// How long settled attempts wait for company.
+const LINGER: Duration = Duration::from_millis(5);
+/// How often idle moments are used to tidy.
+const TIDY_EVERY: Duration = Duration::from_millis(500);
+
+/// The way to the store: queues changes for the writer and questions for the reader. Clones share it.
+///
+/// When the last one is dropped, what is queued is committed and the threads end.
+#[derive(Clone)]
+pub struct Store {
+    queue: Sender<Request>,
+    reads: Sender<Read>,
+    reader: Arc<dyn Reader>,
+    failed: Arc<AtomicBool>,
+}
+
+/// Verbs of one caller: committed together, answered together.
+pub type Verbs = SmallVec<[Verb; 1]>;
+
+/// The answers to one caller's verbs.
+pub type Answered = oneshot::Receiver<Result<Vec<Answer>, Error>>;
+
+/// Told of each commit's new events that matched something, with the credits that they hold.
+pub type Listener = Box<dyn FnMut(Vec<Arc<Recorded>>, Vec<Credit>) + Send>;
+
+type Read = Box<dyn FnOnce(&dyn Reader) + Send>;
+type Recover = Box<dyn FnOnce(&mut dyn Backend) -> Option<Listener> + Send>;
+
+enum Request {
+    Write(Write),
+    Read(Read),
+    Recover(Recover),
+}
+
+struct Write {
+    verbs: Verbs,
+    credit: Option<Credit>,
+    reply: Option<oneshot::Sender<Result<Vec<Answer>, Error>>>,
+}
+
+struct Writer<B> {
+    backend: B,
+    queue: Receiver<Request>,
+    reads: Sender<Read>,
+    listener: Option<Listener>,
+    failed: Arc<AtomicBool>,
+    failure: Option<Error>,
+    tidied: Instant,
+    untidy: bool,
+}
+
+/// A batch that gathers.
+#[derive(Default)]
+struct Gathered {
+    writes: Vec<Write>,
+    reads: Vec<Read>,
+    verbs: usize,
+    bytes: usize,
+    awaited: bool,
+}
+
+impl Store {
+    /// Starts the threads of a store. Nothing may be written before [`Self::recover`].
+    pub fn start(backend: impl Backend) -> std::io::Result<Self> {
+        let (queue, requests) = unbounded();
+        let (reads, jobs) = unbounded::<Read>();
+        let reader = backend.reader();
+        let failed = Arc::new(AtomicBool::new(false));
+        let own_reader = reader.clone();
+        thread::Builder::new().name("hookyard-reader".into()).spawn(move || {
+            jobs.into_iter().for_each(|job| job(&*own_reader));
+        })?;
+        let writer = Writer {
+            backend,
+            queue: requests,
+            reads: reads.clone(),
+            listener: None,
+            failed: failed.clone(),
+            failure: None,
+            tidied: Instant::now(),
+            untidy: false,
+        };
+        thread::Builder::new().name("hookyard-writer".into()).spawn(move || writer.run())?;
+        Ok(Self { queue, reads, reader, failed })
+    }
+
+    /// Runs `recover` on the backend, in the writer's thread, behind everything that is queued; the listener that it
+    /// returns is told of commits from then on.
+    pub fn recover(&self, recover: impl FnOnce(&mut dyn Backend) -> Option<Listener> + Send + 'static) {
+        self.send(Request::Recover(Box::new(recover)));
+    }
+
+    /// Queues verbs to be committed together. The answers come once all of them are durable.
+    ///
+    /// `credit` goes to the listener with the events, or is given back if nothing came of them.
+    pub fn write(&self, verbs: Verbs, credit: Option<Credit>) -> Answered {
+        let (reply, answered) = oneshot::channel();
+        self.send(Request::Write(Write { verbs, credit, reply: Some(reply) }));
+        answered
+    }
+
+    /// Queues a verb that nobody waits for.
+    pub fn settle(&self, verb: Verb) {
+        self.send(Request::Write(Write { verbs: SmallVec::from_buf([verb]), credit: None, reply: None }));
+    }
+
+    /// Asks the store what is committed now.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let read: Read = Box::new(move |reader| drop(reply.send(question(reader))));
+        // A store whose reader is gone drops the question, and with it the reply.
+        drop(self.reads.send(read));
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Asks the store once everything that is queued by now is committed.
+    pub async fn read_after_writes<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Read(Box::new(move |reader| drop(reply.send(question(reader))))));
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// The reader itself, for threads that may block.
+    pub fn reader(&self) -> &Arc<dyn Reader> {
+        &self.reader
+    }
+
+    /// Whether the store has stopped accepting changes.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    fn send(&self, request: Request) {
+        // A store that is gone drops the request, and with it the reply: its caller learns that.
+        drop(self.queue.send(request));
+    }
+}
+
+/// What a caller learns whose store is gone.
+pub fn gone() -> Error {
+    Error::Failed("it is closed".into())
+}
+
+impl<B: Backend> Writer<B> {
+    fn run(mut self) {
+        loop {
+            let patience = if self.untidy { Duration::ZERO } else { TIDY_EVERY };
+            match self.queue.recv_timeout(patience) {
+                Ok(Request::Recover(recover)) => self.recover(recover),
+                Ok(first) => {
+                    if let Some(recover) = self.gather_and_commit(first) {
+                        self.recover(recover);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.untidy || self.tidied.elapsed() >= TIDY_EVERY {
+                self.tidy();
+            }
+        }
+        info!("store closed");
+    }
+
+    fn recover(&mut self, recover: Recover) {
+        self.listener = recover(&mut self.backend);
+    }
+
+    /// Commits `first` and what is queued behind it, up to a recovery, which is returned.
+    fn gather_and_commit(&mut self, first: Request) -> Option<Recover> {
+        let mut gathered = Gathered::default();
+        let mut recover = gathered.add(first);
+        let linger_until = Instant::now() + LINGER;
+        while recover.is_none() && !gathered.is_full() {
+            let next = match gathered.awaited {
+                true => self.queue.try_recv().ok(),
+                false => self.queue.recv_deadline(linger_until).ok(),
+            };
+            match next {
+                Some(request) => recover = gathered.add(request),
+                None => break,
+            }
+        }
+        self.commit(gathered);
+        recover
+    }
+
+    fn commit(&mut self, gathered: Gathered) {
+        let Gathered { writes, reads, .. } = gathered;
+        let mut verbs = Vec::with_capacity(gathered.verbs);
+        let mut callers = Vec::with_capacity(writes.len());
+        let mut credits = Vec::new();
+        for write in writes {
+            callers.push((write.verbs.len(), write.reply));
+            verbs.extend(write.verbs);
+            credits.extend(write.credit);
+        }
+        match self.commit_verbs(verbs) {
+            Ok((answers, fresh)) => {
+                let mut answers = answers.into_iter();
+                for (count, reply) in callers {
+                    let own: Vec<Answer> = answers.by_ref().take(count).collect();
+                    // Whoever hung up does not want it.
+                    reply.map(|reply| reply.send(Ok(own)));
+                }
+                if let Some(listener) = self.listener.as_mut().filter(|_| !fresh.is_empty()) {
+                    listener(fresh, credits);
+                }
+            }
+            Err(error) => {
+                for (_, reply) in callers {
+                    reply.map(|reply| reply.send(Err(error.clone())));
+                }
+            }
+        }
+        for read in reads {
+            drop(self.reads.send(read));
+        }
+    }
+
+    fn commit_verbs(&mut self, verbs: Vec<Verb>) -> Result<(Vec<Answer>, Vec<Arc<Recorded>>), Error> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        if verbs.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        match self.backend.commit(verbs, Timestamp::now()) {
+            Ok(committed) => Ok((committed.answers, committed.fresh)),
+            Err(failure) => Err(self.fail(failure)),
+        }
+    }
+
+    fn tidy(&mut self) {
+        self.tidied = Instant::now();
+        if self.failure.is_some() || self.listener.is_none() {
+            self.untidy = false;
+            return;
+        }
+        match self.backend.tidy(Timestamp::now()) {
+            Ok(more) => self.untidy = more,
+            Err(failure) => drop(self.fail(failure)),
+        }
+    }
+
+    fn fail(&mut self, failure: Error) -> Error {
+        error!(%failure, "the store accepts nothing more");
+        self.untidy = false;
+        self.failed.store(true, Ordering::Release);
+        self.failure = Some(failure.clone());
+        failure
+    }
+}
+
+impl Gathered {
+    fn add(&mut self, request: Request) -> Option<Recover> {
+        match request {
+            Request::Write(write) => {
+                self.awaited |= write.reply.is_some();
+                self.verbs += write.verbs.len();
+                self.bytes += write.verbs.iter().map(weight).sum::<usize>();
+                self.writes.push(write);
+                None
+            }
+            Request::Read(read) => {
+                self.awaited = true;
+                self.reads.push(read);
+                None
+            }
+            Request::Recover(recover) => Some(recover),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.verbs >= COMMIT_VERBS || self.bytes >= COMMIT_BYTES
+    }
+}
+
+fn weight(verb: &Verb) -> usize {
+    match verb {
+        Verb::Append(drafts) => {
+            drafts.iter().map(|(draft, matches)| draft.body.bytes.len() + 2 * matches.len()).sum()
+        }
+        _ => 0,
+    }
+}
