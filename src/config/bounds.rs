@@ -1,0 +1,237 @@
+//! Which values the keys may have, and which must fit each other.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::duration::written;
+use super::{Catalogue, Config, Delivery, Egress, Error, Health, Limits, Retry, Shutdown, Subscriber};
+use super::{Events, UnknownEvents};
+use crate::event::{EventType, NAME_LIMIT};
+use crate::subscription::URL_LIMIT;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The finest time that the router keeps.
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// Sixteen random characters of 62 are 95 bits.
+const ADMIN_KEY_LENGTH: RangeInclusive<usize> = 16..=512;
+/// Enough to tell keys apart, little enough to type.
+const KEY_PREFIX_LIMIT: usize = 16;
+const RETRIES_LIMIT: usize = 32;
+const NETWORKS_LIMIT: usize = 1024;
+const EVENT_TYPES_LIMIT: usize = 10_000;
+/// What this router's own events begin with.
+const OWN_EVENTS: &str = "hookyard.";
+
+/// Headers that the delivered request has anyway, or that belong to the connection (RFC 9110, 7.6.1).
+const TAKEN_HEADERS: [&str; 22] = [
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "date",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "webhook-id",
+    "webhook-signature",
+    "webhook-timestamp",
+];
+
+impl Config {
+    /// Checks every value against its bounds, and those that must fit each other.
+    ///
+    /// # Errors
+    /// The first value that is not allowed.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.own()?;
+        self.retry.validate()?;
+        self.delivery.validate()?;
+        self.health.validate()?;
+        self.egress.validate()?;
+        self.limits.validate()?;
+        self.shutdown.validate()?;
+        self.subscriber.validate()?;
+        self.event_types.validate(&self.events, &self.limits)
+    }
+
+    fn own(&self) -> Result<(), Error> {
+        if !is_listenable(&self.listen) {
+            let allowed =
+                r#"an address and a port such as "127.0.0.1:8080", "[::]:8080" or "localhost:8080""#;
+            return Err(Error::value("listen", format!("{:?}", self.listen), allowed));
+        }
+        if self.data_dir.as_os_str().is_empty() {
+            return Err(Error::value("data_dir", "\"\"", "the path of a directory"));
+        }
+        if !self.admin_key_file.as_os_str().is_empty() {
+            let allowed = "a file when loading; in code, set admin_key";
+            return Err(Error::value("admin_key_file", format!("{:?}", self.admin_key_file), allowed));
+        }
+        if !self.admin_key.is_empty() && !is_admin_key(self.admin_key.reveal()) {
+            let (least, most) = (ADMIN_KEY_LENGTH.start(), ADMIN_KEY_LENGTH.end());
+            let allowed = format!("{least} to {most} visible ASCII characters, no spaces");
+            return Err(Error::value("admin_key", "", allowed));
+        }
+        if self.key_prefix.len() > KEY_PREFIX_LIMIT || !self.key_prefix.bytes().all(is_word) {
+            let allowed = format!("up to {KEY_PREFIX_LIMIT} of A-Z a-z 0-9 _ -");
+            return Err(Error::value("key_prefix", format!("{:?}", self.key_prefix), allowed));
+        }
+        within("workers", self.workers, 0..=512)
+    }
+}
+
+impl Retry {
+    fn validate(&self) -> Result<(), Error> {
+        if self.schedule.len() > RETRIES_LIMIT {
+            let value = format!("[… {} waits]", self.schedule.len());
+            return Err(Error::value("retry.schedule", value, format!("up to {RETRIES_LIMIT} waits")));
+        }
+        for (index, &wait) in self.schedule.iter().enumerate() {
+            lasts(&format!("retry.schedule[{index}]"), wait, MILLISECOND..=30 * DAY)?;
+        }
+        within("retry.jitter_percent", self.jitter_percent, 0..=100)?;
+        lasts("retry.retry_after_max", self.retry_after_max, Duration::ZERO..=30 * DAY)
+    }
+}
+
+impl Delivery {
+    fn validate(&self) -> Result<(), Error> {
+        lasts("delivery.timeout", self.timeout, MILLISECOND..=5 * MINUTE)?;
+        let name = &self.signature_header;
+        let taken = TAKEN_HEADERS.iter().any(|taken| taken.eq_ignore_ascii_case(name));
+        if taken || !(1..=64).contains(&name.len()) || !name.bytes().all(is_word) {
+            let allowed = "a header name of 1 to 64 of A-Z a-z 0-9 _ - that the request does not have anyway";
+            return Err(Error::value("delivery.signature_header", format!("{name:?}"), allowed));
+        }
+        within("delivery.max_in_flight", self.max_in_flight, 1..=1024)?;
+        within("delivery.max_connections", self.max_connections, 1..=65_536)
+    }
+}
+
+impl Health {
+    fn validate(&self) -> Result<(), Error> {
+        within("health.probe_after", self.probe_after, 1..=1000)
+    }
+}
+
+impl Egress {
+    fn validate(&self) -> Result<(), Error> {
+        if self.allow_networks.len() > NETWORKS_LIMIT {
+            let value = format!("[… {} networks]", self.allow_networks.len());
+            return Err(Error::value(
+                "egress.allow_networks",
+                value,
+                format!("up to {NETWORKS_LIMIT} networks"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Limits {
+    fn validate(&self) -> Result<(), Error> {
+        within("limits.data_bytes", self.data_bytes, 1..=16 << 20)?;
+        within("limits.request_bytes", self.request_bytes, self.data_bytes..=256 << 20)?;
+        within("limits.batch_events", self.batch_events, 1..=10_000)?;
+        // Less could never take in a full batch or a full request, however long its emitter waits.
+        within("limits.in_flight_events", self.in_flight_events, self.batch_events..=1 << 24)?;
+        within("limits.in_flight_bytes", self.in_flight_bytes, self.request_bytes as u64..=1 << 36)?;
+        within("limits.url_chars", self.url_chars, 16..=URL_LIMIT)?;
+        within("limits.name_chars", self.name_chars, 16..=NAME_LIMIT)
+    }
+}
+
+impl Shutdown {
+    fn validate(&self) -> Result<(), Error> {
+        lasts("shutdown.grace", self.grace, Duration::ZERO..=10 * MINUTE)
+    }
+}
+
+impl Subscriber {
+    fn validate(&self) -> Result<(), Error> {
+        within("subscriber.window", self.window, 1..=65_536)?;
+        lasts("subscriber.idle", self.idle, MILLISECOND..=DAY)
+    }
+}
+
+impl Catalogue {
+    fn validate(&self, events: &Events, limits: &Limits) -> Result<(), Error> {
+        if self.is_empty() && events.unknown == UnknownEvents::Reject {
+            let allowed = "at least one event type, unless events.unknown = \"accept\"";
+            return Err(Error::value("event_type", "[]", allowed));
+        }
+        if self.len() > EVENT_TYPES_LIMIT {
+            let value = format!("[… {} event types]", self.len());
+            return Err(Error::value("event_type", value, format!("up to {EVENT_TYPES_LIMIT} event types")));
+        }
+        let mut seen = HashSet::new();
+        for (index, spec) in self.iter().enumerate() {
+            let name = spec.name.as_str();
+            let refused = |allowed: String| {
+                Err(Error::value(format!("event_type[{index}].name"), format!("{name:?}"), allowed))
+            };
+            if name.parse::<EventType>().is_err() || name.chars().count() > limits.name_chars {
+                return refused(format!("1 to {} characters, no control characters", limits.name_chars));
+            }
+            if name.starts_with(OWN_EVENTS) {
+                return refused(format!("names that do not begin with {OWN_EVENTS}"));
+            }
+            if !seen.insert(name) {
+                return refused("a name that is not declared twice".to_owned());
+            }
+            if spec.schema.as_ref().is_some_and(|schema| !schema.is_object() && !schema.is_boolean()) {
+                let key = format!("event_type[{index}].schema");
+                return Err(Error::value(key, format!("of {name:?}"), "a table that is a JSON Schema"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn within<T: PartialOrd + Display>(key: &str, value: T, allowed: RangeInclusive<T>) -> Result<(), Error> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    Err(Error::value(key, value, format!("{} to {}", allowed.start(), allowed.end())))
+}
+
+fn lasts(key: &str, value: Duration, allowed: RangeInclusive<Duration>) -> Result<(), Error> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    let bounds = format!("{} to {}", written(*allowed.start()), written(*allowed.end()));
+    Err(Error::value(key, format!("\"{}\"", written(value)), bounds))
+}
+
+/// Whether this can be an address or a name with a port; whether the name leads anywhere shows when it is bound.
+fn is_listenable(text: &str) -> bool {
+    let name_and_port = |(name, port): (&str, &str)| {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        !name.is_empty() && name.bytes().all(good) && port.parse::<u16>().is_ok()
+    };
+    text.parse::<SocketAddr>().is_ok() || text.rsplit_once(':').is_some_and(name_and_port)
+}
+
+fn is_admin_key(text: &str) -> bool {
+    ADMIN_KEY_LENGTH.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}

@@ -1,0 +1,175 @@
+//! The sections of the configuration, a struct for each table of the file, with the documented defaults.
+//!
+//! Which values are allowed stands in `bounds`.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{duration, network};
+use crate::event::NAME_LIMIT;
+use crate::subscription::URL_LIMIT;
+
+/// `[retry]`: when a failed delivery is attempted again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retry {
+    /// The wait before each retry, counted from the previous failure; none at all means no retries.
+    #[serde(with = "duration::list")]
+    pub schedule: Vec<Duration>,
+    /// The most that chance adds to a wait, in percent of it.
+    pub jitter_percent: u32,
+    /// The longest wait that a receiver's `Retry-After` is granted.
+    #[serde(with = "duration")]
+    pub retry_after_max: Duration,
+}
+
+/// `[delivery]`: one attempt, and how many run at a time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Delivery {
+    /// How long an attempt may take from its start, DNS, connecting and TLS included.
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+    /// The name of the header that carries `sha256=` and the body's HMAC.
+    pub signature_header: String,
+    /// Attempts of one hook that run at a time.
+    pub max_in_flight: usize,
+    /// Attempts of all hooks together that run at a time.
+    pub max_connections: usize,
+}
+
+/// `[health]`: when an endpoint counts as broken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Health {
+    /// Timeouts, connection errors, 5xx and 429 in a row after which only the oldest due delivery is attempted.
+    pub probe_after: u32,
+}
+
+/// `[egress]`: which targets hooks may have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Egress {
+    /// Whether `http://` URLs are refused.
+    pub https_only: bool,
+    /// Networks that may be called although they are private, loopback or otherwise special.
+    #[serde(with = "network")]
+    pub allow_networks: Vec<IpNet>,
+}
+
+/// `[events]`: what may be emitted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Events {
+    pub unknown: UnknownEvents,
+}
+
+/// What happens to an event, or a wish to subscribe, whose type the catalogue does not declare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownEvents {
+    #[default]
+    Reject,
+    Accept,
+}
+
+/// `[limits]`: how much is taken in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The longest data of one event, in bytes.
+    pub data_bytes: usize,
+    /// The longest body of a request to the front door, in bytes.
+    pub request_bytes: usize,
+    /// The most events in one batch.
+    pub batch_events: usize,
+    /// Accepted events that are not yet handed on; beyond that, emitters are told to come back.
+    pub in_flight_events: usize,
+    /// The bytes of those events.
+    pub in_flight_bytes: u64,
+    /// The longest URL of a hook, in characters.
+    pub url_chars: usize,
+    /// The longest name of an event type, account id or idempotency key, in characters.
+    pub name_chars: usize,
+}
+
+/// `[shutdown]`: how the router stops.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Shutdown {
+    /// How long attempts in flight may take to finish.
+    #[serde(with = "duration")]
+    pub grace: Duration,
+}
+
+/// `[subscriber]`: the actor that serves a hook.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Subscriber {
+    /// Waiting deliveries that it holds in memory; the rest of its backlog stays in the store.
+    pub window: usize,
+    /// How long it stays in memory with nothing to do.
+    #[serde(with = "duration")]
+    pub idle: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            schedule: [1, 5, 30].map(|minutes| Duration::from_secs(60 * minutes)).to_vec(),
+            jitter_percent: 10,
+            retry_after_max: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            signature_header: "x-fetchply-signature".to_owned(),
+            max_in_flight: 32,
+            max_connections: 2048,
+        }
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { probe_after: 5 }
+    }
+}
+
+impl Default for Egress {
+    fn default() -> Self {
+        Self { https_only: true, allow_networks: Vec::new() }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            data_bytes: 1 << 20,
+            request_bytes: 16 << 20,
+            batch_events: 1000,
+            in_flight_events: 65_536,
+            in_flight_bytes: 256 << 20,
+            url_chars: URL_LIMIT,
+            name_chars: NAME_LIMIT,
+        }
+    }
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(10) }
+    }
+}
+
+impl Default for Subscriber {
+    fn default() -> Self {
+        Self { window: 1024, idle: Duration::from_secs(10) }
+    }
+}
