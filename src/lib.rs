@@ -2,6 +2,8 @@
 //! An actor-based event router that delivers webhooks: events go in, signed HTTP POSTs come out.
 
 pub mod account;
+#[cfg(feature = "server")]
+pub mod api;
 pub mod attempt;
 pub mod clock;
 pub mod config;

@@ -1,0 +1,148 @@
+//! The front door: the HTTP API over a [`Hookyard`].
+//!
+//! Every handler decodes a request, makes one call on the face and encodes its answer. This module knows HTTP; it
+//! knows no store and no actor. What it promises to every caller, whatever was asked: an `x-request-id`, and errors
+//! of one shape.
+//!
+//! [`run`] serves it on a listener. A program that has an actix-web server of its own mounts [`routes`] in it, below
+//! a path or behind its own services, for they take every path that is left:
+//!
+//! ```no_run
+//! # use hookyard::{api, hookyard::Hookyard};
+//! # async fn serve(hookyard: Hookyard) -> std::io::Result<()> {
+//! use actix_web::{App, HttpServer, web};
+//!
+//! HttpServer::new(move || {
+//!     App::new().service(web::scope("/webhooks").configure(api::routes(hookyard.clone())))
+//! })
+//! .bind("127.0.0.1:8080")?
+//! .run()
+//! .await
+//! # }
+//! ```
+
+mod accounts;
+mod answer;
+mod body;
+mod call;
+mod envelope;
+mod error;
+mod health;
+mod keys;
+mod object;
+mod query;
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::TcpListener;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer, Resource};
+
+use crate::hookyard::Hookyard;
+
+use self::error::{Error, Kind};
+
+/// How long the head of a request may take; whoever sends it slower than this holds sockets on purpose.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an idle connection stays open: longer than the 60 s for which common proxies keep theirs, so that it is
+/// the proxy that closes and no request meets a connection that is being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections per worker beyond which nobody is let in; an idle one costs about 10 kB.
+const CONNECTIONS_PER_WORKER: usize = 10_000;
+/// How long a stop waits for the answers being made. A commit takes milliseconds; only slow senders are cut off.
+const STOP_TIMEOUT_SECONDS: u64 = 10;
+
+/// Serves the API on `listener` until `shutdown` resolves.
+///
+/// It then accepts no more connections, closes the idle ones, finishes the requests that it has begun and returns.
+/// It works in any tokio runtime; the requests are served by threads of its own.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn run(
+    listener: TcpListener,
+    hookyard: Hookyard,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let server = HttpServer::new(move || {
+        // Only a target that is no path, such as `*`, gets past the routes.
+        let fallback = web::to(nothing_here).wrap(from_fn(envelope::wrap));
+        App::new().configure(routes(hookyard.clone())).default_service(fallback)
+    })
+    .client_request_timeout(HEAD_TIMEOUT)
+    .keep_alive(KEEP_ALIVE)
+    .max_connections(CONNECTIONS_PER_WORKER)
+    .tcp_nodelay(true)
+    .shutdown_timeout(STOP_TIMEOUT_SECONDS)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    serve(server, shutdown).await
+}
+
+/// Lets the server run until it fails or `shutdown` resolves, and then end in order.
+async fn serve(server: Server, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let handle = server.handle();
+    let (mut server, mut shutdown) = (pin!(server), pin!(shutdown));
+    let failed = poll_fn(|context| match server.as_mut().poll(context) {
+        Poll::Ready(ended) => Poll::Ready(Some(ended)),
+        Poll::Pending => shutdown.as_mut().poll(context).map(|()| None),
+    });
+    if let Some(ended) = failed.await {
+        return ended;
+    }
+    // The command is sent by the call; what it returns would only wait for the server to end.
+    drop(handle.stop(true));
+    server.await
+}
+
+/// The API for an actix-web application of one's own, to be given to `configure`.
+///
+/// It answers every path that reaches it, with 404 if need be: whatever else the application serves is registered
+/// before it.
+pub fn routes(hookyard: Hookyard) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        let scope = web::scope("")
+            .app_data(hookyard)
+            .wrap(from_fn(envelope::wrap))
+            .configure(admin_routes)
+            .service(at("/health/live", "GET, HEAD").route(health::get().to(health::live)))
+            .service(at("/health/ready", "GET, HEAD").route(health::get().to(health::ready)))
+            .service(at("/", "GET, HEAD").route(health::get().to(health::page)))
+            .default_service(web::to(nothing_here));
+        config.service(scope);
+    }
+}
+
+fn admin_routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            at("/api/v1/accounts", "GET, POST")
+                .route(web::get().to(accounts::list))
+                .route(web::post().to(accounts::create)),
+        )
+        .service(
+            at("/api/v1/keys", "GET, POST")
+                .route(web::get().to(keys::list))
+                .route(web::post().to(keys::create)),
+        )
+        .service(at("/api/v1/keys/{id}", "DELETE").route(web::delete().to(keys::delete)));
+}
+
+/// A resource that tells whoever comes with another method which ones it has.
+fn at(path: &str, allow: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move || async move {
+        let message = format!("this path takes {allow}");
+        Err::<HttpResponse, _>(Error::new(Kind::MethodNotAllowed { allow }, message))
+    }))
+}
+
+async fn nothing_here() -> Result<HttpResponse, Error> {
+    Err(Error::not_found("there is nothing at this path"))
+}

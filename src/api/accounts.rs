@@ -1,0 +1,73 @@
+//! Accounts over HTTP, for `admin` keys.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+
+use crate::account::{Account, AccountId, Scope};
+use crate::clock::Timestamp;
+
+use super::answer;
+use super::call::Call;
+use super::error::Error;
+use super::object::{Names, Object};
+
+const MEMBERS: Names<1> = ["id"];
+
+/// An account as the API shows it.
+#[derive(Serialize)]
+struct Shape<'a> {
+    id: &'a AccountId,
+    #[serde(serialize_with = "answer::text")]
+    created_at: Timestamp,
+}
+
+/// `POST /api/v1/accounts`
+pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
+    let call = Call::open(&request, &[Scope::Admin])?;
+    let id = match call.optional_body(payload).await? {
+        Some(body) => wanted_id(&body)?,
+        None => None,
+    };
+    let (account, is_new) = call.hookyard.create_account(id).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(answer::json(status, &shape(&account)))
+}
+
+/// `GET /api/v1/accounts`
+pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let call = Call::open(&request, &[Scope::Admin])?;
+    let page = call.query.page()?;
+    let accounts = call.hookyard.accounts(page).await.map_err(Error::lookup("page"))?;
+    Ok(answer::page(&call, &accounts, shape))
+}
+
+fn wanted_id(body: &[u8]) -> Result<Option<AccountId>, Error> {
+    let id = Object::read(body, &MEMBERS)?.text("id")?;
+    id.map(|id| id.parse()).transpose().map_err(|error| Error::field(format!("id: {error}")))
+}
+
+fn shape(account: &Account) -> Shape<'_> {
+    Shape { id: &account.id, created_at: account.created_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_may_name_itself() {
+        assert_eq!(wanted_id(b"{}").unwrap(), None);
+        assert_eq!(wanted_id(b"{\"id\":\"acme\"}").unwrap(), Some("acme".parse().unwrap()));
+        assert!(wanted_id(b"{\"id\":\"a/b\"}").unwrap_err().to_string().starts_with("id: an account id has"));
+    }
+
+    #[test]
+    fn an_account_shows_its_id_and_its_age() {
+        let account =
+            Account { no: crate::id::AccountNo(2), id: "acme".parse().unwrap(), created_at: Timestamp(0) };
+        let json = serde_json::to_string(&shape(&account)).unwrap();
+        assert_eq!(json, r#"{"id":"acme","created_at":"1970-01-01T00:00:00Z"}"#);
+    }
+}
