@@ -27,6 +27,7 @@ mod body;
 mod call;
 mod envelope;
 mod error;
+mod events;
 mod health;
 mod keys;
 mod object;
@@ -111,6 +112,9 @@ pub fn routes(hookyard: Hookyard) -> impl FnOnce(&mut ServiceConfig) {
         let scope = web::scope("")
             .app_data(hookyard)
             .wrap(from_fn(envelope::wrap))
+            // The hot path comes first: routes are tried in order.
+            .service(at("/api/v1/events", "POST").route(web::post().to(events::emit)))
+            .service(at("/api/v1/event-types", "GET").route(web::get().to(events::types)))
             .configure(admin_routes)
             .service(at("/health/live", "GET, HEAD").route(health::get().to(health::live)))
             .service(at("/health/ready", "GET, HEAD").route(health::get().to(health::ready)))

@@ -1,0 +1,184 @@
+//! Events over HTTP: emitting one or a batch, and the catalogue.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+
+use crate::account::{AccountId, Scope};
+use crate::event::Event;
+
+use super::answer;
+use super::call::Call;
+use super::error::Error;
+use super::object::{Names, Object};
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const MEMBERS: Names<5> = ["event", "data", "timestamp", "id", "account"];
+
+/// What a body asks to emit.
+#[derive(Debug)]
+enum Posted {
+    One(Event),
+    Batch(Vec<Event>),
+}
+
+/// `POST /api/v1/events`
+pub async fn emit(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
+    let call = Call::open(&request, &[Scope::Events])?;
+    let key = idempotency_key(request.headers())?;
+    let body = call.body(payload).await?;
+    let limit = call.hookyard.config().limits.batch_events;
+    match posted(&body, key, limit, |named| call.account(named))? {
+        Posted::One(event) => {
+            let receipt = call.hookyard.emit(event).await?;
+            Ok(answer::json(StatusCode::ACCEPTED, &receipt))
+        }
+        Posted::Batch(events) => {
+            let receipts = call.hookyard.emit_batch(events).await?;
+            Ok(answer::json(StatusCode::ACCEPTED, &receipts))
+        }
+    }
+}
+
+/// `GET /api/v1/event-types`: the whole catalogue, in its own order.
+pub async fn types(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let call = Call::open(&request, &[Scope::Hooks, Scope::Events])?;
+    Ok(answer::json(StatusCode::OK, &call.hookyard.event_types()))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let text = std::str::from_utf8(value.as_bytes());
+    text.map(Some).map_err(|_| Error::field("the header Idempotency-Key must be text in UTF-8"))
+}
+
+fn posted(
+    body: &Bytes,
+    key: Option<&str>,
+    limit: usize,
+    account: impl Fn(Option<&str>) -> Result<AccountId, Error>,
+) -> Result<Posted, Error> {
+    let is_batch = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    if !is_batch {
+        let object = Object::read(body, &MEMBERS)?;
+        return event(body, &object, key, &account).map(Posted::One);
+    }
+    if key.is_some() {
+        return Err(Error::field(
+            "the header Idempotency-Key is for a single event; give each of a batch an id",
+        ));
+    }
+    let objects = Object::read_array(body, &MEMBERS, limit)?;
+    let events = objects.iter().enumerate();
+    let events =
+        events.map(|(at, object)| event(body, object, None, &account).map_err(|error| error.of_entry(at)));
+    events.collect::<Result<_, _>>().map(Posted::Batch)
+}
+
+/// One event as it stands in `body`; its data stays there.
+fn event(
+    body: &Bytes,
+    object: &Object<'_, 5>,
+    key: Option<&str>,
+    account: &impl Fn(Option<&str>) -> Result<AccountId, Error>,
+) -> Result<Event, Error> {
+    let account = account(object.text("account")?.as_deref())?;
+    let name = object.required_text("event")?;
+    let data = object.raw("data").ok_or_else(|| Error::field("data is required; it may be null"))?;
+    let id = object.text("id")?;
+    if let (Some(key), Some(id)) = (key, &id)
+        && key != id
+    {
+        return Err(Error::field("id and the header Idempotency-Key differ; give one of them"));
+    }
+    let mut event = Event::of_json(name.into_owned(), body.slice_ref(data.as_bytes())).account(account);
+    event.idempotency_key = id.map(|id| id.into_owned()).or(key.map(str::to_owned));
+    event.timestamp = object.text("timestamp")?.map(|timestamp| timestamp.into_owned());
+    Ok(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::Kind;
+    use super::*;
+
+    fn decode(body: &str, key: Option<&str>) -> Result<Posted, Error> {
+        let account = |named: Option<&str>| Ok(named.unwrap_or("acme").parse().unwrap());
+        posted(&Bytes::copy_from_slice(body.as_bytes()), key, 3, account)
+    }
+
+    fn one(body: &str) -> Event {
+        match decode(body, None).unwrap() {
+            Posted::One(event) => event,
+            Posted::Batch(_) => panic!("a batch"),
+        }
+    }
+
+    fn message(body: &str, key: Option<&str>) -> String {
+        decode(body, key).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn data_keeps_every_byte() {
+        for data in [
+            r#"{ "b" : 1.0e+2,	"a":"\u00e9\/", "a":-0.0, "": [ 1 , 2 ] }"#,
+            "null",
+            "12345678901234567890.10",
+            r#""\ud800""#,
+            "[ ]",
+        ] {
+            let event = one(&format!(" {{\"event\":\"new_lead\", \"data\" :\n {data}\t, \"x\":1}} "));
+            assert_eq!(event.data, data.as_bytes());
+        }
+    }
+
+    #[test]
+    fn data_is_not_copied() {
+        let body = Bytes::from_static(br#"{"event":"a","data":{"large":true}}"#);
+        let Posted::One(event) = posted(&body, None, 3, |_| Ok(AccountId::default_account())).unwrap() else {
+            panic!("a batch")
+        };
+        assert!(body.as_ptr_range().contains(&event.data.as_ptr()));
+    }
+
+    #[test]
+    fn a_missing_or_wrong_member_is_named() {
+        assert_eq!(message(r#"{"event":"a"}"#, None), "data is required; it may be null");
+        assert_eq!(message(r#"{"data":1}"#, None), "event is required");
+        assert_eq!(message(r#"{"event":"a","data":1,"timestamp":5}"#, None), "timestamp must be a string");
+        assert_eq!(message(r#"[{"event":"a","data":1},{"event":1}]"#, None), "[1]: event must be a string");
+    }
+
+    #[test]
+    fn a_batch_is_bounded_and_may_be_empty() {
+        let entry = r#"{"event":"a","data":1}"#;
+        let three = format!(" [{entry},{entry},{entry}]");
+        assert!(matches!(decode(&three, None), Ok(Posted::Batch(events)) if events.len() == 3));
+        assert!(matches!(decode("[]", None), Ok(Posted::Batch(events)) if events.is_empty()));
+        assert_eq!(
+            message(&format!("[{entry},{entry},{entry},{entry}]"), None),
+            "the array has more than 3 entries"
+        );
+    }
+
+    #[test]
+    fn the_header_and_the_id_are_one_key() {
+        let body = r#"{"event":"a","data":1,"id":"k"}"#;
+        let Ok(Posted::One(event)) = decode(body, Some("k")) else { panic!("refused") };
+        assert_eq!(event.idempotency_key.as_deref(), Some("k"));
+        let Ok(Posted::One(event)) = decode(r#"{"event":"a","data":1}"#, Some("h")) else {
+            panic!("refused")
+        };
+        assert_eq!(event.idempotency_key.as_deref(), Some("h"));
+        assert_eq!(decode(body, Some("other")).unwrap_err().kind(), Kind::InvalidField);
+        assert_eq!(decode("[]", Some("k")).unwrap_err().kind(), Kind::InvalidField);
+    }
+
+    #[test]
+    fn each_event_may_name_its_account() {
+        assert_eq!(one(r#"{"event":"a","data":1}"#).account.as_str(), "acme");
+        assert_eq!(one(r#"{"event":"a","data":1,"account":"other"}"#).account.as_str(), "other");
+    }
+}
