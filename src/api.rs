@@ -29,6 +29,7 @@ mod envelope;
 mod error;
 mod events;
 mod health;
+mod hooks;
 mod keys;
 mod object;
 mod query;
@@ -115,6 +116,7 @@ pub fn routes(hookyard: Hookyard) -> impl FnOnce(&mut ServiceConfig) {
             // The hot path comes first: routes are tried in order.
             .service(at("/api/v1/events", "POST").route(web::post().to(events::emit)))
             .service(at("/api/v1/event-types", "GET").route(web::get().to(events::types)))
+            .configure(hook_routes)
             .configure(admin_routes)
             .service(at("/health/live", "GET, HEAD").route(health::get().to(health::live)))
             .service(at("/health/ready", "GET, HEAD").route(health::get().to(health::ready)))
@@ -122,6 +124,23 @@ pub fn routes(hookyard: Hookyard) -> impl FnOnce(&mut ServiceConfig) {
             .default_service(web::to(nothing_here));
         config.service(scope);
     }
+}
+
+fn hook_routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            at("/api/v1/hooks/subscribe", "POST, DELETE")
+                .route(web::post().to(hooks::subscribe))
+                .route(web::delete().to(hooks::unsubscribe)),
+        )
+        .service(at("/api/v1/hooks", "GET").route(web::get().to(hooks::list)))
+        .service(
+            at("/api/v1/hooks/{id}", "GET, DELETE")
+                .route(web::get().to(hooks::get))
+                .route(web::delete().to(hooks::delete)),
+        )
+        .service(at("/api/v1/hooks/{id}/pause", "POST").route(web::post().to(hooks::pause)))
+        .service(at("/api/v1/hooks/{id}/resume", "POST").route(web::post().to(hooks::resume)));
 }
 
 fn admin_routes(config: &mut ServiceConfig) {
