@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod clock;
 pub mod config;
 mod credit;
+pub mod delivery;
 pub mod event;
 pub mod filter;
 mod health;
@@ -16,3 +17,5 @@ pub mod id;
 mod retry;
 mod store;
 pub mod subscription;
+
+pub use delivery::signature;

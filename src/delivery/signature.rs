@@ -1,0 +1,274 @@
+//! Signatures: what proves to a receiver that a request comes from here and is whole.
+//!
+//! Each request has two. `webhook-signature` follows Standard Webhooks and covers id, time and body; the other covers
+//! the body alone. Senders use a [`Signer`]; receivers written in Rust call [`verify`]. Remembering ids, so that
+//! nothing is processed twice, is left to the receiver.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::clock::Timestamp;
+use crate::subscription::{SECRET_PREFIX, Secret};
+
+/// The header with the event's id: the same on every attempt, so that receivers can drop duplicates.
+pub const ID: &str = "webhook-id";
+/// The header with the unix seconds of the attempt.
+pub const TIMESTAMP: &str = "webhook-timestamp";
+/// The header with one signature or, while a secret is rotated, two.
+pub const SIGNATURE: &str = "webhook-signature";
+
+/// How far a request's time may be from the receiver's clock, as Standard Webhooks recommends.
+pub const TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
+/// Signs requests with one secret, or with two while it is rotated.
+///
+/// The keys are worked in when it is made; each signature starts from a copy of that state.
+#[derive(Clone)]
+pub struct Signer {
+    standard: Hmac<Sha256>,
+    previous: Option<Hmac<Sha256>>,
+    plain: Hmac<Sha256>,
+}
+
+/// The headers of a received request that [`verify`] needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers<'a> {
+    pub id: &'a str,
+    pub timestamp: &'a str,
+    pub signature: &'a str,
+}
+
+/// Why a received request is not to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    #[error("the request has no usable header {0}")]
+    MissingHeader(&'static str),
+    #[error("{TIMESTAMP} is not a number of seconds")]
+    BadTimestamp,
+    #[error("the request was signed too long ago")]
+    TooOld,
+    #[error("the request claims to be signed in the future")]
+    TooNew,
+    /// What follows `whsec_` is no base64.
+    #[error("the secret cannot be decoded")]
+    BadSecret,
+    #[error("no signature matches")]
+    NoMatch,
+}
+
+/// What a signature of the only known version begins with.
+const VERSION: &str = "v1,";
+
+impl Signer {
+    /// Signs with `secret` alone.
+    pub fn new(secret: &Secret) -> Self {
+        let text = secret.reveal();
+        let standard = standard_key(text).expect("a secret was decoded when it was parsed");
+        Self { standard, previous: None, plain: keyed(text.as_bytes()) }
+    }
+
+    /// Signs with `secret` and, where the header has room for two signatures, also with the `previous` one.
+    pub fn rotating(secret: &Secret, previous: &Secret) -> Self {
+        let previous = Some(Self::new(previous).standard);
+        Self { previous, ..Self::new(secret) }
+    }
+
+    /// The value of `webhook-signature`: `v1,` and base64, twice with a space between during a rotation.
+    pub fn standard(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
+        let mut text = String::with_capacity(2 * 48);
+        text.push_str(VERSION);
+        BASE64.encode_string(standard_tag(&self.standard, id, timestamp, body), &mut text);
+        if let Some(previous) = &self.previous {
+            text.push(' ');
+            text.push_str(VERSION);
+            BASE64.encode_string(standard_tag(previous, id, timestamp, body), &mut text);
+        }
+        text
+    }
+
+    /// The value of the other signature header: `sha256=` and hex, over the body, keyed with the secret as shown.
+    pub fn hex(&self, body: &[u8]) -> String {
+        let mut hex = [0; 64];
+        let tag = self.plain.clone().chain_update(body).finalize().into_bytes();
+        hex::encode_to_slice(tag, &mut hex).expect("a SHA-256 tag has 32 bytes");
+        let hex = std::str::from_utf8(&hex).expect("hex is ASCII");
+        ["sha256=", hex].concat()
+    }
+}
+
+impl<'a> Headers<'a> {
+    /// Picks the three headers with a function that finds a header by its name in lower case.
+    ///
+    /// # Errors
+    /// [`VerifyError::MissingHeader`] for the first that is not there.
+    pub fn find(get: impl Fn(&'static str) -> Option<&'a str>) -> Result<Self, VerifyError> {
+        let need = |name| get(name).ok_or(VerifyError::MissingHeader(name));
+        Ok(Self { id: need(ID)?, timestamp: need(TIMESTAMP)?, signature: need(SIGNATURE)? })
+    }
+}
+
+/// Verifies that whoever holds `secret` sent this `body` under these headers, within `tolerance` of `now`.
+///
+/// `body` must be the bytes as they were received, before any parsing. Several signatures may be given, separated by
+/// spaces; one that matches is enough, and those of unknown versions are passed over. They are compared in constant
+/// time.
+///
+/// ```
+/// use hookyard::clock::Timestamp;
+/// use hookyard::signature::{self, Headers, VerifyError};
+///
+/// let received = [
+///     ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
+///     ("webhook-timestamp", "1614265330"),
+///     ("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
+/// ];
+/// let headers = Headers::find(|name| Some(received.iter().find(|header| header.0 == name)?.1))?;
+/// let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// let now = Timestamp(1_614_265_335_000); // a receiver says Timestamp::now()
+/// signature::verify(secret, &headers, br#"{"test": 2432232314}"#, signature::TOLERANCE, now)?;
+/// # Ok::<(), VerifyError>(())
+/// ```
+///
+/// # Errors
+/// The first reason not to trust the request; the time is looked at before the signatures.
+pub fn verify(
+    secret: &str,
+    headers: &Headers<'_>,
+    body: &[u8],
+    tolerance: Duration,
+    now: Timestamp,
+) -> Result<(), VerifyError> {
+    let key = standard_key(secret)?;
+    let signed_at: u64 = headers.timestamp.parse().map_err(|_| VerifyError::BadTimestamp)?;
+    let (now, tolerance) = (now.unix_seconds(), tolerance.as_secs());
+    if now.saturating_sub(signed_at) > tolerance {
+        return Err(VerifyError::TooOld);
+    }
+    if signed_at.saturating_sub(now) > tolerance {
+        return Err(VerifyError::TooNew);
+    }
+    let expected = BASE64.encode(standard_tag(&key, headers.id, headers.timestamp, body));
+    let candidates = headers.signature.split(' ').filter_map(|signature| signature.strip_prefix(VERSION));
+    let matched = candidates
+        .map(|candidate| candidate.as_bytes().ct_eq(expected.as_bytes()))
+        .fold(Choice::from(0), |found, equal| found | equal);
+    if bool::from(matched) { Ok(()) } else { Err(VerifyError::NoMatch) }
+}
+
+/// The key that a secret stands for: the bytes behind `whsec_`, or else the string's own.
+fn standard_key(secret: &str) -> Result<Hmac<Sha256>, VerifyError> {
+    match secret.strip_prefix(SECRET_PREFIX) {
+        Some(encoded) => BASE64.decode(encoded).map(|key| keyed(&key)).map_err(|_| VerifyError::BadSecret),
+        None => Ok(keyed(secret.as_bytes())),
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+fn standard_tag(key: &Hmac<Sha256>, id: &str, timestamp: &str, body: &[u8]) -> impl AsRef<[u8]> {
+    let parts = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
+    parts.into_iter().fold(key.clone(), |mac, part| mac.chain_update(part)).finalize().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use standardwebhooks::Webhook;
+
+    use super::*;
+
+    const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    const OTHER: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const ID_SENT: &str = "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk";
+    const BODY: &[u8] = br#"{"email":"test@example.com","username":"test_user"}"#;
+    const NOW: Timestamp = Timestamp(1_649_367_553_000);
+
+    fn signer(secret: &str) -> Signer {
+        Signer::new(&secret.parse().unwrap())
+    }
+
+    fn verified(secret: &str, signature: &str, body: &[u8], now: Timestamp) -> Result<(), VerifyError> {
+        let headers = Headers { id: ID_SENT, timestamp: "1649367553", signature };
+        verify(secret, &headers, body, TOLERANCE, now)
+    }
+
+    #[test]
+    fn the_standard_signature_is_the_one_of_the_reference_implementation() {
+        let signature = signer(SECRET).standard(ID_SENT, "1649367553", BODY);
+        assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
+        assert_eq!(signature, Webhook::new(SECRET).unwrap().sign(ID_SENT, 1_649_367_553, BODY).unwrap());
+        assert_eq!(verified(SECRET, &signature, BODY, NOW), Ok(()));
+    }
+
+    #[test]
+    fn a_secret_without_the_prefix_is_keyed_with_its_own_bytes() {
+        let secret = "sixteen-visible!";
+        let reference = Webhook::from_bytes(secret.as_bytes().to_vec()).unwrap();
+        let signature = signer(secret).standard(ID_SENT, "1649367553", BODY);
+        assert_eq!(signature, reference.sign(ID_SENT, 1_649_367_553, BODY).unwrap());
+        assert_eq!(verified(secret, &signature, BODY, NOW), Ok(()));
+    }
+
+    /// The expected value comes from `openssl dgst -sha256 -hmac`.
+    #[test]
+    fn the_hex_signature_is_keyed_with_the_secret_as_shown() {
+        let expected = "sha256=e0fc16c6d4a28f39a6e0935569f05d86e87367db24a4b6d9271215c603e49f6a";
+        assert_eq!(signer(SECRET).hex(BODY), expected);
+    }
+
+    #[test]
+    fn a_rotation_signs_with_both_secrets_in_one_value() {
+        let rotating = Signer::rotating(&OTHER.parse().unwrap(), &SECRET.parse().unwrap());
+        let both = rotating.standard(ID_SENT, "1649367553", BODY);
+        assert_eq!(both.split(' ').count(), 2);
+        assert_eq!(verified(SECRET, &both, BODY, NOW), Ok(()));
+        assert_eq!(verified(OTHER, &both, BODY, NOW), Ok(()));
+        assert_eq!(rotating.hex(BODY), signer(OTHER).hex(BODY));
+    }
+
+    #[test]
+    fn one_match_among_strangers_is_enough() {
+        let signature = signer(SECRET).standard(ID_SENT, "1649367553", BODY);
+        let many = format!("v1a,{} v1,AAAA v2,{} {signature}", &signature[3..], &signature[3..]);
+        assert_eq!(verified(SECRET, &many, BODY, NOW), Ok(()));
+        let unknown = format!("v2,{}", &signature[3..]);
+        assert_eq!(verified(SECRET, &unknown, BODY, NOW), Err(VerifyError::NoMatch));
+    }
+
+    #[test]
+    fn whatever_is_tampered_with_does_not_match() {
+        let signature = signer(SECRET).standard(ID_SENT, "1649367553", BODY);
+        for bad in ["", "v1,", &signature[..20], &signature[3..]] {
+            assert_eq!(verified(SECRET, bad, BODY, NOW), Err(VerifyError::NoMatch), "{bad}");
+        }
+        assert_eq!(verified(SECRET, &signature, &BODY[1..], NOW), Err(VerifyError::NoMatch));
+        assert_eq!(verified(OTHER, &signature, BODY, NOW), Err(VerifyError::NoMatch));
+        let headers = Headers { id: "msg_other", timestamp: "1649367553", signature: &signature };
+        assert_eq!(verify(SECRET, &headers, BODY, TOLERANCE, NOW), Err(VerifyError::NoMatch));
+    }
+
+    #[test]
+    fn a_request_out_of_its_time_is_refused_either_way() {
+        let signature = signer(SECRET).standard(ID_SENT, "1649367553", BODY);
+        let at = |seconds: i64| Timestamp(NOW.0.saturating_add_signed(seconds * 1000));
+        assert_eq!(verified(SECRET, &signature, BODY, at(300)), Ok(()));
+        assert_eq!(verified(SECRET, &signature, BODY, at(-300)), Ok(()));
+        assert_eq!(verified(SECRET, &signature, BODY, at(301)), Err(VerifyError::TooOld));
+        assert_eq!(verified(SECRET, &signature, BODY, at(-301)), Err(VerifyError::TooNew));
+    }
+
+    #[test]
+    fn unusable_headers_and_secrets_say_so() {
+        let headers = Headers { id: ID_SENT, timestamp: "yesterday", signature: "v1,AAAA" };
+        assert_eq!(verify(SECRET, &headers, BODY, TOLERANCE, NOW), Err(VerifyError::BadTimestamp));
+        assert_eq!(verify("whsec_!", &headers, BODY, TOLERANCE, NOW), Err(VerifyError::BadSecret));
+        let only_id = |name| (name == ID).then_some(ID_SENT);
+        assert_eq!(Headers::find(only_id), Err(VerifyError::MissingHeader(TIMESTAMP)));
+    }
+}
