@@ -1,5 +1,10 @@
 //! Delivery: one attempt.
 //!
-//! [`signature`] signs. When to attempt, how often, and what follows from an outcome is left to the subscriber.
+//! [`guard::Guard`] says which targets may be called, [`signature`] signs. When to attempt, how often, and what follows
+//! from an outcome is left to the subscriber.
 
+pub mod endpoint;
+pub mod guard;
 pub mod signature;
+
+mod networks;

@@ -1,0 +1,130 @@
+//! Endpoints: a URL and a secret, prepared so that an attempt has little left to do.
+
+use awc::http::Uri;
+use awc::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use bytes::Bytes;
+use url::Position;
+
+use crate::clock::Timestamp;
+use crate::delivery::signature::{self, Signer};
+use crate::id::EventId;
+use crate::subscription::EndpointUrl;
+
+/// Where the events of a subscription go, and how they are signed.
+#[derive(Clone)]
+pub struct Endpoint {
+    pub(super) target: Target,
+    signer: Signer,
+}
+
+/// What one attempt sends.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The event's id, the same on every attempt.
+    pub id: EventId,
+    /// The delivered body, the same on every attempt.
+    pub body: Bytes,
+    /// The attempt's number within the delivery, from 1.
+    pub n: u16,
+    /// Whether it is a test that the hook's owner asked for; the receiver is told.
+    pub test: bool,
+}
+
+/// A URL as the HTTP client takes it.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    /// Whether the connection is to have TLS.
+    pub tls: bool,
+    /// The URL with `http` for its scheme whichever it has, since the connector does TLS; with a port, without a
+    /// fragment.
+    pub uri: Uri,
+    /// The value of `host`: without the port where the scheme implies it.
+    host: HeaderValue,
+}
+
+/// The URL is one that no HTTP request can carry; the egress guard refuses such a URL when a hook subscribes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("url has characters that no HTTP request can carry")]
+pub struct Unsendable;
+
+static WEBHOOK_ID: HeaderName = HeaderName::from_static(signature::ID);
+static WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static(signature::TIMESTAMP);
+static WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static(signature::SIGNATURE);
+static WEBHOOK_TEST: HeaderName = HeaderName::from_static("webhook-test");
+
+impl Endpoint {
+    /// Prepares an endpoint.
+    ///
+    /// # Errors
+    /// When no HTTP request can carry the URL.
+    pub fn new(url: &EndpointUrl, signer: Signer) -> Result<Self, Unsendable> {
+        let target = target(url).ok_or(Unsendable)?;
+        Ok(Self { target, signer })
+    }
+
+    /// Host and port, for the log.
+    pub(super) fn authority(&self) -> &str {
+        self.target.uri.authority().map_or("", |authority| authority.as_str())
+    }
+
+    /// The headers of a request that is sent now, signed afresh.
+    pub(super) fn headers(
+        &self,
+        request: &Request,
+        now: Timestamp,
+        signature_header: &HeaderName,
+    ) -> HeaderMap {
+        let id = request.id.to_string();
+        let timestamp = now.unix_seconds().to_string();
+        let standard = self.signer.standard(&id, &timestamp, &request.body);
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(HOST, self.target.host.clone());
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("hookyard/", env!("CARGO_PKG_VERSION"))));
+        headers.insert(WEBHOOK_ID.clone(), value(id));
+        headers.insert(WEBHOOK_TIMESTAMP.clone(), value(timestamp));
+        headers.insert(WEBHOOK_SIGNATURE.clone(), value(standard));
+        headers.insert(signature_header.clone(), value(self.signer.hex(&request.body)));
+        if request.test {
+            headers.insert(WEBHOOK_TEST.clone(), HeaderValue::from_static("true"));
+        }
+        headers
+    }
+}
+
+/// The URL as the HTTP client takes it; nothing where a character is none of HTTP's.
+///
+/// WHATWG URLs may hold some that RFC 3986 has no room for, in the host above all.
+pub(super) fn target(url: &EndpointUrl) -> Option<Target> {
+    let plain: Uri = url.url()[..Position::AfterQuery].parse().ok()?;
+    let host = HeaderValue::from_str(plain.authority()?.as_str()).ok()?;
+    let path = plain.path_and_query()?.clone();
+    let uri = Uri::builder().scheme("http").authority(url.authority()).path_and_query(path).build().ok()?;
+    Some(Target { tls: url.url().scheme() == "https", uri, host })
+}
+
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("ids, numbers and signatures are visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(url: &str) -> (bool, String, String) {
+        let target = target(&url.parse().unwrap()).unwrap();
+        (target.tls, target.uri.to_string(), target.host.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_target_has_a_port_and_no_fragment_and_its_host_header_no_needless_port() {
+        let of = |tls, uri: &str, host: &str| (tls, uri.to_owned(), host.to_owned());
+        assert_eq!(seen("https://example.com"), of(true, "http://example.com:443/", "example.com"));
+        assert_eq!(
+            seen("http://example.com:80/a?b#c"),
+            of(false, "http://example.com:80/a?b", "example.com")
+        );
+        assert_eq!(seen("https://example.com:80/"), of(true, "http://example.com:80/", "example.com:80"));
+        assert_eq!(seen("https://[2600::1]/ü"), of(true, "http://[2600::1]:443/%C3%BC", "[2600::1]"));
+    }
+}
