@@ -1,10 +1,15 @@
-//! Delivery: one attempt.
+//! Delivery: one attempt, from the egress guard to the outcome.
 //!
-//! [`guard::Guard`] says which targets may be called, [`signature`] signs. When to attempt, how often, and what follows
-//! from an outcome is left to the subscriber.
+//! [`guard::Guard`] says which targets may be called, [`signature`] signs.
+//! When to attempt, how often, and what follows from an outcome is left to the subscriber.
 
 pub mod endpoint;
 pub mod guard;
 pub mod signature;
+pub mod tls;
 
+mod connector;
 mod networks;
+mod resolver;
+mod socket;
+

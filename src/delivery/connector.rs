@@ -1,0 +1,203 @@
+//! The connector: opens every connection that the HTTP client uses, and only to addresses that the guard allows.
+//!
+//! The HTTP client's own connector would not ask a resolver of ours about IP literals, and the system's resolver takes
+//! `127.1` and `0x7f.1` for addresses. Here a host is turned into addresses once, each is vetted, and the socket is
+//! connected to one of those very addresses, so a name that changes its mind between the two gains nothing.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_service::{Service, always_ready};
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+use awc::http::Uri;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::attempt::ErrorKind;
+use crate::delivery::guard::{Guard, LOCALHOST, Reason, is_localhost};
+use crate::delivery::resolver::{Addresses, Resolver};
+use crate::delivery::socket::Socket;
+
+/// Opens guarded connections. Clones share what they know of names.
+#[derive(Clone)]
+pub struct Connector(Rc<Shared>);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("the egress guard refuses {0}")]
+    Blocked(Reason),
+    #[error("the name cannot be resolved: {0}")]
+    Dns(io::Error),
+    #[error("cannot connect: {0}")]
+    Connect(io::Error),
+    #[error("the TLS handshake failed: {0}")]
+    Tls(io::Error),
+}
+
+struct Shared {
+    guard: Arc<Guard>,
+    tls: Option<TlsConnector>,
+    /// How long to wait for one address while there are others.
+    patience: Duration,
+    resolver: Resolver,
+}
+
+/// How many addresses of a name are tried; some names have hundreds.
+const ADDRESSES_TRIED: u32 = 4;
+
+impl Connector {
+    /// Opens connections with TLS if `tls` says how, and without it else, to what `guard` allows.
+    ///
+    /// `time` is what an attempt has in all. One address that does not answer gets its share of it, so that there is
+    /// some left for the next.
+    pub fn new(guard: Arc<Guard>, tls: Option<Arc<rustls::ClientConfig>>, time: Duration) -> Self {
+        let tls = tls.map(TlsConnector::from);
+        let patience = time / ADDRESSES_TRIED;
+        Self(Rc::new(Shared { guard, tls, patience, resolver: Resolver::default() }))
+    }
+}
+
+impl Service<ConnectInfo<Uri>> for Connector {
+    type Response = Connection<Uri, Socket>;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectError>>>>;
+
+    always_ready!();
+
+    fn call(&self, target: ConnectInfo<Uri>) -> Self::Future {
+        let shared = self.0.clone();
+        Box::pin(async move {
+            let uri = target.request().clone();
+            match shared.open(uri.host().unwrap_or_default(), target.port()).await {
+                Ok(socket) => Ok(Connection::new(uri, socket)),
+                // The one variant that carries an error of any type to whoever asked for the connection.
+                Err(failure) => Err(ConnectError::Resolver(Box::new(failure))),
+            }
+        })
+    }
+}
+
+impl Shared {
+    async fn open(&self, host: &str, port: u16) -> Result<Socket, Failure> {
+        self.guard.vet_scheme(self.tls.is_some())?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let addresses = self.vetted(host, port).await?;
+        let tcp = self.connect(&addresses).await.map_err(Failure::Connect)?;
+        self.guard.vet_address(tcp.peer_addr().map_err(Failure::Connect)?)?;
+        tcp.set_nodelay(true).map_err(Failure::Connect)?;
+        match &self.tls {
+            None => Ok(Socket::Plain(tcp)),
+            Some(tls) => shake_hands(tls, host, tcp).await.map_err(Failure::Tls),
+        }
+    }
+
+    /// The addresses of a host, all of them allowed.
+    ///
+    /// A name with a single refused address is refused as a whole: either it is no public name, or someone is trying
+    /// something. `localhost` is the exception, since both of its addresses are known.
+    async fn vetted(&self, host: &str, port: u16) -> Result<Addresses, Failure> {
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            let address = SocketAddr::new(ip, port);
+            self.guard.vet_address(address)?;
+            return Ok(Rc::new([address]));
+        }
+        if is_localhost(host) {
+            let addresses = LOCALHOST.map(|ip| SocketAddr::new(ip, port));
+            let allowed = addresses.into_iter().filter(|address| self.guard.vet_address(*address).is_ok());
+            let allowed: Addresses = allowed.collect();
+            if allowed.is_empty() {
+                self.guard.vet_address(addresses[0])?;
+            }
+            return Ok(allowed);
+        }
+        let addresses = self.resolver.resolve(host, port).await.map_err(Failure::Dns)?;
+        addresses.iter().try_for_each(|address| self.guard.vet_address(*address))?;
+        Ok(addresses)
+    }
+
+    /// Connects to the first address that answers.
+    async fn connect(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+        let tried = &addresses[..addresses.len().min(ADDRESSES_TRIED as usize)];
+        let Some((last, others)) = tried.split_last() else {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no addresses"));
+        };
+        for address in others {
+            if let Ok(Ok(tcp)) = timeout(self.patience, TcpStream::connect(*address)).await {
+                return Ok(tcp);
+            }
+        }
+        TcpStream::connect(*last).await
+    }
+}
+
+impl Failure {
+    /// What the attempt met.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Blocked(_) => ErrorKind::Blocked,
+            Self::Dns(_) => ErrorKind::Dns,
+            Self::Connect(_) => ErrorKind::Connect,
+            Self::Tls(_) => ErrorKind::Tls,
+        }
+    }
+}
+
+impl From<Reason> for Failure {
+    fn from(reason: Reason) -> Self {
+        Self::Blocked(reason)
+    }
+}
+
+/// The server is named without the brackets that a URL puts around an IPv6 address, and without a name's last dot.
+async fn shake_hands(tls: &TlsConnector, host: &str, tcp: TcpStream) -> io::Result<Socket> {
+    let name = ServerName::try_from(host.strip_suffix('.').unwrap_or(host)).map_err(io::Error::other)?;
+    let stream = tls.connect(name.to_owned(), tcp).await?;
+    Ok(Socket::Tls(Box::new(stream)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a connector makes of a name for which the resolver has just given these addresses.
+    async fn vetted(addresses: &[&str]) -> Result<Addresses, Failure> {
+        let addresses: Vec<_> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        let resolver = Resolver::knowing("example.com", 443, &addresses);
+        let guard = Arc::new(Guard::new(true, Vec::new()));
+        Shared { guard, tls: None, patience: Duration::ZERO, resolver }.vetted("example.com", 443).await
+    }
+
+    #[test]
+    fn a_name_with_one_refused_address_is_refused() {
+        actix_rt::System::new().block_on(async {
+            assert_eq!(vetted(&["8.8.8.8:443", "[2600::1]:443"]).await.unwrap().len(), 2);
+            for inside in
+                ["10.0.0.1:443", "[::ffff:169.254.169.254]:443", "[64:ff9b::a00:1]:443", "[fd00::1]:443"]
+            {
+                let failure = vetted(&["8.8.8.8:443", inside]).await.unwrap_err();
+                assert_eq!(failure.kind(), ErrorKind::Blocked, "{inside}");
+            }
+        });
+    }
+
+    #[test]
+    fn spellings_that_only_the_system_takes_for_addresses_are_vetted_too() {
+        let guard = Arc::new(Guard::new(false, Vec::new()));
+        actix_rt::System::new().block_on(async {
+            for host in ["2130706433", "0x7f.1", "127.1", "0", "[::ffff:127.0.0.1]", "[::1]", "localhost."] {
+                let connector = Connector::new(guard.clone(), None, Duration::from_secs(1));
+                let failure = connector.0.open(host, 80).await.unwrap_err();
+                // A system whose resolver does not know such a spelling cannot be fooled by it.
+                assert!(matches!(failure.kind(), ErrorKind::Blocked | ErrorKind::Dns), "{host}: {failure}");
+            }
+        });
+    }
+}
