@@ -1,15 +1,19 @@
 //! Delivery: one attempt, from the egress guard to the outcome.
 //!
-//! [`guard::Guard`] says which targets may be called, [`signature`] signs.
-//! When to attempt, how often, and what follows from an outcome is left to the subscriber.
+//! [`guard::Guard`] says which targets may be called, [`signature`] signs, [`client::Client`] sends the request and
+//! says what it met. When to attempt, how often, and what follows from an outcome is left to the subscriber.
 
+pub mod client;
 pub mod endpoint;
 pub mod guard;
 pub mod signature;
 pub mod tls;
 
+mod answer;
 mod connector;
 mod networks;
 mod resolver;
 mod socket;
 
+#[cfg(test)]
+mod tests;

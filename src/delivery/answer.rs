@@ -1,0 +1,144 @@
+//! Answers: what a receiver's response, or the lack of one, amounts to.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::time::{Duration, UNIX_EPOCH};
+
+use awc::ClientResponse;
+use awc::body::MessageBody;
+use awc::error::{ConnectError, SendRequestError};
+use awc::http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE,
+};
+use awc::http::{StatusCode, Version};
+
+use crate::attempt::{ErrorKind, Outcome, RESPONSE_KEPT};
+use crate::clock::Timestamp;
+use crate::delivery::connector::Failure;
+
+/// How much of a response is read so that its connection can be used again. A receiver has nothing to say that is
+/// longer; one that goes on is cut off.
+const RESPONSE_LIMIT: usize = 64 * 1024;
+
+/// What a response's status line and headers amount to.
+///
+/// A status below 200 is none that a delivery can end with. The HTTP client takes it for the final answer.
+pub fn outcome<S>(response: &ClientResponse<S>, now: Timestamp) -> Outcome {
+    let status = response.status();
+    if status.is_informational() {
+        return Outcome::Failed(ErrorKind::Protocol);
+    }
+    let asks = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    let retry_after = if asks { retry_after(response.headers(), now) } else { None };
+    Outcome::Answered { status: status.as_u16(), retry_after }
+}
+
+/// Whether the HTTP client knows where this response ends, so that the next request on its connection gets its own
+/// answer and not the rest of this one.
+///
+/// The client puts a connection back although the response has no length (RFC 9112, 6.3: it ends with the
+/// connection), was not the final one, or came from an HTTP/1.0 server that is about to hang up.
+pub fn ends_cleanly<S>(response: &ClientResponse<S>) -> bool {
+    let (status, headers) = (response.status(), response.headers());
+    if status.is_informational() {
+        return false;
+    }
+    if response.version() < Version::HTTP_11 && !mentions(headers, &CONNECTION, "keep-alive") {
+        return false;
+    }
+    let has_length = headers.contains_key(CONTENT_LENGTH) || mentions(headers, &TRANSFER_ENCODING, "chunked");
+    is_bodiless(status) || has_length && !headers.contains_key(UPGRADE)
+}
+
+/// Reads the rest of a response, up to a limit, and keeps its first bytes in `kept`.
+///
+/// It may end early, with an error or by being dropped: nothing hangs on it but what is kept, and whether the
+/// connection is used again.
+pub async fn read(status: StatusCode, body: impl MessageBody, kept: &mut Vec<u8>) {
+    if status.is_informational() || is_bodiless(status) {
+        return;
+    }
+    let mut body = pin!(body);
+    let mut read = 0;
+    while let Some(Ok(chunk)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
+        let room = RESPONSE_KEPT - kept.len();
+        kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        read += chunk.len();
+        if read > RESPONSE_LIMIT {
+            return;
+        }
+    }
+}
+
+/// Why there is no answer.
+pub fn error_kind(error: &SendRequestError) -> ErrorKind {
+    match error {
+        SendRequestError::Timeout | SendRequestError::Connect(ConnectError::Timeout) => ErrorKind::Timeout,
+        SendRequestError::Connect(ConnectError::Resolver(error)) => {
+            error.downcast_ref::<Failure>().map_or(ErrorKind::Dns, Failure::kind)
+        }
+        SendRequestError::Connect(ConnectError::Io(error)) | SendRequestError::Send(error) => io_kind(error),
+        SendRequestError::Connect(_) => ErrorKind::Connect,
+        SendRequestError::Response(error) => {
+            let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+            io.map_or(ErrorKind::Protocol, io_kind)
+        }
+        _ => ErrorKind::Protocol,
+    }
+}
+
+/// With TLS 1.3 a server's refusal of the handshake may come when the first answer is read.
+fn io_kind(error: &io::Error) -> ErrorKind {
+    let tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+    if tls { ErrorKind::Tls } else { ErrorKind::Connect }
+}
+
+/// Statuses whose responses have no body, whatever their headers say (RFC 9110, 15.3.5 and 15.4.5).
+fn is_bodiless(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+fn mentions(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    let words =
+        headers.get_all(name).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    words.into_iter().any(|found| found.trim().eq_ignore_ascii_case(word))
+}
+
+/// Reads `Retry-After`: seconds, or an HTTP date (RFC 9110, 10.2.3).
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A number too large to count is a long time, and nobody waits longer than the policy allows.
+        let seconds = text.parse::<u32>().unwrap_or(u32::MAX);
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    let since = date.duration_since(UNIX_EPOCH).ok()?;
+    Some(now.until(Timestamp::default().after(since)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_768_473_000_000);
+
+    fn asked(value: &'static str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, awc::http::header::HeaderValue::from_static(value));
+        retry_after(&headers, NOW)
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(asked("120"), Some(Duration::from_secs(120)));
+        assert_eq!(asked(" 0 "), Some(Duration::ZERO));
+        assert_eq!(asked("99999999999999999999"), Some(Duration::from_secs(u32::MAX.into())));
+        assert_eq!(asked("Thu, 15 Jan 2026 10:31:30 GMT"), Some(Duration::from_secs(90)));
+        assert_eq!(asked("Thu, 15 Jan 2026 10:00:00 GMT"), Some(Duration::ZERO), "it is past");
+        for nonsense in ["", "-1", "1.5", "soon", "+5", "Thu, 99 Jan 2026 10:31:30 GMT"] {
+            assert_eq!(asked(nonsense), None, "{nonsense}");
+        }
+    }
+}

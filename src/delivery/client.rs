@@ -1,0 +1,201 @@
+//! The client: makes one attempt and says what it met.
+//!
+//! One client serves the endpoints of one account and authority on one thread, so that they share connections and a
+//! slow one shares nothing with strangers. How many attempts are in flight, and when a client that has been idle is
+//! dropped with its sockets, is left to its owner.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use awc::body::BodyStream;
+use awc::http::header::{self, HeaderName};
+use bytes::Bytes;
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+use crate::attempt::{Attempt, ErrorKind, Outcome};
+use crate::clock::Timestamp;
+use crate::delivery::connector::Connector;
+use crate::delivery::endpoint::{Endpoint, Request};
+use crate::delivery::guard::Guard;
+use crate::delivery::{answer, signature};
+
+/// How long an idle connection is used again.
+///
+/// Many servers hang up after five seconds. A request that meets a server hanging up is lost, so we are first.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(4);
+/// How long a busy connection is used, so that a name that has moved is followed, and vetted again.
+const LIFETIME: Duration = Duration::from_secs(60);
+
+/// What all clients of a process have in common.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    timeout: Duration,
+    signature_header: HeaderName,
+    guard: Arc<Guard>,
+    tls: Arc<rustls::ClientConfig>,
+}
+
+/// The text cannot name the signature header.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a header name, or the name of a header that requests have already")]
+pub struct NotASignatureHeader(String);
+
+/// Sends requests over connections that it keeps.
+pub struct Client {
+    settings: Arc<Settings>,
+    plain: RefCell<Option<awc::Client>>,
+    tls: RefCell<Option<awc::Client>>,
+}
+
+/// What an attempt has met so far; it counts even if the attempt goes no further.
+#[derive(Default)]
+struct Met {
+    /// The outcome, and how long it took to come; the rest of a response changes nothing about it.
+    outcome: Option<(Outcome, Duration)>,
+    response: Vec<u8>,
+}
+
+struct Panicked;
+
+impl Settings {
+    /// Settings under which an attempt has `timeout` in all, and the plain signature goes in `signature_header`.
+    ///
+    /// # Errors
+    /// When `signature_header` is no name of a header, or one that means something else.
+    pub fn new(
+        timeout: Duration,
+        signature_header: &str,
+        guard: Arc<Guard>,
+        tls: Arc<rustls::ClientConfig>,
+    ) -> Result<Self, NotASignatureHeader> {
+        const TAKEN: [HeaderName; 11] = [
+            header::HOST,
+            header::CONTENT_TYPE,
+            header::CONTENT_LENGTH,
+            header::TRANSFER_ENCODING,
+            header::CONNECTION,
+            header::UPGRADE,
+            header::EXPECT,
+            header::TE,
+            header::TRAILER,
+            header::DATE,
+            header::USER_AGENT,
+        ];
+        let refused = || NotASignatureHeader(signature_header.to_owned());
+        let name = HeaderName::try_from(signature_header).map_err(|_| refused())?;
+        let standard = [signature::ID, signature::TIMESTAMP, signature::SIGNATURE, "webhook-test"];
+        if TAKEN.contains(&name) || standard.contains(&name.as_str()) {
+            return Err(refused());
+        }
+        Ok(Self { timeout, signature_header: name, guard, tls })
+    }
+}
+
+impl Client {
+    /// A client without connections; it opens them as they are needed.
+    pub fn new(settings: Arc<Settings>) -> Self {
+        Self { settings, plain: RefCell::default(), tls: RefCell::default() }
+    }
+
+    /// Makes one attempt. Whatever happens to it is its outcome.
+    ///
+    /// It succeeds once a 2xx status line and headers have arrived within the timeout, which includes resolving,
+    /// connecting and the TLS handshake; the rest of the response is read in what remains of it and changes nothing.
+    /// Dropping the future breaks the attempt off.
+    pub async fn attempt(&self, endpoint: &Endpoint, request: Request) -> Attempt {
+        let (n, at, started) = (request.n, Timestamp::now(), Instant::now());
+        let mut met = Met::default();
+        let exchange = self.exchange(endpoint, request, at, started, &mut met);
+        let without_answer = match contained(timeout(self.settings.timeout, exchange)).await {
+            Ok(_) => ErrorKind::Timeout,
+            Err(Panicked) => {
+                debug!(authority = endpoint.authority(), "the response was beyond the HTTP client");
+                self.forget_connections(endpoint);
+                ErrorKind::Protocol
+            }
+        };
+        let (outcome, duration) =
+            met.outcome.unwrap_or_else(|| (Outcome::Failed(without_answer), started.elapsed()));
+        let duration_ms = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
+        Attempt { n, at, outcome, duration_ms, response: Bytes::from(met.response) }
+    }
+
+    /// Sends the request and reads the response, noting in `met` how far it has come.
+    async fn exchange(
+        &self,
+        endpoint: &Endpoint,
+        request: Request,
+        now: Timestamp,
+        started: Instant,
+        met: &mut Met,
+    ) {
+        let mut http = self.http(endpoint).post(endpoint.target.uri.clone()).no_decompress();
+        *http.headers_mut() = endpoint.headers(&request, now, &self.settings.signature_header);
+        let answer = http.send_body(request.body).await;
+        let duration = started.elapsed();
+        match answer {
+            Err(error) => {
+                debug!(authority = endpoint.authority(), %error, "no usable answer");
+                met.outcome = Some((Outcome::Failed(answer::error_kind(&error)), duration));
+            }
+            Ok(response) => {
+                // Before anything else can run: the connection may be in the pool already.
+                if !answer::ends_cleanly(&response) {
+                    self.forget_connections(endpoint);
+                }
+                met.outcome = Some((answer::outcome(&response, Timestamp::now()), duration));
+                let status = response.status();
+                answer::read(status, BodyStream::new(response), &mut met.response).await;
+            }
+        }
+    }
+
+    fn slot(&self, endpoint: &Endpoint) -> &RefCell<Option<awc::Client>> {
+        if endpoint.target.tls { &self.tls } else { &self.plain }
+    }
+
+    fn http(&self, endpoint: &Endpoint) -> awc::Client {
+        let mut slot = self.slot(endpoint).borrow_mut();
+        slot.get_or_insert_with(|| self.settings.http(endpoint.target.tls)).clone()
+    }
+
+    /// Lets go of the pool, so that no connection in it is used again; attempts in flight finish on theirs.
+    fn forget_connections(&self, endpoint: &Endpoint) {
+        self.slot(endpoint).take();
+    }
+}
+
+impl Settings {
+    /// An HTTP client whose every connection is guarded. It follows no redirects and knows no proxy.
+    ///
+    /// Its limits are off: the caller bounds how many requests there are, and one timeout covers all of each.
+    fn http(&self, tls: bool) -> awc::Client {
+        let tls = tls.then(|| self.tls.clone());
+        let connector = awc::Connector::new()
+            .connector(Connector::new(self.guard.clone(), tls, self.timeout))
+            .timeout(self.timeout)
+            .limit(0)
+            .conn_keep_alive(KEEP_ALIVE)
+            .conn_lifetime(LIFETIME);
+        awc::Client::builder().connector(connector).disable_timeout().disable_redirects().finish()
+    }
+}
+
+/// Turns a panic of `future` into an error.
+///
+/// The HTTP client panics over a header name of more than 64 KiB, and what a receiver sends must not end an actor.
+async fn contained<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(Err(Panicked)),
+    })
+    .await
+}
