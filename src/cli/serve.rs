@@ -1,0 +1,147 @@
+//! `hookyard serve`: the router with its front door, until a signal stops it.
+//!
+//! It binds the port and decides when to stop; the front door and the router do the rest.
+
+use std::future::Future;
+use std::io::{self, IsTerminal, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use hookyard::config::{self, Config, Loaded};
+use hookyard::hookyard::Hookyard;
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use super::greeting::Greeting;
+use super::{Failure, admin_key, descriptors, durable, signals};
+
+/// Serve the HTTP API and deliver events until stopped.
+///
+/// The configuration is the defaults, then the file, then the environment: HOOKYARD_LISTEN is the key `listen`,
+/// HOOKYARD_RETRY__SCHEDULE is `retry.schedule`. Without --config no file is read, not even a hookyard.toml in the
+/// current directory.
+///
+/// The first start makes an admin key and writes it to <data_dir>/admin-key, unless the configuration gives one.
+///
+/// SIGTERM or Ctrl-C stops: no new events are accepted and attempts in flight may finish. A second one exits at once;
+/// what was acknowledged is kept in either case.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Serve {
+    /// The TOML file to read
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Allow http:// and loopback and private addresses as targets, for trying things out
+    ///
+    /// Whoever may subscribe can then reach services of this machine and its network.
+    #[arg(long)]
+    dev: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hookyard serve --dev
+  hookyard serve --config /etc/hookyard/hookyard.toml
+  HOOKYARD_LISTEN=0.0.0.0:8080 HOOKYARD_DATA_DIR=/var/lib/hookyard hookyard serve
+  HOOKYARD_RETRY__SCHEDULE=1s,2s,3s HOOKYARD_LOG=debug hookyard serve --dev";
+
+/// Connections that wait to be accepted; the system may lower it. Enough for a burst while the store opens.
+const BACKLOG: i32 = 4096;
+
+impl Serve {
+    /// Serves until a signal comes.
+    ///
+    /// # Errors
+    /// When the configuration is refused, the port or the store cannot be had, or the front door fails.
+    pub fn run(self, env: impl Iterator<Item = (String, String)>) -> Result<(), Failure> {
+        let Loaded { mut config, warnings } = Config::load(self.config.as_deref(), env)?;
+        if self.dev {
+            config = config.dev();
+            eprintln!("hookyard: DEV MODE: hooks may have http:// URLs and loopback or private addresses.");
+            eprintln!("hookyard: DEV MODE: whoever may subscribe can reach this machine and its network.");
+        }
+        log(&config.log)?;
+        for warning in warnings {
+            warn!("{warning}");
+        }
+        durable::prove().map_err(anyhow::Error::msg)?;
+        info!("a flush of the store is an fdatasync: what is acknowledged survives a power cut");
+        descriptors::raise(config.delivery.max_connections);
+
+        let stop = signals::first().context("cannot listen for signals")?;
+        let listener = bind(&config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+        Ok(actix_web::rt::System::new().block_on(serve(config, self.dev, listener, stop))?)
+    }
+}
+
+async fn serve(
+    config: Config,
+    dev: bool,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + 'static,
+) -> anyhow::Result<()> {
+    let directory = config.data_dir.display();
+    let opening = Hookyard::open(config.clone()).await;
+    let hookyard = opening.with_context(|| format!("cannot open the store in {directory}"))?;
+    let served = face(&config, dev, &hookyard, listener, stop).await;
+    hookyard.shutdown().await;
+    info!("stopped");
+    served
+}
+
+/// Greets, then runs the front door until `stop`.
+async fn face(
+    config: &Config,
+    dev: bool,
+    hookyard: &Hookyard,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + 'static,
+) -> anyhow::Result<()> {
+    let admin_key = admin_key::bootstrap(hookyard, config).await.context("cannot make an admin key")?;
+    let event = config.event_types.first().map_or("new_lead", |spec| spec.name.as_str());
+    let greeting = Greeting { address: listener.local_addr()?, admin_key, event, dev };
+    // Serving goes on when nobody reads what is printed.
+    let _ = write!(io::stdout(), "{greeting}").and_then(|()| io::stdout().flush());
+
+    let stop = async {
+        stop.await;
+        info!("stopping: attempts in flight may finish; a second signal exits at once");
+    };
+    hookyard::api::run(listener, hookyard.clone(), stop).await.context("the front door failed")
+}
+
+fn log(directives: &str) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(directives).map_err(|error| {
+        let allowed = format!("a level such as info, or directives such as warn,hookyard=debug ({error})");
+        config::Error::value("log", format!("{directives:?}"), allowed)
+    })?;
+    let ansi = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi).init();
+    Ok(())
+}
+
+fn bind(address: &str) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    socket2::SockRef::from(&listener).listen(BACKLOG)?;
+    Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_log_directive_is_refused_as_a_configuration_error() {
+        let refused = log("hookyard=loud").unwrap_err();
+        assert!(
+            matches!(&refused, Failure::Usage(message) if message.starts_with("log = \"hookyard=loud\""))
+        );
+    }
+
+    #[test]
+    fn a_name_can_be_listened_on() {
+        assert!(bind("localhost:0").unwrap().local_addr().unwrap().ip().is_loopback());
+    }
+}
