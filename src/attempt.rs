@@ -57,6 +57,14 @@ impl Outcome {
         matches!(self, Self::Answered { status: 200..=299, .. })
     }
 
+    /// How long the receiver asked to be left alone.
+    pub fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::Answered { retry_after, .. } => retry_after,
+            Self::Failed(_) => None,
+        }
+    }
+
     /// Whether the receiver wants no more: 410.
     pub fn is_gone(self) -> bool {
         matches!(self, Self::Answered { status: 410, .. })

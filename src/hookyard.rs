@@ -1,107 +1,89 @@
 //! The face: what a program that links hookyard, and the front door, call.
+//!
+//! It validates, takes a credit and sends to the actors; their answers come over channels that need no particular
+//! runtime, so it works from any tokio runtime, from an actix-web handler, and through [`Blocking`] from none.
 
+mod accounts;
+mod blocking;
+mod emitting;
+mod hooks;
+mod paging;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::account::{Account, AccountId, ApiKey, KeyText, Scope};
-use crate::attempt::Attempt;
-use crate::clock::Timestamp;
-use crate::config::Config;
-use crate::event::{Event, EventTypeSpec, NotAnEventType, Receipt};
-use crate::id::{HookId, KeyId};
-use crate::subscription::{NotASecret, NotAnEndpoint, Secret, Subscription};
+use actix::Addr;
+use arc_swap::ArcSwapOption;
+use tokio::sync::oneshot;
+
+use crate::config::{self, Config};
+use crate::credit::{Credits, NoCredit};
+use crate::delivery::client::Settings;
+use crate::delivery::guard::Guard;
+use crate::delivery::tls;
+use crate::event::EventTypeSpec;
+use crate::id::Seal;
+use crate::router::Router;
+use crate::runtime::{self, Blueprint, Current, Started, Stop, Stopper};
+use crate::shard::Plan;
+use crate::store::ledger::{self, Durability, Ledger};
+use crate::store::writer::Store;
+use crate::store::{Answer, Error as StoreError};
+use crate::subscriber::{Policy, Slots};
+use crate::{retry, store};
+
+use self::accounts::Registry;
+use self::emitting::Catalogue;
+
+pub use accounts::Caller;
+pub use blocking::Blocking;
+pub use emitting::EmitError;
+pub use hooks::{Change, Hook, HookQuery, Subscribe, SubscribeError, Subscribed, Which};
+pub use paging::{Page, PageRequest};
+
+/// The store's directory within the data directory.
+const STORE_DIRECTORY: &str = "ledger";
 
 /// A running event router. Clones share it; when the last one is dropped, its threads stop.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use hookyard::{Config, Event, Hookyard};
+///
+/// let hookyard = Hookyard::open(Config::new("data")).await?;
+/// let receipt = hookyard.emit(Event::new("new_lead", &["Jane Doe"])?).await?; // durable when this returns
+/// println!("{} matched {} hooks", receipt.id, receipt.matched);
+/// hookyard.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Hookyard(Arc<Inner>);
 
-struct Inner {}
-
-/// A wish to subscribe: events of one type, to one URL, for one account.
-#[derive(Clone, Debug)]
-pub struct Subscribe {
-    pub account: AccountId,
-    pub url: String,
-    pub event: String,
-    /// The secret to sign with; one is shared with the account's hooks of this URL, or generated, when absent.
-    pub secret: Option<String>,
-    /// Whether a deactivated hook that comes back also sends what was parked.
-    pub replay: bool,
+struct Inner {
+    config: Config,
+    catalogue: Catalogue,
+    guard: Arc<Guard>,
+    credits: Credits,
+    registry: Registry,
+    seal: Seal,
+    router: Current,
+    store: Store,
+    stopper: Stopper,
 }
 
-/// The answer to [`Subscribe`].
-#[derive(Clone, Debug)]
-pub struct Subscribed {
-    pub hook: Hook,
-    pub secret: Secret,
-    pub change: Change,
-}
-
-/// What subscribing changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// There was no such hook.
-    Created,
-    /// It was active already.
-    Nothing,
-    /// It was paused.
-    Resumed,
-    /// It was deactivated.
-    Reactivated,
-}
-
-/// A subscription with the figures that the hooks API shows.
-#[derive(Clone, Debug)]
-pub struct Hook {
-    pub subscription: Subscription,
-    /// Deliveries that wait or are being attempted.
-    pub pending: u64,
-    /// Deliveries that were given up.
-    pub dead: u64,
-    pub last_attempt_at: Option<Timestamp>,
-    pub next_attempt_at: Option<Timestamp>,
-}
-
-/// Names the hooks to unsubscribe.
-#[derive(Clone, Debug)]
-pub enum Which {
-    Id(HookId),
-    /// The hook of this URL and event, or all hooks of this URL.
-    Url {
-        url: String,
-        event: Option<String>,
-    },
-}
-
-/// Narrows a list of hooks.
-#[derive(Clone, Debug, Default)]
-pub struct HookQuery {
-    pub url: Option<String>,
-    pub event: Option<String>,
-    pub active: Option<bool>,
-    /// `active`, `paused` or `deactivated`.
-    pub status: Option<String>,
-}
-
-/// Which part of a list is wanted: `limit` entries behind the one that `cursor` names.
-#[derive(Clone, Debug)]
-pub struct PageRequest {
-    pub limit: usize,
-    pub cursor: Option<String>,
-}
-
-/// A part of a list, newest first.
-#[derive(Clone, Debug)]
-pub struct Page<T> {
-    pub items: Vec<T>,
-    /// The cursor of the next page, when there is more.
-    pub next: Option<String>,
-}
-
-/// The one who sent an API key: what it may do, and for which account.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    pub account: AccountId,
-    pub scopes: Vec<Scope>,
+/// Why the router did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The store in the data directory cannot be had; says why and what to do.
+    #[error(transparent)]
+    Store(#[from] ledger::OpenError),
+    #[error("{path}: {why}")]
+    Recovery { path: PathBuf, why: String },
+    #[error("cannot start a thread: {0}")]
+    Threads(std::io::Error),
 }
 
 /// Why nothing can be accepted now; trying again later may help.
@@ -113,53 +95,6 @@ pub enum Unavailable {
     Store,
     #[error("shutting down")]
     ShuttingDown,
-}
-
-/// Why an event was not accepted.
-#[derive(Debug, thiserror::Error)]
-pub enum EmitError {
-    #[error(
-        "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
-    )]
-    UnknownEvent { name: String, known: String },
-    #[error("event: {0}")]
-    EventType(#[from] NotAnEventType),
-    #[error("timestamp must be an RFC 3339 date-time such as 2025-01-15T10:30:00Z")]
-    Timestamp,
-    #[error("an idempotency key has 1 to 128 characters")]
-    IdempotencyKey,
-    #[error("data has {size} bytes; the limit is {limit}")]
-    DataTooLarge { size: usize, limit: usize },
-    #[error("a batch has at most {limit} events")]
-    BatchTooLarge { limit: usize },
-    #[error("an event with this idempotency key and other content was accepted before")]
-    Conflict,
-    #[error("there is no account \"{0}\"")]
-    UnknownAccount(AccountId),
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-}
-
-/// Why a subscription was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum SubscribeError {
-    #[error(transparent)]
-    Url(#[from] NotAnEndpoint),
-    /// The egress guard refuses the target; says what to do.
-    #[error("{0}")]
-    Blocked(String),
-    #[error(transparent)]
-    Secret(#[from] NotASecret),
-    #[error(
-        "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
-    )]
-    UnknownEvent { name: String, known: String },
-    #[error("event: {0}")]
-    EventType(#[from] NotAnEventType),
-    #[error("there is no account \"{0}\"")]
-    UnknownAccount(AccountId),
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
 }
 
 /// Why something that names a hook, an account or a key was not done.
@@ -175,78 +110,175 @@ pub enum LookupError {
     Unavailable(#[from] Unavailable),
 }
 
-#[allow(unused_variables)]
 impl Hookyard {
-    /// Accepts one event.
-    pub async fn emit(&self, event: Event) -> Result<Receipt, EmitError> {
-        unimplemented!()
+    /// Opens the data directory, which is made if it is missing, and starts the router's threads.
+    ///
+    /// When it returns, everything that was acknowledged before is there, and what is due is being delivered.
+    ///
+    /// # Errors
+    /// When the configuration is refused, another process has the directory open, a newer version wrote it, it is
+    /// damaged, or the disk refuses.
+    pub async fn open(config: Config) -> Result<Self, OpenError> {
+        Self::open_with(config, Durability::SyncAfterFlush).await
     }
-    /// Accepts all of these events or none.
-    pub async fn emit_batch(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
-        unimplemented!()
+
+    /// The same in a program that replaced `sync_file_range` and has proved it; see [`Durability`].
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_with(config: Config, durability: Durability) -> Result<Self, OpenError> {
+        config.validate()?;
+        let path = config.data_dir.join(STORE_DIRECTORY);
+        let directory = path.clone();
+        let ledger = in_a_thread(move || Ledger::open(&directory, durability)).await??;
+        let store = Store::start(ledger).map_err(OpenError::Threads)?;
+        let unrecoverable = |error: StoreError| OpenError::Recovery { path, why: error.to_string() };
+
+        let guard = Arc::new(Guard::new(config.egress.https_only, config.egress.allow_networks.clone()));
+        let router = Current::new(ArcSwapOption::empty());
+        let blueprint = Blueprint {
+            workers: workers(&config),
+            plan: plan(&config, store.clone(), guard.clone())?,
+            store: store.clone(),
+            current: router.clone(),
+        };
+        let begun = async {
+            let Started { stopper, seal } = runtime::start(blueprint).await?;
+            let registry = Registry::read(&store, &config).await?;
+            Ok((stopper, seal, registry))
+        };
+        let (stopper, seal, registry) = begun.await.map_err(unrecoverable)?;
+        let credits = Credits::new(config.limits.in_flight_events, config.limits.in_flight_bytes as usize);
+        let catalogue = Catalogue::new(&config);
+        let inner = Inner { config, catalogue, guard, credits, registry, seal, router, store, stopper };
+        Ok(Self(Arc::new(inner)))
     }
-    pub async fn subscribe(&self, wish: Subscribe) -> Result<Subscribed, SubscribeError> {
-        unimplemented!()
+
+    /// Refuses new events, lets attempts in flight finish within the grace period (`shutdown.grace`), commits what they
+    /// came to, and closes the store. What was acknowledged is kept in any case.
+    pub async fn shutdown(&self) {
+        self.0.credits.close();
+        let (stopped, done) = oneshot::channel();
+        let stop = Stop { grace: self.0.config.shutdown.grace, stopped };
+        if self.0.stopper.send(stop).is_ok() {
+            // An error says that another call stopped it.
+            let _ = done.await;
+        }
     }
-    /// Returns how many hooks there were.
-    pub async fn unsubscribe(&self, account: &AccountId, which: Which) -> Result<usize, Unavailable> {
-        unimplemented!()
+
+    /// The same calls for programs without a runtime.
+    pub fn blocking(&self) -> Blocking {
+        Blocking(self.clone())
     }
-    pub async fn hooks(
-        &self,
-        account: &AccountId,
-        query: HookQuery,
-        page: PageRequest,
-    ) -> Result<Page<Hook>, LookupError> {
-        unimplemented!()
-    }
-    pub async fn hook(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
-        unimplemented!()
-    }
-    pub async fn pause(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
-        unimplemented!()
-    }
-    pub async fn resume(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
-        unimplemented!()
-    }
+
     /// The catalogue, in the order of the configuration.
     pub fn event_types(&self) -> &[EventTypeSpec] {
-        unimplemented!()
+        &self.0.config.event_types
     }
-    /// Makes an account; says whether it is new.
-    pub async fn create_account(&self, id: Option<AccountId>) -> Result<(Account, bool), Unavailable> {
-        unimplemented!()
-    }
-    pub async fn accounts(&self, page: PageRequest) -> Result<Page<Account>, LookupError> {
-        unimplemented!()
-    }
-    /// Makes a key; its text is returned here and never again.
-    pub async fn create_key(
-        &self,
-        account: &AccountId,
-        scopes: Vec<Scope>,
-        name: String,
-    ) -> Result<(ApiKey, KeyText), LookupError> {
-        unimplemented!()
-    }
-    /// The account's id goes with each key, for `ApiKey` knows only its number.
-    pub async fn keys(&self, page: PageRequest) -> Result<Page<(ApiKey, AccountId)>, LookupError> {
-        unimplemented!()
-    }
-    /// Revokes a key at once.
-    pub async fn delete_key(&self, id: KeyId) -> Result<(), LookupError> {
-        unimplemented!()
-    }
-    /// Who holds this key, if anyone. Does not wait for the store.
-    pub fn authenticate(&self, key: &str) -> Option<Caller> {
-        unimplemented!()
-    }
-    /// Whether events and changes are accepted now.
-    pub fn ready(&self) -> Result<(), Unavailable> {
-        unimplemented!()
-    }
+
     /// The configuration that it was opened with.
     pub fn config(&self) -> &Config {
-        unimplemented!()
+        &self.0.config
     }
+
+    /// Whether events and changes are accepted now.
+    ///
+    /// # Errors
+    /// With the reason, when not.
+    pub fn ready(&self) -> Result<(), Unavailable> {
+        self.router().map(|_| ())
+    }
+
+    fn router(&self) -> Result<Arc<Addr<Router>>, Unavailable> {
+        if self.0.store.has_failed() {
+            return Err(Unavailable::Store);
+        }
+        self.0.router.load_full().ok_or_else(|| self.gone())
+    }
+
+    /// What it means that an answer never came.
+    fn gone(&self) -> Unavailable {
+        if self.0.credits.is_closed() { Unavailable::ShuttingDown } else { Unavailable::Store }
+    }
+
+    /// The answer that comes over `answer`.
+    async fn answer<T>(&self, answer: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, Unavailable> {
+        match answer.await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) | Err(_) => Err(self.gone()),
+        }
+    }
+
+    /// Asks the store.
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn store::Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.0.store.read(question).await.map_err(|_| self.gone())
+    }
+
+    /// Makes a change that the router need not know of.
+    async fn commit(&self, verb: store::Verb) -> Result<Answer, Unavailable> {
+        self.router()?;
+        self.0.store.commit(verb).await.map_err(|_| self.gone())
+    }
+}
+
+impl From<NoCredit> for Unavailable {
+    fn from(error: NoCredit) -> Self {
+        match error {
+            NoCredit::Spent => Self::Full,
+            NoCredit::Closed => Self::ShuttingDown,
+        }
+    }
+}
+
+fn workers(config: &Config) -> usize {
+    match config.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    }
+}
+
+type Planner = Box<dyn Fn(actix::Recipient<crate::shard::GiveUp>) -> Plan + Send>;
+
+fn plan(config: &Config, store: Store, guard: Arc<Guard>) -> Result<Planner, config::Error> {
+    let header = &config.delivery.signature_header;
+    let settings = Settings::new(config.delivery.timeout, header, guard, tls::trusting_the_web());
+    let refused = |error: crate::delivery::client::NotASignatureHeader| {
+        config::Error::value("delivery.signature_header", format!("{header:?}"), error.to_string())
+    };
+    let delivery = Arc::new(settings.map_err(refused)?);
+    let policy = Policy {
+        retry: retry::Policy {
+            schedule: config.retry.schedule.clone(),
+            jitter_percent: config.retry.jitter_percent,
+            retry_after_max: config.retry.retry_after_max,
+        },
+        probe_after: config.health.probe_after,
+        max_in_flight: config.delivery.max_in_flight as u32,
+        window: config.subscriber.window,
+        idle: config.subscriber.idle,
+    };
+    let slots = Slots::new(config.delivery.max_connections);
+    Ok(Box::new(move |given_up| Plan {
+        store: store.clone(),
+        policy: policy.clone(),
+        delivery: delivery.clone(),
+        slots: slots.clone(),
+        given_up,
+    }))
+}
+
+/// Runs what blocks where it keeps no runtime waiting.
+async fn in_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, OpenError> {
+    let (reply, done) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("hookyard-open".to_owned());
+    thread
+        .spawn(move || {
+            // Whoever opened it may have gone.
+            let _ = reply.send(work());
+        })
+        .map_err(OpenError::Threads)?;
+    done.await.map_err(|_| OpenError::Threads(std::io::Error::other("the opening thread ended")))
 }

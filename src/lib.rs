@@ -1,4 +1,3 @@
-#![allow(dead_code)]
 //! An actor-based event router that delivers webhooks: events go in, signed HTTP POSTs come out.
 
 pub mod account;
@@ -8,14 +7,22 @@ pub mod attempt;
 pub mod clock;
 pub mod config;
 mod credit;
-pub mod delivery;
+mod delivery;
 pub mod event;
 pub mod filter;
 mod health;
 pub mod hookyard;
 pub mod id;
 mod retry;
+mod router;
+mod runtime;
+mod shard;
 mod store;
+mod subscriber;
 pub mod subscription;
 
+pub use config::Config;
 pub use delivery::signature;
+pub use event::{Event, Receipt};
+pub use hookyard::{Hookyard, Subscribe};
+pub use store::ledger::Durability;

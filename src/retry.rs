@@ -10,7 +10,7 @@ pub struct Policy {
     /// The waits after the first failure, the second, and so on.
     pub schedule: Vec<Duration>,
     /// How much longer than scheduled a wait may be, in percent.
-    pub jitter_percent: u8,
+    pub jitter_percent: u32,
     /// The longest wait that a receiver may ask for.
     pub retry_after_max: Duration,
 }
@@ -42,11 +42,6 @@ impl Policy {
         let jitter = wait.mul_f64(f64::from(self.jitter_percent) / 100.0 * chance.clamp(0.0, 1.0));
         let asked = asked.unwrap_or_default().min(self.retry_after_max);
         Next::Retry { due: failed_at.after((*wait + jitter).max(asked)) }
-    }
-
-    /// Until when a receiver that asked for `asked` at `now` is left alone.
-    pub fn hold_until(&self, now: Timestamp, asked: Duration) -> Timestamp {
-        now.after(asked.min(self.retry_after_max))
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Match {
 }
 
 /// The subscriptions that an event matched, by number; shared, never copied per event.
-pub type Matches = Arc<[Match]>;
+pub type Matches = Arc<Vec<Match>>;
 
 /// Who wants what, where. The hooks API calls it a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]

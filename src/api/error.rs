@@ -185,7 +185,7 @@ impl From<EmitError> for Error {
             EmitError::UnknownEvent { .. } => Kind::UnknownEvent,
             EmitError::EventType(_)
             | EmitError::Timestamp
-            | EmitError::IdempotencyKey
+            | EmitError::IdempotencyKey { .. }
             | EmitError::BatchTooLarge { .. } => Kind::InvalidField,
             EmitError::DataTooLarge { .. } => Kind::BodyTooLarge,
             EmitError::Conflict => Kind::IdempotencyConflict,

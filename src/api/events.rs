@@ -32,11 +32,11 @@ pub async fn emit(request: HttpRequest, payload: Payload) -> Result<HttpResponse
     let limit = call.hookyard.config().limits.batch_events;
     match posted(&body, key, limit, |named| call.account(named))? {
         Posted::One(event) => {
-            let receipt = call.hookyard.emit(event).await?;
+            let receipt = call.hookyard.try_emit(event).await?;
             Ok(answer::json(StatusCode::ACCEPTED, &receipt))
         }
         Posted::Batch(events) => {
-            let receipts = call.hookyard.emit_batch(events).await?;
+            let receipts = call.hookyard.try_emit_batch(events).await?;
             Ok(answer::json(StatusCode::ACCEPTED, &receipts))
         }
     }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use hookyard::config::{self, Config, Loaded};
-use hookyard::hookyard::Hookyard;
+use hookyard::{Durability, Hookyard};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -83,7 +83,7 @@ async fn serve(
     stop: impl Future<Output = ()> + 'static,
 ) -> anyhow::Result<()> {
     let directory = config.data_dir.display();
-    let opening = Hookyard::open(config.clone()).await;
+    let opening = Hookyard::open_with(config.clone(), Durability::FlushSyncs).await;
     let hookyard = opening.with_context(|| format!("cannot open the store in {directory}"))?;
     let served = face(&config, dev, &hookyard, listener, stop).await;
     hookyard.shutdown().await;

@@ -183,7 +183,7 @@ impl Conversation {
             let wanted = matched && self.random.random_range(0..3) > 0;
             wanted.then_some(Match { subscription: subscription.no, generation: subscription.generation })
         });
-        let matches: Matches = matches.collect();
+        let matches: Matches = Arc::new(matches.collect());
         let event_type = "new_lead".parse().unwrap();
         let size = *[1, 10, 300, 3_000, 9_000, 40_000].iter().choose(&mut self.random).unwrap();
         let key = self.random.random_range(0..30u8);

@@ -50,11 +50,6 @@ impl Tail {
         EventNo(self.first.0 + self.entries.len() as u64)
     }
 
-    /// Bytes of the bodies that are held.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// Adds the next event, all its matches open.
     pub fn push(&mut self, event: Arc<Recorded>, commit: u64) {
         debug_assert_eq!(event.no, self.next());
@@ -190,7 +185,7 @@ mod tests {
             event_type,
             accepted_at: Timestamp(no),
             idempotency: None,
-            matches: matches.collect(),
+            matches: Arc::new(matches.collect()),
         })
     }
 
@@ -206,7 +201,7 @@ mod tests {
         assert_eq!(tail.cursor(3).event, EventNo(2));
         assert!(tail.close(EventNo(2), SubscriptionNo(9)));
         assert_eq!(tail.cursor(3), Cursor { event: EventNo(4), commit: 3 });
-        assert_eq!(tail.bytes(), 0);
+        assert_eq!(tail.bytes, 0);
     }
 
     #[test]

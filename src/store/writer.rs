@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
-use tracing::{error, info};
+use tracing::error;
 
 use crate::clock::Timestamp;
 use crate::credit::Credit;
@@ -34,16 +34,15 @@ const TIDY_EVERY: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Store {
     queue: Sender<Request>,
-    reads: Sender<Read>,
-    reader: Arc<dyn Reader>,
+    reads: Sender<Job>,
     failed: Arc<AtomicBool>,
 }
 
 /// Verbs of one caller: committed together, answered together.
 pub type Verbs = SmallVec<[Verb; 1]>;
 
-/// The answers to one caller's verbs.
-pub type Answered = oneshot::Receiver<Result<Vec<Answer>, Error>>;
+/// Where the answers to one caller's verbs go.
+pub type Reply = oneshot::Sender<Result<Vec<Answer>, Error>>;
 
 /// Told of each commit's new events that matched something, with the credits that they hold.
 pub type Listener = Box<dyn FnMut(Vec<Arc<Recorded>>, Vec<Credit>) + Send>;
@@ -55,23 +54,35 @@ enum Request {
     Write(Write),
     Read(Read),
     Recover(Recover),
+    Close(oneshot::Sender<()>),
+}
+
+enum Job {
+    Read(Read),
+    Close(oneshot::Sender<()>),
 }
 
 struct Write {
     verbs: Verbs,
     credit: Option<Credit>,
-    reply: Option<oneshot::Sender<Result<Vec<Answer>, Error>>>,
+    reply: Option<Reply>,
 }
 
 struct Writer<B> {
     backend: B,
     queue: Receiver<Request>,
-    reads: Sender<Read>,
+    reads: Sender<Job>,
     listener: Option<Listener>,
     failed: Arc<AtomicBool>,
     failure: Option<Error>,
     tidied: Instant,
     untidy: bool,
+}
+
+/// What a batch is not gathered across.
+enum Interruption {
+    Recover(Recover),
+    Close(oneshot::Sender<()>),
 }
 
 /// A batch that gathers.
@@ -88,13 +99,10 @@ impl Store {
     /// Starts the threads of a store. Nothing may be written before [`Self::recover`].
     pub fn start(backend: impl Backend) -> std::io::Result<Self> {
         let (queue, requests) = unbounded();
-        let (reads, jobs) = unbounded::<Read>();
+        let (reads, jobs) = unbounded::<Job>();
         let reader = backend.reader();
         let failed = Arc::new(AtomicBool::new(false));
-        let own_reader = reader.clone();
-        thread::Builder::new().name("hookyard-reader".into()).spawn(move || {
-            jobs.into_iter().for_each(|job| job(&*own_reader));
-        })?;
+        thread::Builder::new().name("hookyard-reader".into()).spawn(move || serve_reads(reader, jobs))?;
         let writer = Writer {
             backend,
             queue: requests,
@@ -106,7 +114,7 @@ impl Store {
             untidy: false,
         };
         thread::Builder::new().name("hookyard-writer".into()).spawn(move || writer.run())?;
-        Ok(Self { queue, reads, reader, failed })
+        Ok(Self { queue, reads, failed })
     }
 
     /// Runs `recover` on the backend, in the writer's thread, behind everything that is queued; the listener that it
@@ -115,13 +123,19 @@ impl Store {
         self.send(Request::Recover(Box::new(recover)));
     }
 
-    /// Queues verbs to be committed together. The answers come once all of them are durable.
+    /// Queues verbs to be committed together. The answers go to `reply` once all of them are durable.
     ///
     /// `credit` goes to the listener with the events, or is given back if nothing came of them.
-    pub fn write(&self, verbs: Verbs, credit: Option<Credit>) -> Answered {
-        let (reply, answered) = oneshot::channel();
+    pub fn write(&self, verbs: Verbs, credit: Option<Credit>, reply: Reply) {
         self.send(Request::Write(Write { verbs, credit, reply: Some(reply) }));
-        answered
+    }
+
+    /// Queues a verb and waits until it is durable.
+    pub async fn commit(&self, verb: Verb) -> Result<Answer, Error> {
+        let (reply, answered) = oneshot::channel();
+        self.write(Verbs::from_buf([verb]), None, reply);
+        let mut answers = answered.await.unwrap_or_else(|_| Err(gone()))?;
+        answers.pop().ok_or_else(gone)
     }
 
     /// Queues a verb that nobody waits for.
@@ -137,7 +151,7 @@ impl Store {
         let (reply, answer) = oneshot::channel();
         let read: Read = Box::new(move |reader| drop(reply.send(question(reader))));
         // A store whose reader is gone drops the question, and with it the reply.
-        drop(self.reads.send(read));
+        drop(self.reads.send(Job::Read(read)));
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
@@ -151,9 +165,12 @@ impl Store {
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    /// The reader itself, for threads that may block.
-    pub fn reader(&self) -> &Arc<dyn Reader> {
-        &self.reader
+    /// Commits what is queued and closes the store; returns once its files are free for another to open.
+    pub async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        self.send(Request::Close(reply));
+        // An error says that it was closed before.
+        let _ = closed.await;
     }
 
     /// Whether the store has stopped accepting changes.
@@ -177,12 +194,11 @@ impl<B: Backend> Writer<B> {
         loop {
             let patience = if self.untidy { Duration::ZERO } else { TIDY_EVERY };
             match self.queue.recv_timeout(patience) {
-                Ok(Request::Recover(recover)) => self.recover(recover),
-                Ok(first) => {
-                    if let Some(recover) = self.gather_and_commit(first) {
-                        self.recover(recover);
-                    }
-                }
+                Ok(first) => match self.gather_and_commit(first) {
+                    Some(Interruption::Recover(recover)) => self.listener = recover(&mut self.backend),
+                    Some(Interruption::Close(reply)) => return self.close(reply),
+                    None => {}
+                },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -190,30 +206,32 @@ impl<B: Backend> Writer<B> {
                 self.tidy();
             }
         }
-        info!("store closed");
     }
 
-    fn recover(&mut self, recover: Recover) {
-        self.listener = recover(&mut self.backend);
+    /// Lets go of the store, then lets the reader do so and answer.
+    fn close(self, reply: oneshot::Sender<()>) {
+        drop(self.listener);
+        drop(self.backend);
+        drop(self.reads.send(Job::Close(reply)));
     }
 
-    /// Commits `first` and what is queued behind it, up to a recovery, which is returned.
-    fn gather_and_commit(&mut self, first: Request) -> Option<Recover> {
+    /// Commits `first` and what is queued behind it, up to what interrupts a batch, which is returned.
+    fn gather_and_commit(&mut self, first: Request) -> Option<Interruption> {
         let mut gathered = Gathered::default();
-        let mut recover = gathered.add(first);
+        let mut interruption = gathered.add(first);
         let linger_until = Instant::now() + LINGER;
-        while recover.is_none() && !gathered.is_full() {
+        while interruption.is_none() && !gathered.is_full() {
             let next = match gathered.awaited {
                 true => self.queue.try_recv().ok(),
                 false => self.queue.recv_deadline(linger_until).ok(),
             };
             match next {
-                Some(request) => recover = gathered.add(request),
+                Some(request) => interruption = gathered.add(request),
                 None => break,
             }
         }
         self.commit(gathered);
-        recover
+        interruption
     }
 
     fn commit(&mut self, gathered: Gathered) {
@@ -245,7 +263,7 @@ impl<B: Backend> Writer<B> {
             }
         }
         for read in reads {
-            drop(self.reads.send(read));
+            drop(self.reads.send(Job::Read(read)));
         }
     }
 
@@ -283,8 +301,22 @@ impl<B: Backend> Writer<B> {
     }
 }
 
+fn serve_reads(reader: Arc<dyn Reader>, jobs: Receiver<Job>) {
+    for job in jobs {
+        match job {
+            Job::Read(read) => read(&*reader),
+            Job::Close(reply) => {
+                drop(reader);
+                // Nobody may be waiting any more.
+                let _ = reply.send(());
+                return;
+            }
+        }
+    }
+}
+
 impl Gathered {
-    fn add(&mut self, request: Request) -> Option<Recover> {
+    fn add(&mut self, request: Request) -> Option<Interruption> {
         match request {
             Request::Write(write) => {
                 self.awaited |= write.reply.is_some();
@@ -298,7 +330,8 @@ impl Gathered {
                 self.reads.push(read);
                 None
             }
-            Request::Recover(recover) => Some(recover),
+            Request::Recover(recover) => Some(Interruption::Recover(recover)),
+            Request::Close(reply) => Some(Interruption::Close(reply)),
         }
     }
 

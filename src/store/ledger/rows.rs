@@ -18,11 +18,6 @@ impl<'a> Rows<'a> {
         Self { tree, staged: HashMap::new() }
     }
 
-    /// The tree as it is without what is staged.
-    pub fn tree(&self) -> &'a Tree {
-        self.tree
-    }
-
     /// Stages a row.
     pub fn put(&mut self, key: &[u8], value: Vec<u8>) {
         self.staged.insert(key.into(), Some(value));

@@ -3,6 +3,8 @@
 //! bincode has no field tags: a struct here is never changed, only followed by a next version. Golden bytes in the
 //! tests hold it to that.
 
+use std::sync::Arc;
+
 use bincode::Options;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -239,7 +241,7 @@ impl<'a> EventV1<'a> {
             },
             accepted_at: self.accepted_at(),
             idempotency: self.idempotency(),
-            matches: matches.collect(),
+            matches: Arc::new(matches.collect()),
         })
     }
 

@@ -1,0 +1,192 @@
+//! Emitting: an event is validated, gets its body and a credit, and goes to the router.
+
+use std::collections::HashSet;
+
+use tokio::sync::oneshot;
+
+use crate::account::AccountId;
+use crate::clock::Timestamp;
+use crate::config::{Config, UnknownEvents};
+use crate::credit::Credit;
+use crate::event::{Body, Draft, Event, EventType, Idempotency, IdempotencyKey, NotAnEventType, Receipt};
+use crate::router::Emit;
+use crate::store::Answer;
+
+use super::{Hookyard, Unavailable};
+
+/// Names that begin so are the router's own.
+const RESERVED: &str = "hookyard.";
+
+/// Why an event was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum EmitError {
+    #[error(
+        "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
+    )]
+    UnknownEvent { name: String, known: String },
+    #[error("event: {0}")]
+    EventType(#[from] NotAnEventType),
+    #[error("timestamp must be an RFC 3339 date-time such as 2025-01-15T10:30:00Z")]
+    Timestamp,
+    #[error("an idempotency key has 1 to {limit} characters")]
+    IdempotencyKey { limit: usize },
+    #[error("data has {size} bytes; the limit is {limit}")]
+    DataTooLarge { size: usize, limit: usize },
+    #[error("a batch has at most {limit} events")]
+    BatchTooLarge { limit: usize },
+    #[error("an event with this idempotency key and other content was accepted before")]
+    Conflict,
+    #[error("there is no account \"{0}\"")]
+    UnknownAccount(AccountId),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why a name is no event type that this router knows.
+#[derive(Debug)]
+pub(super) enum UnknownType {
+    Unknown { name: String, known: String },
+    Malformed(NotAnEventType),
+}
+
+/// The event types that may be emitted and subscribed to.
+pub(super) struct Catalogue {
+    known: HashSet<EventType>,
+    /// Their names in the order of the configuration, for messages.
+    names: String,
+    accept_unknown: bool,
+    name_chars: usize,
+}
+
+impl Catalogue {
+    pub(super) fn new(config: &Config) -> Self {
+        let names: Vec<&str> = config.event_types.iter().map(|spec| spec.name.as_str()).collect();
+        Self {
+            known: names.iter().filter_map(|name| name.parse().ok()).collect(),
+            names: names.join(", "),
+            accept_unknown: config.events.unknown == UnknownEvents::Accept,
+            name_chars: config.limits.name_chars,
+        }
+    }
+
+    /// The event type of this name.
+    pub(super) fn event_type(&self, name: &str) -> Result<EventType, UnknownType> {
+        if let Some(known) = self.known.get(name) {
+            return Ok(known.clone());
+        }
+        let parsed = name.parse().map_err(UnknownType::Malformed)?;
+        let acceptable = !name.starts_with(RESERVED) && name.chars().count() <= self.name_chars;
+        if self.accept_unknown && acceptable {
+            return Ok(parsed);
+        }
+        Err(UnknownType::Unknown { name: name.to_owned(), known: self.names.clone() })
+    }
+}
+
+impl From<UnknownType> for EmitError {
+    fn from(error: UnknownType) -> Self {
+        match error {
+            UnknownType::Unknown { name, known } => Self::UnknownEvent { name, known },
+            UnknownType::Malformed(error) => Self::EventType(error),
+        }
+    }
+}
+
+impl Hookyard {
+    /// Accepts one event; waits for a moment in which there is room for it.
+    ///
+    /// When it returns `Ok`, the event survives a crash of the process and a power cut, and is delivered to every hook
+    /// that it matched. An event whose idempotency key is known is not accepted again: its first receipt comes back.
+    ///
+    /// # Errors
+    /// When the event breaks a rule, or nothing can be accepted.
+    pub async fn emit(&self, event: Event) -> Result<Receipt, EmitError> {
+        self.emit_batch(vec![event]).await.map(only)
+    }
+
+    /// Accepts all of these events or none; the receipts come in their order.
+    ///
+    /// # Errors
+    /// As [`Self::emit`]; a single conflict of idempotency keys refuses the whole batch.
+    pub async fn emit_batch(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
+        let (drafts, bytes) = self.drafts(events)?;
+        let credit = self.0.credits.take(drafts.len(), bytes).await.map_err(Unavailable::from)?;
+        self.append(drafts, credit).await
+    }
+
+    /// [`Self::emit`] for those who would rather try again than wait.
+    ///
+    /// # Errors
+    /// As [`Self::emit`], and [`Unavailable::Full`] when too much is in flight.
+    pub async fn try_emit(&self, event: Event) -> Result<Receipt, EmitError> {
+        self.try_emit_batch(vec![event]).await.map(only)
+    }
+
+    /// [`Self::emit_batch`] for those who would rather try again than wait.
+    ///
+    /// # Errors
+    /// As [`Self::emit_batch`], and [`Unavailable::Full`] when too much is in flight.
+    pub async fn try_emit_batch(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
+        let (drafts, bytes) = self.drafts(events)?;
+        let credit = self.0.credits.try_take(drafts.len(), bytes).map_err(Unavailable::from)?;
+        self.append(drafts, credit).await
+    }
+
+    async fn append(&self, drafts: Vec<Draft>, credit: Credit) -> Result<Vec<Receipt>, EmitError> {
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (reply, answer) = oneshot::channel();
+        self.router()?.do_send(Emit { drafts, credit, reply });
+        match self.answer(answer).await?.pop() {
+            Some(Answer::Appended(events)) => {
+                Ok(events.iter().map(|(event, duplicate)| event.receipt(*duplicate)).collect())
+            }
+            Some(Answer::Conflict) => Err(EmitError::Conflict),
+            _ => Err(Unavailable::Store.into()),
+        }
+    }
+
+    fn drafts(&self, events: Vec<Event>) -> Result<(Vec<Draft>, usize), EmitError> {
+        let limit = self.0.config.limits.batch_events;
+        if events.len() > limit {
+            return Err(EmitError::BatchTooLarge { limit });
+        }
+        let now = Timestamp::now();
+        let drafts: Result<Vec<Draft>, EmitError> =
+            events.into_iter().map(|event| self.draft(event, now)).collect();
+        let drafts = drafts?;
+        let bytes = drafts.iter().map(|draft| draft.body.bytes.len()).sum();
+        Ok((drafts, bytes))
+    }
+
+    fn draft(&self, event: Event, now: Timestamp) -> Result<Draft, EmitError> {
+        let limits = &self.0.config.limits;
+        let event_type = self.0.catalogue.event_type(&event.event_type)?;
+        let (size, limit) = (event.data.len(), limits.data_bytes);
+        if size > limit {
+            return Err(EmitError::DataTooLarge { size, limit });
+        }
+        let registry = &self.0.registry;
+        let account = registry.account(&event.account).ok_or(EmitError::UnknownAccount(event.account))?;
+        let timestamp_given = event.timestamp.is_some();
+        let timestamp = match event.timestamp {
+            Some(given) if Timestamp::parse(&given).is_none() => return Err(EmitError::Timestamp),
+            Some(given) => given,
+            None => now.to_string(),
+        };
+        let idempotency = match event.idempotency_key {
+            Some(key) if !(1..=limits.name_chars).contains(&key.chars().count()) => {
+                return Err(EmitError::IdempotencyKey { limit: limits.name_chars });
+            }
+            Some(key) => Some(Idempotency { key: IdempotencyKey::of(account, &key), timestamp_given }),
+            None => None,
+        };
+        let body = Body::build(&event_type, &timestamp, &event.data);
+        Ok(Draft { account, event_type, body, accepted_at: now, idempotency })
+    }
+}
+
+fn only(mut receipts: Vec<Receipt>) -> Receipt {
+    receipts.pop().expect("one event has one receipt")
+}

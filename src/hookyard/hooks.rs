@@ -1,0 +1,304 @@
+//! Hooks: subscribing, unsubscribing, looking, pausing and resuming.
+
+use tokio::sync::oneshot;
+
+use crate::account::AccountId;
+use crate::clock::Timestamp;
+use crate::event::NotAnEventType;
+use crate::filter::Filter;
+use crate::id::{AccountNo, HookId, SubscriptionNo};
+use crate::router::index::State;
+use crate::router::{self, SetPaused, Unsubscribe};
+use crate::store::{Address, Error as StoreError, Reader, Tally};
+use crate::subscription::{EndpointUrl, NotASecret, NotAnEndpoint, Secret, Status, Subscription};
+
+use super::emitting::UnknownType;
+use super::{Hookyard, LookupError, Page, PageRequest, Unavailable};
+
+/// A wish to subscribe: events of one type, to one URL, for one account.
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    pub account: AccountId,
+    pub url: String,
+    pub event: String,
+    /// The secret to sign with; one is shared with the account's hooks of this URL, or generated, when absent.
+    pub secret: Option<String>,
+    /// Whether a deactivated hook that comes back also sends what was parked.
+    pub replay: bool,
+}
+
+/// The answer to [`Subscribe`].
+#[derive(Clone, Debug)]
+pub struct Subscribed {
+    pub hook: Hook,
+    pub secret: Secret,
+    pub change: Change,
+}
+
+/// What subscribing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// There was no such hook.
+    Created,
+    /// It was active already.
+    Nothing,
+    /// It was paused.
+    Resumed,
+    /// It was deactivated.
+    Reactivated,
+}
+
+/// A subscription with the figures that the hooks API shows.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    pub subscription: Subscription,
+    /// Deliveries that wait or are being attempted.
+    pub pending: u64,
+    /// Deliveries that were given up.
+    pub dead: u64,
+    pub last_attempt_at: Option<Timestamp>,
+    pub next_attempt_at: Option<Timestamp>,
+}
+
+/// Names the hooks to unsubscribe.
+#[derive(Clone, Debug)]
+pub enum Which {
+    Id(HookId),
+    /// The hook of this URL and event, or all hooks of this URL.
+    Url {
+        url: String,
+        event: Option<String>,
+    },
+}
+
+/// Narrows a list of hooks.
+#[derive(Clone, Debug, Default)]
+pub struct HookQuery {
+    pub url: Option<String>,
+    pub event: Option<String>,
+    pub active: Option<bool>,
+    /// `active`, `paused` or `deactivated`.
+    pub status: Option<String>,
+}
+
+/// Why a subscription was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum SubscribeError {
+    #[error(transparent)]
+    Url(#[from] NotAnEndpoint),
+    /// The egress guard refuses the target; says what to do.
+    #[error("{0}")]
+    Blocked(String),
+    #[error(transparent)]
+    Secret(#[from] NotASecret),
+    #[error(
+        "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
+    )]
+    UnknownEvent { name: String, known: String },
+    #[error("event: {0}")]
+    EventType(#[from] NotAnEventType),
+    #[error("there is no account \"{0}\"")]
+    UnknownAccount(AccountId),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Subscribe {
+    /// A wish of the account `default`.
+    pub fn new(url: impl Into<String>, event: impl Into<String>) -> Self {
+        let account = AccountId::default_account();
+        Self { account, url: url.into(), event: event.into(), secret: None, replay: false }
+    }
+}
+
+impl From<UnknownType> for SubscribeError {
+    fn from(error: UnknownType) -> Self {
+        match error {
+            UnknownType::Unknown { name, known } => Self::UnknownEvent { name, known },
+            UnknownType::Malformed(error) => Self::EventType(error),
+        }
+    }
+}
+
+impl Hookyard {
+    /// Makes a hook, or finds the one that there is: one account, URL and event have one hook.
+    ///
+    /// When it returns, the hook is durable, and every event that is emitted from then on matches it. A paused one is
+    /// resumed, a deactivated one comes back with its failures forgotten.
+    ///
+    /// # Errors
+    /// When the URL, the event or the secret is refused, or nothing can be accepted.
+    pub async fn subscribe(&self, wish: Subscribe) -> Result<Subscribed, SubscribeError> {
+        let event_type = self.0.catalogue.event_type(&wish.event)?;
+        let url = self.endpoint(&wish.url)?;
+        let secret = wish.secret.map(|secret| secret.parse()).transpose()?;
+        let registry = &self.0.registry;
+        let account = registry.account(&wish.account).ok_or(SubscribeError::UnknownAccount(wish.account))?;
+        let (reply, answer) = oneshot::channel();
+        let (filter, replay) = (Filter::one(event_type), wish.replay);
+        self.router()?.do_send(router::Subscribe { account, url, filter, secret, replay, reply });
+        let subscribed = self.answer(answer).await?;
+        let change = match subscribed.was {
+            None => Change::Created,
+            Some(State::Active) => Change::Nothing,
+            Some(State::Paused) => Change::Resumed,
+            Some(State::Deactivated) => Change::Reactivated,
+        };
+        let secret = subscribed.subscription.secret.clone();
+        let hook = match change {
+            Change::Created => Hook::of(*subscribed.subscription, Tally::default()),
+            _ => self.with_tally(*subscribed.subscription).await?,
+        };
+        Ok(Subscribed { hook, secret, change })
+    }
+
+    /// Forgets hooks and all that waits for them; returns how many there were.
+    ///
+    /// When it returns, nothing is in flight to them and nothing new will be.
+    ///
+    /// # Errors
+    /// When nothing can be changed now.
+    pub async fn unsubscribe(&self, account: &AccountId, which: Which) -> Result<usize, Unavailable> {
+        let Some(account) = self.0.registry.account(account) else {
+            return Ok(0);
+        };
+        let which = match which {
+            Which::Id(id) => self.record(account, id).await?.map(|found| router::Which::No(found.no)),
+            Which::Url { url, event } => named(&url, event.as_deref()),
+        };
+        let Some(which) = which else {
+            return Ok(0);
+        };
+        let (reply, answer) = oneshot::channel();
+        self.router()?.do_send(Unsubscribe { account, which, reply });
+        self.answer(answer).await
+    }
+
+    /// An account's hooks, newest first.
+    ///
+    /// # Errors
+    /// When there is no such account, or the cursor is none of this list.
+    pub async fn hooks(
+        &self,
+        account: &AccountId,
+        query: HookQuery,
+        page: PageRequest,
+    ) -> Result<Page<Hook>, LookupError> {
+        let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
+        let below = match page.cursor {
+            None => SubscriptionNo(u64::MAX),
+            Some(cursor) => {
+                let id: HookId = cursor.parse().map_err(|_| LookupError::Cursor)?;
+                SubscriptionNo(self.0.seal.open(&id).0)
+            }
+        };
+        let limit = page.limit;
+        let hooks = self.read(move |reader| {
+            let mut found = Vec::new();
+            reader.subscriptions(account, below, &mut |subscription| {
+                if query.accepts(&subscription) {
+                    found.push(subscription);
+                }
+                found.len() <= limit
+            })?;
+            found.into_iter().map(|subscription| Hook::read(reader, subscription)).collect()
+        });
+        Ok(Page::of(hooks.await?, limit, |hook: &Hook| hook.subscription.id.to_string()))
+    }
+
+    /// A hook by its id.
+    ///
+    /// # Errors
+    /// When the account has none with this id.
+    pub async fn hook(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
+        let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
+        let subscription = self.record(account, id).await?.ok_or(LookupError::NotFound)?;
+        Ok(self.with_tally(subscription).await?)
+    }
+
+    /// Pauses a hook: it keeps what it matches, attempts in flight finish, and nothing new starts.
+    ///
+    /// # Errors
+    /// When the account has none with this id, or nothing can be changed now.
+    pub async fn pause(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
+        self.set_paused(account, id, true).await
+    }
+
+    /// Resumes a paused hook: what waits is sent, overdue retries at once.
+    ///
+    /// # Errors
+    /// As [`Self::pause`].
+    pub async fn resume(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
+        self.set_paused(account, id, false).await
+    }
+
+    async fn set_paused(&self, account: &AccountId, id: HookId, paused: bool) -> Result<Hook, LookupError> {
+        let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
+        let subscription = self.record(account, id).await?.ok_or(LookupError::NotFound)?;
+        let at = Address { account, subscription: subscription.no };
+        let (reply, answer) = oneshot::channel();
+        self.router()?.do_send(SetPaused { at, paused, reply });
+        let subscription = self.answer(answer).await?.ok_or(LookupError::NotFound)?;
+        Ok(self.with_tally(*subscription).await?)
+    }
+
+    fn endpoint(&self, url: &str) -> Result<EndpointUrl, SubscribeError> {
+        if url.chars().count() > self.0.config.limits.url_chars {
+            return Err(NotAnEndpoint::TooLong.into());
+        }
+        let url: EndpointUrl = url.parse()?;
+        self.0.guard.vet_url(&url).map_err(|refusal| SubscribeError::Blocked(refusal.to_string()))?;
+        Ok(url)
+    }
+
+    /// The record of a hook; the number in an id is only a hint, which the nonce must confirm.
+    async fn record(&self, account: AccountNo, id: HookId) -> Result<Option<Subscription>, Unavailable> {
+        let subscription = SubscriptionNo(self.0.seal.open(&id).0);
+        let at = Address { account, subscription };
+        let record = self.read(move |reader| reader.subscription(at)).await?;
+        Ok(record.filter(|record| record.id == id))
+    }
+
+    async fn with_tally(&self, subscription: Subscription) -> Result<Hook, Unavailable> {
+        self.read(move |reader| Hook::read(reader, subscription)).await
+    }
+}
+
+impl Hook {
+    fn of(subscription: Subscription, tally: Tally) -> Self {
+        let Tally { pending, dead, last_attempt_at, next_attempt_at } = tally;
+        Self { subscription, pending, dead, last_attempt_at, next_attempt_at }
+    }
+
+    fn read(reader: &dyn Reader, subscription: Subscription) -> Result<Self, StoreError> {
+        let tally = reader.tally(&subscription)?;
+        Ok(Self::of(subscription, tally))
+    }
+}
+
+impl HookQuery {
+    fn accepts(&self, subscription: &Subscription) -> bool {
+        let Subscription { url, filter, status, .. } = subscription;
+        let same_url = |wanted: &String| {
+            wanted.parse::<EndpointUrl>().is_ok_and(|wanted| wanted.normalized() == url.normalized())
+        };
+        let has_event = |wanted: &String| {
+            let mut names = filter.event_types().iter();
+            names.any(|event_type| event_type.as_str() == wanted)
+        };
+        self.url.as_ref().is_none_or(same_url)
+            && self.event.as_ref().is_none_or(has_event)
+            && self.active.is_none_or(|wanted| wanted == (*status == Status::Active))
+            && self.status.as_ref().is_none_or(|wanted| wanted == status.as_str())
+    }
+}
+
+/// What a URL and an event name; nothing where no hook can have them.
+fn named(url: &str, event: Option<&str>) -> Option<router::Which> {
+    let url = url.parse().ok()?;
+    let filter = match event {
+        None => None,
+        Some(event) => Some(Filter::one(event.parse().ok()?)),
+    };
+    Some(router::Which::Url(url, filter))
+}

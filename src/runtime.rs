@@ -1,0 +1,185 @@
+//! The runtime: the threads that the actors live on, and the one path by which they begin, at a start as after a panic.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr, Arbiter, AsyncContext, System};
+use arc_swap::ArcSwapOption;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info};
+
+use crate::id::Seal;
+use crate::router::index::Index;
+use crate::router::{Beginning, Committed, Ended, Router};
+use crate::shard::{Abandon, Drain, Plan, Shard};
+use crate::store::writer::{Listener, Store, gone};
+use crate::store::{Backend, Error};
+
+/// The router that serves at this moment; none while one is being started, or after the stop.
+pub type Current = Arc<ArcSwapOption<Addr<Router>>>;
+
+/// What the actors are made of.
+pub struct Blueprint {
+    pub store: Store,
+    pub workers: usize,
+    /// Makes the plan of a shard, given whom to tell of endpoints that are given up.
+    pub plan: Box<dyn Fn(actix::Recipient<crate::shard::GiveUp>) -> Plan + Send>,
+    pub current: Current,
+}
+
+/// Asks the runtime to stop.
+pub struct Stop {
+    /// How long attempts in flight may take to finish.
+    pub grace: Duration,
+    /// Told when everything is committed and the store is closed.
+    pub stopped: oneshot::Sender<()>,
+}
+
+/// A runtime that serves.
+pub struct Started {
+    pub stopper: Stopper,
+    /// What public ids are masked with.
+    pub seal: Seal,
+}
+
+/// The way to a runtime's thread. When it is dropped, the runtime stops at once.
+pub type Stopper = mpsc::UnboundedSender<Stop>;
+
+/// Starts the threads; returns once the router serves.
+///
+/// # Errors
+/// When the store cannot be recovered, or a thread cannot be had.
+pub async fn start(blueprint: Blueprint) -> Result<Started, Error> {
+    let (stopper, stops) = mpsc::unbounded_channel();
+    let (reply, started) = oneshot::channel();
+    let unavailable = |error: std::io::Error| Error::Failed(error.to_string().into());
+    std::thread::Builder::new()
+        .name("hookyard-router".to_owned())
+        .spawn(move || System::new().block_on(run(blueprint, stops, reply)))
+        .map_err(unavailable)?;
+    let seal = started.await.unwrap_or_else(|_| Err(gone()))?;
+    Ok(Started { stopper, seal })
+}
+
+async fn run(
+    blueprint: Blueprint,
+    mut stops: mpsc::UnboundedReceiver<Stop>,
+    reply: oneshot::Sender<Result<Seal, Error>>,
+) {
+    let arbiters: Vec<Arbiter> = (0..blueprint.workers.max(1)).map(|_| Arbiter::new()).collect();
+    let mut reply = Some(reply);
+    loop {
+        let (ended, mut end) = mpsc::unbounded_channel();
+        let (router, shards, seal) = match begin(&blueprint, &arbiters, ended).await {
+            Ok(begun) => begun,
+            Err(failure) => {
+                error!(%failure, "the store cannot be recovered");
+                if let Some(reply) = reply.take() {
+                    // Whoever opened it may have gone.
+                    let _ = reply.send(Err(failure));
+                    break;
+                }
+                // Nothing is accepted meanwhile; only a stop ends this.
+                let stop = stops.recv().await;
+                finish(stop, &blueprint, &[]).await;
+                break;
+            }
+        };
+        blueprint.current.store(Some(Arc::new(router)));
+        if let Some(reply) = reply.take() {
+            let _ = reply.send(Ok(seal));
+        }
+        tokio::select! {
+            stop = stops.recv() => {
+                blueprint.current.store(None);
+                finish(stop, &blueprint, &shards).await;
+                break;
+            }
+            _ = end.recv() => {
+                error!("the router ended; another starts from the store");
+                blueprint.current.store(None);
+                shards.iter().for_each(|shard| shard.do_send(Abandon));
+            }
+        }
+    }
+    for arbiter in arbiters {
+        arbiter.stop();
+        // A thread that panicked has ended as well.
+        let _ = arbiter.join();
+    }
+}
+
+/// Recovers the store, and starts the shards and the router on what it found.
+async fn begin(
+    blueprint: &Blueprint,
+    arbiters: &[Arbiter],
+    ended: mpsc::UnboundedSender<()>,
+) -> Result<(Addr<Router>, Vec<Addr<Shard>>, Seal), Error> {
+    let (hand_over, beginning) = oneshot::channel();
+    let (router_made, router_known) = std::sync::mpsc::channel::<Addr<Router>>();
+    blueprint.store.recover(move |backend| {
+        let found = recover(backend);
+        let recovered = found.is_ok();
+        // If the runtime is gone, nobody listens either.
+        let _ = hand_over.send(found);
+        recovered.then(|| listener(router_known))
+    });
+    let beginning = beginning.await.unwrap_or_else(|_| Err(gone()))?;
+    let seal = beginning.seal.clone();
+    // The shards tell the router, and the router the shards: its address comes first.
+    let router = actix::Context::<Router>::new();
+    let address = router.address();
+    let mut shards = Vec::with_capacity(arbiters.len());
+    for arbiter in arbiters {
+        let plan = (blueprint.plan)(address.clone().recipient());
+        let shard = Shard::start_in_arbiter(&arbiter.handle(), move |_| Shard::new(plan));
+        shards.push(shard);
+    }
+    let actor = Router::new(beginning, blueprint.store.clone(), shards.clone(), Ended(ended));
+    // The writer may have gone; then nothing is committed either.
+    let _ = router_made.send(router.run(actor));
+    Ok((address, shards, seal))
+}
+
+fn recover(backend: &mut dyn Backend) -> Result<Beginning, Error> {
+    let (mut index, mut count) = (Index::default(), 0u64);
+    let recovery = backend.recover(&mut |subscription| {
+        index.insert(&subscription);
+        count += 1;
+    })?;
+    info!(subscriptions = count, waiting = recovery.waiting.len(), "recovered");
+    Ok(Beginning {
+        index,
+        next_subscription: recovery.next_subscription,
+        seal: Seal::new(&recovery.seal),
+        waiting: recovery.waiting,
+    })
+}
+
+/// Tells the router of each commit; nothing is committed for it before it is there.
+fn listener(router: std::sync::mpsc::Receiver<Addr<Router>>) -> Listener {
+    let mut known = None;
+    Box::new(move |events, credits| {
+        if known.is_none() {
+            known = router.recv().ok();
+        }
+        if let Some(router) = &known {
+            router.do_send(Committed { events, credits });
+        }
+    })
+}
+
+/// Lets attempts in flight finish, commits what they came to, and closes the store.
+async fn finish(stop: Option<Stop>, blueprint: &Blueprint, shards: &[Addr<Shard>]) {
+    let (grace, stopped) = stop.map_or((Duration::ZERO, None), |stop| (stop.grace, Some(stop.stopped)));
+    let drains: Vec<_> = shards.iter().map(|shard| shard.send(Drain { grace })).collect();
+    for drained in drains {
+        // A shard that has ended has nothing in flight.
+        let _ = drained.await;
+    }
+    blueprint.store.close().await;
+    if let Some(stopped) = stopped {
+        // Whoever stopped it may not have waited.
+        let _ = stopped.send(());
+    }
+}

@@ -1,0 +1,352 @@
+//! The shard: the actor that keeps the subscribers of one arbiter.
+//!
+//! It starts a subscriber when there is something to do, hands on what the router forwards, and lets it retire when it
+//! is idle; one that panicked is started again from the store. Since both live on one thread, nothing is forwarded to
+//! a subscriber that is just retiring. Which subscriptions are its own is the router's choice.
+
+mod agenda;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture,
+    SpawnHandle,
+};
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+use tracing::error;
+
+use crate::clock::Timestamp;
+use crate::credit::Credit;
+use crate::delivery::client::{Client, Settings};
+use crate::event::Recorded;
+use crate::id::{AccountNo, SubscriptionNo};
+use crate::store::writer::Store;
+use crate::store::{Address, Settlement};
+use crate::subscriber::{
+    self, Cut, Hold, Policy, Reload, Report, Retire, Slots, Start, Subscriber, Surroundings,
+};
+
+use self::agenda::Agenda;
+
+/// The most subscribers that run at a time; further ones start as others retire. Each takes a few kilobytes.
+const RUNNING_LIMIT: usize = 20_000;
+/// How long a subscriber that ended by itself stays down: long enough that one that always does is no burden.
+const DOWN_TIME: Duration = Duration::from_secs(1);
+/// How many due subscribers are started in one go, so that a restart does not starve what is fresh.
+const START_STEP: usize = 200;
+/// How often a drain looks whether attempts are still in flight.
+const DRAIN_STEP: Duration = Duration::from_millis(5);
+
+/// The actor.
+pub struct Shard {
+    surroundings: Rc<Surroundings>,
+    running: HashMap<SubscriptionNo, Running>,
+    agenda: Agenda,
+    given_up: Recipient<GiveUp>,
+    lives: u64,
+    timer: Option<(Timestamp, SpawnHandle)>,
+    draining: bool,
+}
+
+/// What a shard is made of.
+#[derive(Clone)]
+pub struct Plan {
+    pub store: Store,
+    pub policy: Policy,
+    pub delivery: Arc<Settings>,
+    /// Requests in flight, of all shards together.
+    pub slots: Slots,
+    pub given_up: Recipient<GiveUp>,
+}
+
+struct Running {
+    subscriber: Addr<Subscriber>,
+    incarnation: u64,
+    /// How often it was forwarded something.
+    told: u64,
+}
+
+/// Events for subscriptions of the shard, by event within each.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Forward {
+    pub deliveries: Vec<(Address, SmallVec<[Arc<Recorded>; 1]>)>,
+    pub credits: Arc<Vec<Credit>>,
+}
+
+/// Notes when subscriptions are due that nobody serves yet.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Due(pub Vec<(Address, Timestamp)>);
+
+/// A subscription changed: what waits for it is to be read afresh.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Wake(pub Address);
+
+/// A subscription was paused. Once answered, nothing new starts for it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Pause(pub Address);
+
+/// A subscription is gone. Once answered, what was in flight is broken off and nothing new starts.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Remove(pub Address);
+
+/// Starts nothing new; answered once nothing is in flight, or after the grace period.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Drain {
+    pub grace: Duration,
+}
+
+/// Ends the shard and its subscribers at once.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Abandon;
+
+/// An endpoint is to be given up, with the settlement of its last attempt.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct GiveUp {
+    pub settlement: Settlement,
+    pub reason: String,
+}
+
+impl Shard {
+    /// A shard without subscribers.
+    pub fn new(plan: Plan) -> Self {
+        let clients: RefCell<HashMap<(AccountNo, String), Weak<Client>>> = RefCell::default();
+        let delivery = plan.delivery;
+        let surroundings = Surroundings {
+            store: plan.store,
+            slots: plan.slots,
+            policy: plan.policy,
+            client: Box::new(move |account, url| {
+                let mut clients = clients.borrow_mut();
+                let place = (account, format!("{}://{}", url.url().scheme(), url.authority()));
+                if let Some(client) = clients.get(&place).and_then(Weak::upgrade) {
+                    return client;
+                }
+                if clients.len() == clients.capacity() {
+                    clients.retain(|_, client| client.strong_count() > 0);
+                }
+                let client = Rc::new(Client::new(delivery.clone()));
+                clients.insert(place, Rc::downgrade(&client));
+                client
+            }),
+        };
+        Self {
+            surroundings: Rc::new(surroundings),
+            running: HashMap::new(),
+            agenda: Agenda::default(),
+            given_up: plan.given_up,
+            lives: 0,
+            timer: None,
+            draining: false,
+        }
+    }
+
+    /// The subscriber of a subscription; started if there is room for it.
+    fn subscriber(&mut self, at: Address, start: Start, ctx: &mut Context<Self>) -> Option<&mut Running> {
+        let known = self.running.contains_key(&at.subscription);
+        if !known && (self.draining || self.running.len() >= RUNNING_LIMIT) {
+            self.agenda.note(at, Timestamp(0));
+            return None;
+        }
+        let start = if self.agenda.strike(at) { Start::FromStore } else { start };
+        let running = self.running.entry(at.subscription).or_insert_with(|| {
+            self.lives += 1;
+            let reports = ctx.address().recipient();
+            let subscriber = Subscriber::new(at, self.lives, start, self.surroundings.clone(), reports);
+            Running { subscriber: subscriber.start(), incarnation: self.lives, told: 0 }
+        });
+        Some(running)
+    }
+
+    /// Starts subscribers that are due, some at a time, and sets the one timer for the next.
+    fn start_due(&mut self, ctx: &mut Context<Self>) {
+        let now = Timestamp::now();
+        for _ in 0..START_STEP {
+            if self.draining || self.running.len() >= RUNNING_LIMIT {
+                break;
+            }
+            let Some(at) = self.agenda.take_due(now) else {
+                break;
+            };
+            self.subscriber(at, Start::FromStore, ctx);
+        }
+        self.set_timer(now, ctx);
+    }
+
+    fn set_timer(&mut self, now: Timestamp, ctx: &mut Context<Self>) {
+        let full = self.draining || self.running.len() >= RUNNING_LIMIT;
+        let Some(due) = self.agenda.next_due().filter(|_| !full) else {
+            return;
+        };
+        // What is overdue waits for the next turn of the loop: others get theirs.
+        let at = due.max(Timestamp(now.0 + 1));
+        if self.timer.is_some_and(|(set, _)| set <= at) {
+            return;
+        }
+        if let Some((_, handle)) = self.timer.take() {
+            ctx.cancel_future(handle);
+        }
+        let handle = ctx.run_later(now.until(at), |shard, ctx| {
+            shard.timer = None;
+            shard.start_due(ctx);
+        });
+        self.timer = Some((at, handle));
+    }
+
+    fn retire(&mut self, at: Address, heard: u64, next_due: Option<Timestamp>) {
+        let up_to_date = |running: &Running| running.told == heard;
+        if !self.running.get(&at.subscription).is_some_and(up_to_date) {
+            return;
+        }
+        if let Some(running) = self.running.remove(&at.subscription) {
+            running.subscriber.do_send(Retire);
+        }
+        if let Some(due) = next_due {
+            self.agenda.note(at, due);
+        }
+    }
+
+    fn bury(&mut self, at: Address, incarnation: u64) {
+        let is_it = |running: &Running| running.incarnation == incarnation;
+        if !self.running.get(&at.subscription).is_some_and(is_it) {
+            return;
+        }
+        error!(subscription = at.subscription.0, "a subscriber ended; it starts again from the store");
+        self.running.remove(&at.subscription);
+        self.agenda.note(at, Timestamp::now().after(DOWN_TIME));
+    }
+}
+
+impl Actor for Shard {
+    type Context = Context<Self>;
+}
+
+impl Handler<Forward> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, forward: Forward, ctx: &mut Context<Self>) {
+        for (at, events) in forward.deliveries {
+            let Some(first) = events.first().map(|event| event.no) else {
+                continue;
+            };
+            if let Some(running) = self.subscriber(at, Start::With(first), ctx) {
+                running.told += 1;
+                let credits = forward.credits.clone();
+                running.subscriber.do_send(subscriber::Forward { events, credits });
+            }
+        }
+    }
+}
+
+impl Handler<Due> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, Due(waiting): Due, ctx: &mut Context<Self>) {
+        waiting.into_iter().for_each(|(at, due)| self.agenda.note(at, due));
+        self.start_due(ctx);
+    }
+}
+
+impl Handler<Wake> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, Wake(at): Wake, ctx: &mut Context<Self>) {
+        let was_running = self.running.contains_key(&at.subscription);
+        if let Some(running) = self.subscriber(at, Start::FromStore, ctx).filter(|_| was_running) {
+            running.told += 1;
+            running.subscriber.do_send(Reload);
+        }
+    }
+}
+
+impl Handler<Pause> for Shard {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Pause(at): Pause, _: &mut Context<Self>) -> ResponseFuture<()> {
+        self.agenda.strike(at);
+        let held = self.running.get(&at.subscription).map(|running| running.subscriber.send(Hold));
+        Box::pin(async move {
+            if let Some(held) = held {
+                // One that has ended meanwhile starts nothing either.
+                let _ = held.await;
+            }
+        })
+    }
+}
+
+impl Handler<Remove> for Shard {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Remove(at): Remove, _: &mut Context<Self>) -> ResponseFuture<()> {
+        self.agenda.strike(at);
+        let cut = self.running.remove(&at.subscription).map(|running| {
+            let (done, ended) = oneshot::channel();
+            running.subscriber.do_send(Cut { done });
+            ended
+        });
+        Box::pin(async move {
+            if let Some(ended) = cut {
+                // One that has ended meanwhile has nothing in flight.
+                let _ = ended.await;
+            }
+        })
+    }
+}
+
+impl Handler<Drain> for Shard {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Drain { grace }: Drain, _: &mut Context<Self>) -> ResponseFuture<()> {
+        self.draining = true;
+        let held: Vec<_> = self.running.values().map(|running| running.subscriber.send(Hold)).collect();
+        let slots = self.surroundings.slots.clone();
+        Box::pin(async move {
+            for held in held {
+                // One that has ended meanwhile starts nothing either.
+                let _ = held.await;
+            }
+            let mut patience = grace;
+            while slots.in_use() > 0 && !patience.is_zero() {
+                actix_rt::time::sleep(DRAIN_STEP).await;
+                patience = patience.saturating_sub(DRAIN_STEP);
+            }
+        })
+    }
+}
+
+impl Handler<Abandon> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, _: Abandon, ctx: &mut Context<Self>) {
+        for (_, running) in self.running.drain() {
+            let (done, _) = oneshot::channel();
+            running.subscriber.do_send(Cut { done });
+        }
+        ctx.stop();
+    }
+}
+
+impl Handler<Report> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, report: Report, ctx: &mut Context<Self>) {
+        match report {
+            Report::Idle { at, heard, next_due } => self.retire(at, heard, next_due),
+            Report::GiveUp { settlement, reason } => self.given_up.do_send(GiveUp { settlement, reason }),
+            Report::Died { at, incarnation } => self.bury(at, incarnation),
+        }
+        self.start_due(ctx);
+    }
+}

@@ -1,0 +1,141 @@
+//! What a subscriber attempts next, and when. Pure.
+
+use crate::clock::Timestamp;
+use crate::health::Health;
+use crate::id::EventNo;
+use crate::subscriber::backlog::Window;
+use crate::subscriber::retries::Retries;
+
+/// The next thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// Attempt this delivery again.
+    Retry(EventNo),
+    /// Attempt the oldest delivery of the window for the first time.
+    First,
+    /// Nothing before this moment.
+    Wait(Timestamp),
+    /// Nothing, until something happens.
+    Nothing,
+}
+
+/// What may be attempted now, when so many attempts are in flight and a healthy endpoint may have `limit`.
+///
+/// Overdue retries come before first attempts. While the endpoint is probed, the oldest delivery is attempted alone and
+/// when it is due; nothing else is.
+pub fn pick(
+    health: Health,
+    in_flight: usize,
+    limit: u32,
+    retries: &Retries,
+    window: &Window,
+    now: Timestamp,
+) -> Pick {
+    if in_flight >= health.allowance(limit) as usize {
+        return Pick::Nothing;
+    }
+    let picked = match health.is_probing() {
+        true => pick_oldest(retries, window, now),
+        false => pick_due(retries, window, now),
+    };
+    match (health.hold_until, picked) {
+        (_, Pick::Nothing) => Pick::Nothing,
+        (Some(until), Pick::Wait(due)) => Pick::Wait(due.max(until)),
+        (Some(until), _) if until > now => Pick::Wait(until),
+        (_, picked) => picked,
+    }
+}
+
+fn pick_due(retries: &Retries, window: &Window, now: Timestamp) -> Pick {
+    match retries.next_due() {
+        Some((due, event)) if due <= now => Pick::Retry(event),
+        _ if window.oldest().is_some() => Pick::First,
+        Some((due, _)) => Pick::Wait(due),
+        None => Pick::Nothing,
+    }
+}
+
+fn pick_oldest(retries: &Retries, window: &Window, now: Timestamp) -> Pick {
+    match (retries.oldest(), window.oldest()) {
+        (Some(retry), first) if first.is_none_or(|first| retry.event < first) => match retry.due <= now {
+            true => Pick::Retry(retry.event),
+            false => Pick::Wait(retry.due),
+        },
+        (_, Some(_)) => Pick::First,
+        (_, None) => Pick::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::event::{Body, Recorded};
+    use crate::health::Stage;
+    use crate::id::{AccountNo, EventId};
+    use crate::store::Retry;
+    use crate::subscription::Generation;
+
+    const NOW: Timestamp = Timestamp(1_000);
+
+    fn waiting(events: impl IntoIterator<Item = u64>) -> Window {
+        let mut window = Window::beginning_with(EventNo(1), 100);
+        for no in events {
+            let event_type = "new_lead".parse().unwrap();
+            window.offer(Arc::new(Recorded {
+                no: EventNo(no),
+                id: EventId::from_bytes([0; 20]),
+                account: AccountNo(1),
+                body: Body::build(&event_type, "2025-01-15T10:30:00Z", b"null"),
+                event_type,
+                accepted_at: Timestamp(0),
+                idempotency: None,
+                matches: Arc::default(),
+            }));
+        }
+        window
+    }
+
+    fn failed(retries: impl IntoIterator<Item = (u64, u64)>) -> Retries {
+        let mut failed = Retries::default();
+        for (event, due) in retries {
+            let (due, event) = (Timestamp(due), EventNo(event));
+            failed.add(Retry { due, event, generation: Generation(0), attempts: 1, retries: 1 });
+        }
+        failed
+    }
+
+    fn probing() -> Health {
+        Health { stage: Stage::Probing, hold_until: None }
+    }
+
+    #[test]
+    fn a_healthy_endpoint_gets_overdue_retries_and_then_what_waits() {
+        let health = Health::default();
+        assert_eq!(pick(health, 0, 8, &failed([(1, 999)]), &waiting([2]), NOW), Pick::Retry(EventNo(1)));
+        assert_eq!(pick(health, 0, 8, &failed([(1, 1_001)]), &waiting([2]), NOW), Pick::First);
+        assert_eq!(
+            pick(health, 0, 8, &failed([(1, 1_001)]), &waiting([]), NOW),
+            Pick::Wait(Timestamp(1_001))
+        );
+        assert_eq!(pick(health, 8, 8, &failed([(1, 999)]), &waiting([2]), NOW), Pick::Nothing);
+    }
+
+    #[test]
+    fn a_broken_one_is_probed_by_the_oldest_delivery_when_that_is_due() {
+        let retries = failed([(1, 5_000), (2, 500)]);
+        assert_eq!(pick(probing(), 0, 8, &retries, &waiting([3]), NOW), Pick::Wait(Timestamp(5_000)));
+        assert_eq!(pick(probing(), 0, 8, &retries, &waiting([3]), Timestamp(5_000)), Pick::Retry(EventNo(1)));
+        assert_eq!(pick(probing(), 1, 8, &retries, &waiting([3]), Timestamp(5_000)), Pick::Nothing);
+        assert_eq!(pick(probing(), 0, 8, &failed([]), &waiting([3]), NOW), Pick::First);
+    }
+
+    #[test]
+    fn a_receiver_that_asked_to_be_left_alone_is() {
+        let held = Health { hold_until: Some(Timestamp(3_000)), ..Health::default() };
+        assert_eq!(pick(held, 0, 8, &failed([(1, 500)]), &waiting([2]), NOW), Pick::Wait(Timestamp(3_000)));
+        assert_eq!(pick(held, 0, 8, &failed([]), &waiting([2]), Timestamp(3_000)), Pick::First);
+        assert_eq!(pick(held, 0, 8, &failed([]), &waiting([]), NOW), Pick::Nothing);
+    }
+}
