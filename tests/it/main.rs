@@ -1,1 +1,6 @@
-fn main() {}
+//! What the contract promises, asked of the real binary over real sockets; a file per behaviour.
+
+mod support;
+
+mod configuring;
+mod health;

@@ -1,0 +1,72 @@
+//! What a server tells about itself: liveness, readiness, metrics, its API's description, and a page for a browser.
+
+use serde_json::Value;
+
+use crate::support::api::text;
+use crate::support::server::Server;
+
+#[test]
+fn a_server_that_runs_is_live_and_ready_for_anybody() {
+    let server = Server::start();
+
+    assert_eq!(server.anonymous().get("/health/live").status, 200);
+    assert_eq!(server.anonymous().get("/health/ready").status, 200);
+}
+
+#[test]
+fn metrics_are_in_the_text_format_of_prometheus() {
+    let server = Server::start();
+
+    let reply = server.api().get("/metrics");
+
+    assert_eq!(reply.status, 200, "{}", reply.describe());
+    assert!(reply.header("content-type").is_some_and(|kind| kind.starts_with("text/plain")));
+    assert!(reply.text().lines().any(|line| line.starts_with("# TYPE ")), "{}", reply.describe());
+}
+
+#[test]
+fn the_api_describes_itself_as_openapi() {
+    let server = Server::start();
+
+    let description: Value = server.anonymous().get("/openapi.json").expect(200);
+
+    assert!(text(&description, "openapi").starts_with("3.1"));
+    for path in ["/api/v1/hooks/subscribe", "/api/v1/hooks", "/api/v1/events", "/api/v1/keys"] {
+        assert!(description["paths"].get(path).is_some(), "no {path}");
+    }
+}
+
+#[test]
+fn a_browser_gets_a_page() {
+    let server = Server::start();
+
+    let reply = server.anonymous().send("GET", "/", &[("accept", "text/html")], None);
+
+    assert_eq!(reply.status, 200, "{}", reply.describe());
+    assert!(reply.header("content-type").is_some_and(|kind| kind.starts_with("text/html")));
+    assert!(reply.text().contains("hookyard"));
+}
+
+#[test]
+fn any_key_may_read_the_catalogue() {
+    let server = Server::start();
+
+    let catalogue: Vec<Value> = server.api().account("acme").get("/api/v1/event-types").expect(200);
+
+    let mut names: Vec<&str> = catalogue.iter().map(|kind| text(kind, "name")).collect();
+    names.sort_unstable();
+    let mut expected = [
+        "new_lead",
+        "new_message",
+        "new_conversation",
+        "feedback_received",
+        "training_completed",
+        "agent_created",
+        "agent_deleted",
+    ];
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+    for kind in &catalogue {
+        assert!(!text(kind, "description").is_empty() && kind["example"].is_object(), "{kind}");
+    }
+}

@@ -1,0 +1,201 @@
+//! The real binary, on a port and a data directory of its own.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+
+use tempfile::TempDir;
+
+use super::api::Api;
+use super::patience::{PATIENCE, found_in_time, until, until_some};
+use super::settings::{ADMIN_KEY, Settings};
+
+/// A server process and its directory; dropping it kills the process and removes the directory.
+pub struct Server {
+    settings: Settings,
+    directory: TempDir,
+    child: Child,
+    address: SocketAddr,
+    printed: Arc<Mutex<String>>,
+}
+
+/// A server process that ended by itself.
+pub struct Ended {
+    pub status: ExitStatus,
+    /// What it wrote to its standard output and error.
+    pub output: String,
+}
+
+impl Server {
+    /// Starts a server that retries quickly and waits until it is ready.
+    pub fn start() -> Self {
+        Self::start_with(Settings::quick())
+    }
+
+    /// Starts a server and waits until it is ready.
+    pub fn start_with(settings: Settings) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (child, address, printed) = launch(&settings, &directory);
+        let server = Self { settings, directory, child, address, printed };
+        server.wait_until_ready();
+        server
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it keeps its data.
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// A client with the admin key.
+    pub fn api(&self) -> Api {
+        self.api_with_key(ADMIN_KEY)
+    }
+
+    /// A client with this key.
+    pub fn api_with_key(&self, key: &str) -> Api {
+        Api::at(self.address, Some(key))
+    }
+
+    /// A client without a key.
+    pub fn anonymous(&self) -> Api {
+        Api::at(self.address, None)
+    }
+
+    /// What it has printed to standard output since it started.
+    pub fn printed(&self) -> String {
+        self.printed.lock().expect("the reader does not panic").clone()
+    }
+
+    /// What all processes on this directory have written to standard error.
+    pub fn complaints(&self) -> String {
+        fs::read_to_string(self.directory.path().join("stderr")).unwrap_or_default()
+    }
+
+    /// Kills it with SIGKILL: no warning, no goodbye.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the server runs");
+        self.child.wait().expect("a killed process ends");
+    }
+
+    /// Asks it to stop, with SIGTERM.
+    pub fn terminate(&self) {
+        let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
+        // SAFETY: a plain system call; the child is not reaped before `wait_for_exit`, so the id is still its own.
+        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0, "the server runs");
+    }
+
+    /// Waits until it has ended.
+    #[track_caller]
+    pub fn wait_for_exit(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        until_some("the server has ended", || child.try_wait().expect("it is our child"))
+    }
+
+    /// Starts it again on the same directory, after it was killed or stopped; on another port.
+    pub fn restart(&mut self) {
+        let ended = self.child.try_wait().expect("it is our child");
+        assert!(ended.is_some(), "a server that still runs cannot be restarted");
+        (self.child, self.address, self.printed) = launch(&self.settings, &self.directory);
+        self.wait_until_ready();
+    }
+
+    /// Starts a second process on the same directory, which must end by itself.
+    pub fn second_process(&self) -> Ended {
+        run_to_end(&self.settings, &self.directory)
+    }
+
+    fn wait_until_ready(&self) {
+        let api = self.anonymous();
+        until("the server is ready", || {
+            api.try_send("GET", "/health/ready", &[], None).is_ok_and(|reply| reply.status == 200)
+        });
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to kill.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if thread::panicking() {
+            eprintln!("--- the server's standard error:\n{}---", self.complaints());
+        }
+    }
+}
+
+/// Runs a server that must end by itself, as one does whose configuration is wrong.
+pub fn start_in_vain(settings: &Settings) -> Ended {
+    run_to_end(settings, &tempfile::tempdir().expect("a temporary directory"))
+}
+
+fn launch(settings: &Settings, directory: &TempDir) -> (Child, SocketAddr, Arc<Mutex<String>>) {
+    let stderr = OpenOptions::new().create(true).append(true).open(directory.path().join("stderr"));
+    let mut child = command(settings, directory)
+        .stderr(stderr.expect("the directory is writable"))
+        .spawn()
+        .expect("the binary is built");
+    let stdout = child.stdout.take().expect("it is piped");
+    let (announce, announced) = mpsc::channel();
+    let printed = Arc::new(Mutex::new(String::new()));
+    let reader = Arc::clone(&printed);
+    thread::spawn(move || read_lines(stdout, &reader, &announce));
+    match announced.recv_timeout(PATIENCE) {
+        Ok(address) => (child, address, printed),
+        Err(reason) => {
+            drop(child.kill());
+            let status = child.wait();
+            let complaints = fs::read_to_string(directory.path().join("stderr")).unwrap_or_default();
+            panic!("the server printed no address ({reason}), {status:?}, and said:\n{complaints}");
+        }
+    }
+}
+
+fn run_to_end(settings: &Settings, directory: &TempDir) -> Ended {
+    let mut child = command(settings, directory).stderr(Stdio::piped()).spawn().expect("the binary is built");
+    if found_in_time(|| child.try_wait().expect("it is our child")).is_none() {
+        // Its status then tells so: a signal, no exit code.
+        drop(child.kill());
+    }
+    let output = child.wait_with_output().expect("its pipes can be read");
+    let text = [output.stdout, output.stderr].concat();
+    Ended { status: output.status, output: String::from_utf8_lossy(&text).into_owned() }
+}
+
+fn command(settings: &Settings, directory: &TempDir) -> Command {
+    let file = directory.path().join("hookyard.toml");
+    fs::write(&file, settings.to_toml(&directory.path().join("data"))).expect("the directory is writable");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookyard"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HOOKYARD_")) {
+        command.env_remove(name);
+    }
+    command.arg("serve").arg("--config").arg(file).current_dir(directory.path());
+    command.args(settings.dev.then_some("--dev"));
+    command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+}
+
+fn read_lines(stdout: ChildStdout, printed: &Mutex<String>, announce: &mpsc::Sender<SocketAddr>) {
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        let address = line.split_once("listening on http://").and_then(|(_, rest)| {
+            rest.split_whitespace().next()?.trim_end_matches('/').parse::<SocketAddr>().ok()
+        });
+        let mut text = printed.lock().expect("no reader of it panics");
+        text.push_str(&line);
+        text.push('\n');
+        drop(text);
+        if let Some(address) = address {
+            // Nobody listens after the first.
+            let _ = announce.send(address);
+        }
+    }
+}
