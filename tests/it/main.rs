@@ -3,4 +3,9 @@
 mod support;
 
 mod configuring;
+mod documented_curl;
+mod egress;
 mod health;
+mod listing;
+mod subscribing;
+mod unsubscribing;
