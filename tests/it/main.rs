@@ -3,6 +3,7 @@
 mod support;
 
 mod configuring;
+mod delivered_request;
 mod documented_curl;
 mod egress;
 mod emitting;
@@ -10,5 +11,6 @@ mod health;
 mod idempotency;
 mod listing;
 mod payload_bytes;
+mod rotating;
 mod subscribing;
 mod unsubscribing;
