@@ -3,6 +3,7 @@
 mod support;
 
 mod configuring;
+mod deactivating;
 mod delivered_request;
 mod documented_curl;
 mod egress;
@@ -11,6 +12,8 @@ mod health;
 mod idempotency;
 mod listing;
 mod payload_bytes;
+mod retry_after;
+mod retrying;
 mod rotating;
 mod subscribing;
 mod unsubscribing;
