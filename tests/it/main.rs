@@ -2,6 +2,7 @@
 
 mod support;
 
+mod accounts;
 mod configuring;
 mod deactivating;
 mod delivered_request;
