@@ -20,5 +20,7 @@ mod probing;
 mod retry_after;
 mod retrying;
 mod rotating;
+mod stopping;
 mod subscribing;
+mod surviving_kills;
 mod unsubscribing;
