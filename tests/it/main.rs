@@ -19,7 +19,6 @@ mod payload_bytes;
 mod probing;
 mod retry_after;
 mod retrying;
-mod rotating;
 mod stopping;
 mod subscribing;
 mod surviving_kills;
