@@ -21,7 +21,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const ADMIN_KEY_LENGTH: RangeInclusive<usize> = 16..=512;
 /// Enough to tell keys apart, little enough to type.
 const KEY_PREFIX_LIMIT: usize = 16;
-const RETRIES_LIMIT: usize = 32;
+const RETRIES_LIMIT: usize = 100;
 const NETWORKS_LIMIT: usize = 1024;
 const EVENT_TYPES_LIMIT: usize = 10_000;
 /// What this router's own events begin with.

@@ -137,19 +137,6 @@ fn a_deactivation_survives_a_kill() {
 }
 
 #[test]
-fn an_operator_can_subscribe_to_deactivations() {
-    let server = Server::start();
-    let (operator, receiver) = (Receiver::answering([200]), Receiver::answering([410]));
-    server.api().subscribe(&operator.url("/"), "hookyard.hook_deactivated");
-
-    let (gone, _) = gone_hook(&server.api(), &receiver);
-
-    let told = &operator.wait_for(1)[0];
-    assert_eq!(told.json()["event"], "hookyard.hook_deactivated");
-    assert!(told.data().to_string().contains(&gone.id), "{}", told.text());
-}
-
-#[test]
 fn nobody_else_can_subscribe_to_deactivations() {
     let server = Server::start();
     let wish = json!({"url": "https://example.com/", "event": "hookyard.hook_deactivated"});

@@ -14,29 +14,6 @@ fn a_server_that_runs_is_live_and_ready_for_anybody() {
 }
 
 #[test]
-fn metrics_are_in_the_text_format_of_prometheus() {
-    let server = Server::start();
-
-    let reply = server.api().get("/metrics");
-
-    assert_eq!(reply.status, 200, "{}", reply.describe());
-    assert!(reply.header("content-type").is_some_and(|kind| kind.starts_with("text/plain")));
-    assert!(reply.text().lines().any(|line| line.starts_with("# TYPE ")), "{}", reply.describe());
-}
-
-#[test]
-fn the_api_describes_itself_as_openapi() {
-    let server = Server::start();
-
-    let description: Value = server.anonymous().get("/openapi.json").expect(200);
-
-    assert!(text(&description, "openapi").starts_with("3.1"));
-    for path in ["/api/v1/hooks/subscribe", "/api/v1/hooks", "/api/v1/events", "/api/v1/keys"] {
-        assert!(description["paths"].get(path).is_some(), "no {path}");
-    }
-}
-
-#[test]
 fn a_browser_gets_a_page() {
     let server = Server::start();
 
