@@ -138,11 +138,11 @@ impl<K: Kind> fmt::Display for Id<K> {
         let mut high = u128::from(u32::from_be_bytes(self.0[..4].try_into().expect("4 of 20 bytes")));
         let mut low = u128::from_be_bytes(self.0[4..].try_into().expect("16 of 20 bytes"));
         for digit in digits.iter_mut().rev() {
-            let carried = (high % 62) << 64 | low >> 64;
+            let carried = ((high % 62) << 64) | (low >> 64);
             high /= 62;
             let middle = carried / 62;
-            let bottom = (carried % 62) << 64 | low & u128::from(u64::MAX);
-            low = middle << 64 | bottom / 62;
+            let bottom = ((carried % 62) << 64) | (low & u128::from(u64::MAX));
+            low = (middle << 64) | (bottom / 62);
             *digit = ALPHABET[(bottom % 62) as usize];
         }
         f.write_str(K::PREFIX)?;
@@ -174,7 +174,7 @@ impl<K: Kind> FromStr for Id<K> {
             };
             let bottom = (low & u128::from(u64::MAX)) * 62 + u128::from(value);
             let middle = (low >> 64) * 62 + (bottom >> 64);
-            low = middle << 64 | bottom & u128::from(u64::MAX);
+            low = (middle << 64) | (bottom & u128::from(u64::MAX));
             high = high * 62 + (middle >> 64) as u64;
             if high > u64::from(u32::MAX) {
                 return Err(NotAnId);

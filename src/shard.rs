@@ -128,7 +128,7 @@ impl Shard {
             store: plan.store,
             slots: plan.slots,
             policy: plan.policy,
-            client: Box::new(move |account, url| {
+            clients: Box::new(move |account, url| {
                 let mut clients = clients.borrow_mut();
                 let place = (account, format!("{}://{}", url.url().scheme(), url.authority()));
                 if let Some(client) = clients.get(&place).and_then(Weak::upgrade) {

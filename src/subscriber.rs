@@ -70,9 +70,11 @@ pub struct Surroundings {
     pub store: Store,
     pub slots: Slots,
     pub policy: Policy,
-    /// The client of an account and the authority of a URL; endpoints that share it share connections.
-    pub client: Box<dyn Fn(AccountNo, &EndpointUrl) -> Rc<Client>>,
+    pub clients: Clients,
 }
+
+/// The client of an account and the authority of a URL; endpoints that share it share connections.
+pub type Clients = Box<dyn Fn(AccountNo, &EndpointUrl) -> Rc<Client>>;
 
 /// What the configuration says about serving endpoints.
 #[derive(Clone, Debug)]
@@ -306,7 +308,7 @@ impl Subscriber {
             Status::Paused => State::Paused,
             Status::Deactivated { .. } => State::Deactivated,
         };
-        let client = (self.surroundings.client)(self.at.account, &subscription.url);
+        let client = (self.surroundings.clients)(self.at.account, &subscription.url);
         self.served = Some(Served { subscription, endpoint, client });
     }
 

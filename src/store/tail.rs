@@ -56,7 +56,7 @@ impl Tail {
         let matches = event.matches.len();
         let mut open: SmallVec<[u64; 1]> = smallvec![u64::MAX; matches.div_ceil(64)];
         if let Some(last) = open.last_mut()
-            && matches % 64 != 0
+            && !matches.is_multiple_of(64)
         {
             *last = (1 << (matches % 64)) - 1;
         }

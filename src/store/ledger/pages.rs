@@ -4,6 +4,7 @@
 //! deliveries rewrites some 125 bytes. A page whose deliveries are all done is deleted.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
@@ -157,15 +158,15 @@ impl Pages {
         let Some(first) = stored.max(touched) else {
             return Ok(None);
         };
-        if !self.touched.contains_key(&(subscription, first)) {
-            let Some(value) = tree.get(Pair::Page.key(subscription, first)).map_err(failed)? else {
-                return Ok(None);
-            };
-            let page = Page::read(tree, subscription, first, &value)?;
-            let touched = Touched { page, grew: false, progressed: false };
-            self.touched.insert((subscription, first), touched);
-        }
-        Ok(self.touched.get_mut(&(subscription, first)))
+        let vacant = match self.touched.entry((subscription, first)) {
+            Entry::Occupied(touched) => return Ok(Some(touched.into_mut())),
+            Entry::Vacant(vacant) => vacant,
+        };
+        let Some(value) = tree.get(Pair::Page.key(subscription, first)).map_err(failed)? else {
+            return Ok(None);
+        };
+        let page = Page::read(tree, subscription, first, &value)?;
+        Ok(Some(vacant.insert(Touched { page, grew: false, progressed: false })))
     }
 }
 
