@@ -3,6 +3,7 @@
 //! Each command has a file of its own below.
 
 mod admin_key;
+mod bench;
 mod descriptors;
 mod durable;
 mod greeting;
@@ -28,6 +29,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Bench(bench::Options),
 }
 
 /// Why a command ends without success; shown in one line.
@@ -55,6 +57,7 @@ impl Cli {
     pub fn run(self, env: impl Iterator<Item = (String, String)>) -> Result<(), Failure> {
         match self.command {
             Command::Serve(serve) => serve.run(env),
+            Command::Bench(bench) => bench.run(),
         }
     }
 }
