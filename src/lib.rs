@@ -1,4 +1,36 @@
 //! An actor-based event router that delivers webhooks: events go in, signed HTTP POSTs come out.
+//!
+//! [`Hookyard`] is the face. [`Hookyard::emit`](hookyard::Hookyard::emit) returns once an event is durable; from then on
+//! it is delivered to every hook that it matched, at least once, however often the process dies.
+//!
+//! # The house
+//!
+//! Imports only fall, from the last of these lines to the first:
+//!
+//! | part | what it holds |
+//! |---|---|
+//! | [`id`] [`clock`] [`event`] [`account`] [`subscription`] [`filter`] [`attempt`] | the vocabulary |
+//! | `retry` `health` `credit` | policy: when to try again, whom to probe, how much may be in flight |
+//! | `store` | the ledger's verbs, the sled backend behind them, and the one writer that makes all changes durable |
+//! | `delivery` | one attempt: the egress guard, the [`signature`], the request, its outcome |
+//! | `subscriber` | the actor that serves one subscription |
+//! | `shard` | the actor that keeps the subscribers of one thread |
+//! | `router` | the actor that decides which subscriptions an event goes to |
+//! | `runtime` | the threads of these actors, and the one path by which they start |
+//! | [`hookyard`] | the face |
+//! | `api` (feature `server`) | the front door: the same over HTTP |
+//!
+//! [`config`] stands beside them: what can be set, and how it is read.
+//!
+//! # The way of an event
+//!
+//! ```text
+//! emit ─► validate, build the body, take a credit ─► router: match ─► writer: commit, sync ─► receipt
+//!                                                                          │
+//!              subscriber: window ◄─── shard: start or find it ◄─── router: forward
+//!                  │
+//!                  └► attempt ─► outcome ─► settle, with the next commit ─► done, retry later, or give up
+//! ```
 
 pub mod account;
 #[cfg(feature = "server")]
