@@ -70,6 +70,7 @@ impl Serve {
         info!("a flush of the store is an fdatasync: what is acknowledged survives a power cut");
         descriptors::raise(config.delivery.max_connections);
 
+        signals::survive_file_size_limit();
         let stop = signals::first().context("cannot listen for signals")?;
         let listener = bind(&config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
         Ok(actix_web::rt::System::new().block_on(serve(config, self.dev, listener, stop))?)

@@ -1,6 +1,6 @@
-//! SIGTERM and Ctrl-C: the first asks for a stop, the second ends the process.
+//! Signals: the first SIGTERM or Ctrl-C asks for a stop, the second ends the process; SIGXFSZ does neither.
 //!
-//! They have a thread of their own, so that the second one works whatever the other threads are busy with.
+//! The former have a thread of their own, so that the second one works whatever the other threads are busy with.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -38,6 +38,12 @@ pub fn first() -> io::Result<impl Future<Output = ()> + 'static> {
     Ok(async move {
         let _ = receiver.await;
     })
+}
+
+/// Makes a file that may not grow any more an error of the write that met it, instead of the end of the process.
+pub fn survive_file_size_limit() {
+    // SAFETY: ignoring a signal runs no code of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 impl Signals {

@@ -10,6 +10,7 @@ mod documented_curl;
 mod egress;
 mod emitting;
 mod errors;
+mod full_disk;
 mod health;
 mod hostile_requests;
 mod idempotency;

@@ -93,6 +93,18 @@ impl Server {
         assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0, "the server runs");
     }
 
+    /// Lets none of its files grow beyond what its largest has now, as on a full disk.
+    pub fn fill_disk(&self) {
+        let files = fs::read_dir(self.data_dir().join("ledger")).expect("its store is there");
+        let sizes = files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len()));
+        let size = sizes.max().expect("its store has files");
+        let limit = libc::rlimit { rlim_cur: size, rlim_max: libc::RLIM_INFINITY };
+        let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
+        // SAFETY: both pointers are to a live rlimit or null, and the process is our child.
+        let set = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };
+        assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+    }
+
     /// Waits until it has ended.
     #[track_caller]
     pub fn wait_for_exit(&mut self) -> ExitStatus {

@@ -1,0 +1,56 @@
+//! A store that cannot write: nothing is acknowledged, nothing that was is lost, and the server lives.
+
+use serde_json::{Value, json};
+
+use crate::support::receiver::Receiver;
+use crate::support::server::Server;
+use crate::support::settings::Settings;
+
+/// More than the store's file has room left for before it must grow.
+const ATTEMPTS: usize = 500;
+
+#[test]
+fn a_full_disk_is_503_and_loses_nothing_that_was_acknowledged() {
+    let mut server = Server::start_with(Settings::quick());
+    let (api, receiver) = (server.api(), Receiver::answering([200]));
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+    api.pause(&hook.id);
+    api.emit("new_message", &json!(null));
+
+    server.fill_disk();
+    let data = "x".repeat(16_000);
+    let replies = (0..ATTEMPTS).map(|_| api.emitting(&json!({"event": "new_lead", "data": data})));
+    let mut refusals = Vec::new();
+    let acknowledged: Vec<String> = replies
+        .take_while(|reply| {
+            let accepted = reply.status == 202;
+            if !accepted {
+                refusals.push(reply.status);
+                reply.refused(503);
+                assert!(reply.header("retry-after").is_some_and(|wait| wait.parse::<u32>().is_ok()));
+            }
+            accepted
+        })
+        .map(|reply| reply.expect::<Value>(202)["id"].as_str().expect("a receipt has an id").to_owned())
+        .collect();
+
+    assert_eq!(refusals, [503], "after {} events", acknowledged.len());
+    assert_eq!(api.get("/health/ready").status, 503);
+    assert_eq!(api.get("/health/live").status, 200);
+    api.subscribing(&json!({"url": receiver.url("/other"), "event": "new_lead"})).refused(503);
+    assert_eq!(api.get(&format!("/api/v1/hooks/{}", hook.id)).status, 200);
+    server.terminate();
+    server.wait_for_exit();
+
+    // There is room again.
+    server.restart();
+    server.api().resume(&hook.id);
+
+    let mut arrived: Vec<String> =
+        receiver.wait_for(acknowledged.len()).iter().map(|request| request.webhook_id().to_owned()).collect();
+    arrived.sort();
+    arrived.dedup();
+    for id in &acknowledged {
+        assert!(arrived.binary_search(id).is_ok(), "{id} was acknowledged and is lost");
+    }
+}
