@@ -184,6 +184,15 @@ impl Store {
     }
 }
 
+impl<B> Drop for Writer<B> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            error!("the writer panicked; the store accepts nothing more");
+            self.failed.store(true, Ordering::Release);
+        }
+    }
+}
+
 /// What a caller learns whose store is gone.
 pub fn gone() -> Error {
     Error::Failed("it is closed".into())
@@ -210,9 +219,9 @@ impl<B: Backend> Writer<B> {
 
     /// Lets go of the store, then lets the reader do so and answer.
     fn close(self, reply: oneshot::Sender<()>) {
-        drop(self.listener);
-        drop(self.backend);
-        drop(self.reads.send(Job::Close(reply)));
+        let reads = self.reads.clone();
+        drop(self);
+        drop(reads.send(Job::Close(reply)));
     }
 
     /// Commits `first` and what is queued behind it, up to what interrupts a batch, which is returned.

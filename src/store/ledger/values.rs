@@ -3,22 +3,25 @@
 //! bincode has no field tags: a struct here is never changed, only followed by a next version. Golden bytes in the
 //! tests hold it to that.
 
-use std::sync::Arc;
+mod blocks;
+mod subscription;
+#[cfg(test)]
+mod tests;
 
 use bincode::Options;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, ApiKey, KeyHash, Scope};
-use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
-use crate::event::{Body, EventType, IdempotencyKey, Recorded};
-use crate::filter::Filter;
 use crate::health::{Health, Stage};
-use crate::id::{AccountNo, EventNo, HookId, KeyId, Nonce, Seal, SubscriptionNo};
+use crate::id::{AccountNo, EventNo, KeyId};
 use crate::store::tail::Cursor;
-use crate::store::{Error, Follows, Retry, Settlement};
-use crate::subscription::{Generation, Match, Status, Subscription};
+use crate::store::{Error, Retry};
+use crate::subscription::Generation;
+
+pub use blocks::{EventBlock, EventV1, Parked, SettledV1, SettlementBlock};
+pub use subscription::{SubscriptionKey, decode_subscription, encode_subscription};
 
 /// The layout that this code reads and writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -33,62 +36,6 @@ const DECODE_LIMIT: u64 = 64 << 20;
 pub struct Counters {
     pub next_subscription: u64,
     pub next_account: u32,
-}
-
-/// The events of one commit, or some of them.
-#[derive(Serialize, Deserialize)]
-pub struct EventBlock<'a> {
-    pub commit: u64,
-    #[serde(borrow)]
-    pub events: Vec<EventV1<'a>>,
-}
-
-/// An event as it lies in its block.
-#[derive(Serialize, Deserialize)]
-pub struct EventV1<'a> {
-    nonce: Nonce,
-    account: u32,
-    event_type: &'a str,
-    timestamp: (u32, u32),
-    data: (u32, u32),
-    accepted_ms: u64,
-    idempotency: Option<[u8; 16]>,
-    /// Distances between the numbers of subscriptions, and generations.
-    matches: Vec<(u64, u32)>,
-    #[serde(with = "serde_bytes")]
-    body: &'a [u8],
-}
-
-/// What one commit settled and parked, or some of it.
-#[derive(Default, Serialize, Deserialize)]
-pub struct SettlementBlock {
-    pub settled: Vec<SettledV1>,
-    pub parked: Vec<Parked>,
-}
-
-/// An attempt as it lies in its block.
-#[derive(Serialize, Deserialize)]
-pub struct SettledV1 {
-    subscription: u64,
-    event: u64,
-    generation: u32,
-    n: u16,
-    at_ms: u64,
-    /// 0 where no answer came.
-    status: u16,
-    error: Option<ErrorKind>,
-    duration_ms: u32,
-    #[serde(with = "serde_bytes")]
-    response: Vec<u8>,
-    /// When the next attempt is due; none once delivered.
-    next_due_ms: Option<u64>,
-}
-
-/// A match of an event that went from the tail to a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parked {
-    pub event: u64,
-    pub subscription: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,25 +64,6 @@ enum StageV1 {
     Healthy,
     Probing,
     Opening,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SubscriptionV1 {
-    nonce: Nonce,
-    url: String,
-    event_types: Vec<String>,
-    secret: String,
-    status: StatusV1,
-    generation: u32,
-    floor: u32,
-    created_ms: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-enum StatusV1 {
-    Active,
-    Paused,
-    Deactivated { at_ms: u64, reason: String },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -189,111 +117,6 @@ pub trait Value: Sized {
     /// The record of these bytes.
     fn decode(bytes: &[u8], key: Self::Key) -> Result<Self, Error> {
         Self::load(decode(bytes)?, key).ok_or_else(|| Error::damaged("a record that breaks its rules"))
-    }
-}
-
-impl<'a> EventV1<'a> {
-    /// An event with the nonce of its id.
-    pub fn of(event: &'a Recorded, nonce: Nonce) -> Self {
-        let mut before = 0;
-        let matches = event.matches.iter().map(|matched| {
-            let distance = matched.subscription.0 - before;
-            before = matched.subscription.0;
-            (distance, matched.generation.0)
-        });
-        Self {
-            nonce,
-            account: event.account.0,
-            event_type: event.event_type.as_str(),
-            timestamp: (event.body.timestamp.start, event.body.timestamp.end),
-            data: (event.body.data.start, event.body.data.end),
-            accepted_ms: event.accepted_at.0,
-            idempotency: event.idempotency.map(|key| key.0),
-            matches: matches.collect(),
-            body: &event.body.bytes,
-        }
-    }
-
-    /// About how many bytes it takes.
-    pub fn weight(event: &Recorded) -> usize {
-        event.body.bytes.len() + event.event_type.as_str().len() + event.matches.len() * 3 + 64
-    }
-
-    /// The event at `no`.
-    pub fn load(&self, no: EventNo, seal: &Seal) -> Option<Recorded> {
-        let mut before = 0;
-        let matches = self.matches.iter().map(|(distance, generation)| {
-            before += distance;
-            Match { subscription: SubscriptionNo(before), generation: Generation(*generation) }
-        });
-        let within = |(start, end): (u32, u32)| {
-            (start <= end && end as usize <= self.body.len()).then_some(start..end)
-        };
-        Some(Recorded {
-            no,
-            id: seal.close(no.0, self.nonce),
-            account: AccountNo(self.account),
-            event_type: self.event_type.parse::<EventType>().ok()?,
-            body: Body {
-                bytes: bytes::Bytes::copy_from_slice(self.body),
-                timestamp: within(self.timestamp)?,
-                data: within(self.data)?,
-            },
-            accepted_at: self.accepted_at(),
-            idempotency: self.idempotency(),
-            matches: Arc::new(matches.collect()),
-        })
-    }
-
-    /// When it was accepted.
-    pub fn accepted_at(&self) -> Timestamp {
-        Timestamp(self.accepted_ms)
-    }
-
-    /// The hash of its idempotency key.
-    pub fn idempotency(&self) -> Option<IdempotencyKey> {
-        self.idempotency.map(IdempotencyKey)
-    }
-}
-
-impl SettledV1 {
-    /// A settlement as it is kept.
-    pub fn of(settlement: Settlement) -> Self {
-        let Attempt { n, at, outcome, duration_ms, response } = settlement.attempt;
-        let (status, error) = match outcome {
-            Outcome::Answered { status, .. } => (status, None),
-            Outcome::Failed(kind) => (0, Some(kind)),
-        };
-        Self {
-            subscription: settlement.at.subscription.0,
-            event: settlement.event.0,
-            generation: settlement.generation.0,
-            n,
-            at_ms: at.0,
-            status,
-            error,
-            duration_ms,
-            response: response.into(),
-            next_due_ms: match settlement.follows {
-                Follows::Done => None,
-                Follows::Retry { due, .. } => Some(due.0),
-            },
-        }
-    }
-
-    /// About how many bytes it takes.
-    pub fn weight(&self) -> usize {
-        self.response.len() + 40
-    }
-
-    /// The delivery that it settled.
-    pub fn delivery(&self) -> (EventNo, SubscriptionNo) {
-        (EventNo(self.event), SubscriptionNo(self.subscription))
-    }
-
-    /// When the attempt began.
-    pub fn at(&self) -> Timestamp {
-        Timestamp(self.at_ms)
     }
 }
 
@@ -356,57 +179,6 @@ impl Value for Health {
         };
         Some(Self { stage, hold_until: stored.hold_until_ms.map(Timestamp) })
     }
-}
-
-/// A subscription's place in the store and the seal of its id.
-pub struct SubscriptionKey<'a> {
-    pub account: AccountNo,
-    pub no: SubscriptionNo,
-    pub seal: &'a Seal,
-}
-
-/// Encodes a subscription; its nonce is found with the seal.
-pub fn encode_subscription(subscription: &Subscription, seal: &Seal) -> Vec<u8> {
-    let event_types = subscription.filter.event_types().iter().map(ToString::to_string).collect();
-    encode(&SubscriptionV1 {
-        nonce: seal.open(&subscription.id).1,
-        url: subscription.url.as_sent().to_owned(),
-        event_types,
-        secret: subscription.secret.reveal().to_owned(),
-        status: match &subscription.status {
-            Status::Active => StatusV1::Active,
-            Status::Paused => StatusV1::Paused,
-            Status::Deactivated { at, reason } => {
-                StatusV1::Deactivated { at_ms: at.0, reason: reason.clone() }
-            }
-        },
-        generation: subscription.generation.0,
-        floor: subscription.floor.0,
-        created_ms: subscription.created_at.0,
-    })
-}
-
-/// Decodes a subscription.
-pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Subscription, Error> {
-    let stored: SubscriptionV1 = decode(bytes)?;
-    let event_types: Result<Vec<EventType>, _> = stored.event_types.iter().map(|name| name.parse()).collect();
-    let id: HookId = key.seal.close(key.no.0, stored.nonce);
-    Ok(Subscription {
-        no: key.no,
-        id,
-        account: key.account,
-        url: stored.url.parse().map_err(Error::damaged)?,
-        filter: Filter::of(event_types.map_err(Error::damaged)?),
-        secret: stored.secret.parse().map_err(Error::damaged)?,
-        status: match stored.status {
-            StatusV1::Active => Status::Active,
-            StatusV1::Paused => Status::Paused,
-            StatusV1::Deactivated { at_ms, reason } => Status::Deactivated { at: Timestamp(at_ms), reason },
-        },
-        generation: Generation(stored.generation),
-        floor: Generation(stored.floor),
-        created_at: Timestamp(stored.created_ms),
-    })
 }
 
 impl Value for Account {

@@ -1,0 +1,173 @@
+//! The values of blocks: events with their matches, attempts with what follows from them.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attempt::{Attempt, ErrorKind, Outcome};
+use crate::clock::Timestamp;
+use crate::event::{Body, EventType, IdempotencyKey, Recorded};
+use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
+use crate::store::{Follows, Settlement};
+use crate::subscription::{Generation, Match};
+
+/// The events of one commit, or some of them.
+#[derive(Serialize, Deserialize)]
+pub struct EventBlock<'a> {
+    pub commit: u64,
+    #[serde(borrow)]
+    pub events: Vec<EventV1<'a>>,
+}
+
+/// An event as it lies in its block.
+#[derive(Serialize, Deserialize)]
+pub struct EventV1<'a> {
+    nonce: Nonce,
+    account: u32,
+    event_type: &'a str,
+    timestamp: (u32, u32),
+    data: (u32, u32),
+    accepted_ms: u64,
+    idempotency: Option<[u8; 16]>,
+    /// Distances between the numbers of subscriptions, and generations.
+    matches: Vec<(u64, u32)>,
+    #[serde(with = "serde_bytes")]
+    body: &'a [u8],
+}
+
+/// What one commit settled and parked, or some of it.
+#[derive(Default, Serialize, Deserialize)]
+pub struct SettlementBlock {
+    pub settled: Vec<SettledV1>,
+    pub parked: Vec<Parked>,
+}
+
+/// An attempt as it lies in its block.
+#[derive(Serialize, Deserialize)]
+pub struct SettledV1 {
+    subscription: u64,
+    event: u64,
+    generation: u32,
+    n: u16,
+    at_ms: u64,
+    /// 0 where no answer came.
+    status: u16,
+    error: Option<ErrorKind>,
+    duration_ms: u32,
+    #[serde(with = "serde_bytes")]
+    response: Vec<u8>,
+    /// When the next attempt is due; none once delivered.
+    next_due_ms: Option<u64>,
+}
+
+/// A match of an event that went from the tail to a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    pub event: u64,
+    pub subscription: u64,
+}
+
+impl<'a> EventV1<'a> {
+    /// An event with the nonce of its id.
+    pub fn of(event: &'a Recorded, nonce: Nonce) -> Self {
+        let mut before = 0;
+        let matches = event.matches.iter().map(|matched| {
+            let distance = matched.subscription.0 - before;
+            before = matched.subscription.0;
+            (distance, matched.generation.0)
+        });
+        Self {
+            nonce,
+            account: event.account.0,
+            event_type: event.event_type.as_str(),
+            timestamp: (event.body.timestamp.start, event.body.timestamp.end),
+            data: (event.body.data.start, event.body.data.end),
+            accepted_ms: event.accepted_at.0,
+            idempotency: event.idempotency.map(|key| key.0),
+            matches: matches.collect(),
+            body: &event.body.bytes,
+        }
+    }
+
+    /// About how many bytes it takes.
+    pub fn weight(event: &Recorded) -> usize {
+        event.body.bytes.len() + event.event_type.as_str().len() + event.matches.len() * 3 + 64
+    }
+
+    /// The event at `no`.
+    pub fn load(&self, no: EventNo, seal: &Seal) -> Option<Recorded> {
+        let mut before = 0;
+        let matches = self.matches.iter().map(|(distance, generation)| {
+            before += distance;
+            Match { subscription: SubscriptionNo(before), generation: Generation(*generation) }
+        });
+        let within = |(start, end): (u32, u32)| {
+            (start <= end && end as usize <= self.body.len()).then_some(start..end)
+        };
+        Some(Recorded {
+            no,
+            id: seal.close(no.0, self.nonce),
+            account: AccountNo(self.account),
+            event_type: self.event_type.parse::<EventType>().ok()?,
+            body: Body {
+                bytes: bytes::Bytes::copy_from_slice(self.body),
+                timestamp: within(self.timestamp)?,
+                data: within(self.data)?,
+            },
+            accepted_at: self.accepted_at(),
+            idempotency: self.idempotency(),
+            matches: Arc::new(matches.collect()),
+        })
+    }
+
+    /// When it was accepted.
+    pub fn accepted_at(&self) -> Timestamp {
+        Timestamp(self.accepted_ms)
+    }
+
+    /// The hash of its idempotency key.
+    pub fn idempotency(&self) -> Option<IdempotencyKey> {
+        self.idempotency.map(IdempotencyKey)
+    }
+}
+
+impl SettledV1 {
+    /// A settlement as it is kept.
+    pub fn of(settlement: Settlement) -> Self {
+        let Attempt { n, at, outcome, duration_ms, response } = settlement.attempt;
+        let (status, error) = match outcome {
+            Outcome::Answered { status, .. } => (status, None),
+            Outcome::Failed(kind) => (0, Some(kind)),
+        };
+        Self {
+            subscription: settlement.at.subscription.0,
+            event: settlement.event.0,
+            generation: settlement.generation.0,
+            n,
+            at_ms: at.0,
+            status,
+            error,
+            duration_ms,
+            response: response.into(),
+            next_due_ms: match settlement.follows {
+                Follows::Done => None,
+                Follows::Retry { due, .. } => Some(due.0),
+            },
+        }
+    }
+
+    /// About how many bytes it takes.
+    pub fn weight(&self) -> usize {
+        self.response.len() + 40
+    }
+
+    /// The delivery that it settled.
+    pub fn delivery(&self) -> (EventNo, SubscriptionNo) {
+        (EventNo(self.event), SubscriptionNo(self.subscription))
+    }
+
+    /// When the attempt began.
+    pub fn at(&self) -> Timestamp {
+        Timestamp(self.at_ms)
+    }
+}

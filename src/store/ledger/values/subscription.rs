@@ -1,0 +1,81 @@
+//! The value of a subscription.
+
+use serde::{Deserialize, Serialize};
+
+use super::{decode, encode};
+use crate::clock::Timestamp;
+use crate::event::EventType;
+use crate::filter::Filter;
+use crate::id::{AccountNo, HookId, Nonce, Seal, SubscriptionNo};
+use crate::store::Error;
+use crate::subscription::{Generation, Status, Subscription};
+
+#[derive(Serialize, Deserialize)]
+struct SubscriptionV1 {
+    nonce: Nonce,
+    url: String,
+    event_types: Vec<String>,
+    secret: String,
+    status: StatusV1,
+    generation: u32,
+    floor: u32,
+    created_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+enum StatusV1 {
+    Active,
+    Paused,
+    Deactivated { at_ms: u64, reason: String },
+}
+
+/// A subscription's place in the store and the seal of its id.
+pub struct SubscriptionKey<'a> {
+    pub account: AccountNo,
+    pub no: SubscriptionNo,
+    pub seal: &'a Seal,
+}
+
+/// Encodes a subscription; its nonce is found with the seal.
+pub fn encode_subscription(subscription: &Subscription, seal: &Seal) -> Vec<u8> {
+    let event_types = subscription.filter.event_types().iter().map(ToString::to_string).collect();
+    encode(&SubscriptionV1 {
+        nonce: seal.open(&subscription.id).1,
+        url: subscription.url.as_sent().to_owned(),
+        event_types,
+        secret: subscription.secret.reveal().to_owned(),
+        status: match &subscription.status {
+            Status::Active => StatusV1::Active,
+            Status::Paused => StatusV1::Paused,
+            Status::Deactivated { at, reason } => {
+                StatusV1::Deactivated { at_ms: at.0, reason: reason.clone() }
+            }
+        },
+        generation: subscription.generation.0,
+        floor: subscription.floor.0,
+        created_ms: subscription.created_at.0,
+    })
+}
+
+/// Decodes a subscription.
+pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Subscription, Error> {
+    let stored: SubscriptionV1 = decode(bytes)?;
+    let event_types: Result<Vec<EventType>, _> = stored.event_types.iter().map(|name| name.parse()).collect();
+    let id: HookId = key.seal.close(key.no.0, stored.nonce);
+    Ok(Subscription {
+        no: key.no,
+        id,
+        account: key.account,
+        url: stored.url.parse().map_err(Error::damaged)?,
+        filter: Filter::of(event_types.map_err(Error::damaged)?),
+        secret: stored.secret.parse().map_err(Error::damaged)?,
+        status: match stored.status {
+            StatusV1::Active => Status::Active,
+            StatusV1::Paused => Status::Paused,
+            StatusV1::Deactivated { at_ms, reason } => Status::Deactivated { at: Timestamp(at_ms), reason },
+        },
+        generation: Generation(stored.generation),
+        floor: Generation(stored.floor),
+        created_at: Timestamp(stored.created_ms),
+    })
+}

@@ -1,0 +1,141 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::account::AccountId;
+use crate::attempt::{Attempt, Outcome};
+use crate::event::{Body, EventType, IdempotencyKey, Recorded};
+use crate::filter::Filter;
+use crate::id::{Seal, SubscriptionNo};
+use crate::store::Address;
+use crate::store::{Follows, Settlement};
+use crate::subscription::Secret;
+use crate::subscription::{Match, Status, Subscription};
+
+const SEAL: [u8; 32] = [7; 32];
+
+fn subscription() -> Subscription {
+    Subscription {
+        no: SubscriptionNo(9),
+        id: Seal::new(&SEAL).close(9, [1; 12]),
+        account: AccountNo(2),
+        url: "https://example.com/hook".parse().unwrap(),
+        filter: Filter::one("new_lead".parse().unwrap()),
+        secret: "sixteen-visible!".parse::<Secret>().unwrap(),
+        status: Status::Deactivated { at: Timestamp(300), reason: "gone".into() },
+        generation: Generation(1),
+        floor: Generation(1),
+        created_at: Timestamp(200),
+    }
+}
+
+fn event() -> Recorded {
+    let event_type: EventType = "new_lead".parse().unwrap();
+    let matched =
+        |no, generation| Match { subscription: SubscriptionNo(no), generation: Generation(generation) };
+    Recorded {
+        no: EventNo(5),
+        id: Seal::new(&SEAL).close(5, [2; 12]),
+        account: AccountNo(2),
+        body: Body::build(&event_type, "2025-01-15T10:30:00Z", b"[1]"),
+        event_type,
+        accepted_at: Timestamp(1000),
+        idempotency: Some(IdempotencyKey([3; 16])),
+        matches: Arc::new(vec![matched(9, 1), matched(300, 0)]),
+    }
+}
+
+fn settlement() -> Settlement {
+    Settlement {
+        at: Address { account: AccountNo(2), subscription: SubscriptionNo(9) },
+        event: EventNo(5),
+        generation: Generation(1),
+        attempt: Attempt {
+            n: 2,
+            at: Timestamp(1000),
+            outcome: Outcome::Answered { status: 503, retry_after: Some(Duration::from_secs(1)) },
+            duration_ms: 12,
+            response: bytes::Bytes::from_static(b"busy"),
+        },
+        follows: Follows::Retry { due: Timestamp(70_000), retries: 2 },
+        health: None,
+    }
+}
+
+fn key() -> ApiKey {
+    ApiKey {
+        id: KeyId::from_bytes([4; 20]),
+        hash: KeyHash([5; 32]),
+        account: AccountNo(2),
+        scopes: vec![Scope::Hooks, Scope::Events, Scope::Admin],
+        name: "ci".into(),
+        created_at: Timestamp(1),
+        last_used_at: None,
+    }
+}
+
+fn account() -> Account {
+    Account { no: AccountNo(2), id: "acme".parse::<AccountId>().unwrap(), created_at: Timestamp(7) }
+}
+
+fn health() -> Health {
+    Health { stage: Stage::Probing, hold_until: Some(Timestamp(900)) }
+}
+
+fn retry() -> Retry {
+    Retry { due: Timestamp(70_000), event: EventNo(5), generation: Generation(1), attempts: 2, retries: 2 }
+}
+
+/// What lies on the disks of those who run version 1. A change here is a new version, not a new expectation.
+#[test]
+fn values_have_the_bytes_that_they_always_had() {
+    let (event, seal) = (event(), Seal::new(&SEAL));
+    let block = EventBlock { commit: 3, events: vec![EventV1::of(&event, [2; 12])] };
+    let parked = vec![Parked { event: 5, subscription: 300 }];
+    let settled = SettlementBlock { settled: vec![SettledV1::of(settlement())], parked };
+    let golden = [
+        ("events", encode(&block), GOLDEN_EVENTS),
+        ("settlements", encode(&settled), GOLDEN_SETTLEMENTS),
+        ("subscription", encode_subscription(&subscription(), &seal), GOLDEN_SUBSCRIPTION),
+        ("account", account().encode(), GOLDEN_ACCOUNT),
+        ("key", key().encode(), GOLDEN_KEY),
+        ("health", health().encode(), GOLDEN_HEALTH),
+        ("retry", retry().encode(), GOLDEN_RETRY),
+        ("cursor", Cursor { event: EventNo(5), commit: 300 }.encode(), GOLDEN_CURSOR),
+    ];
+    for (what, bytes, expected) in golden {
+        assert_eq!(hex::encode(bytes), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_was_written_is_read_back() {
+    let (event, seal) = (event(), Seal::new(&SEAL));
+    let bytes = encode(&EventBlock { commit: 3, events: vec![EventV1::of(&event, [2; 12])] });
+    let block: EventBlock<'_> = decode(&bytes).unwrap();
+    assert_eq!(block.events[0].load(EventNo(5), &seal), Some(event));
+    let bytes = encode_subscription(&subscription(), &seal);
+    let place = SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal };
+    assert_eq!(decode_subscription(&bytes, place).unwrap(), subscription());
+    assert_eq!(Account::decode(&account().encode(), b"acme".to_vec()).unwrap(), account());
+    assert_eq!(ApiKey::decode(&key().encode(), vec![5; 32]).unwrap(), key());
+    assert_eq!(Health::decode(&health().encode(), ()).unwrap(), health());
+    assert_eq!(Retry::decode(&retry().encode(), EventNo(5)).unwrap(), retry());
+}
+
+#[test]
+fn damaged_values_are_errors() {
+    assert!(decode::<u32>(&[]).is_err());
+    assert!(decode::<u32>(&[9, 1]).is_err(), "a version of the future");
+    assert!(decode::<u32>(&[1, 1, 1]).is_err(), "trailing bytes");
+    assert!(decode::<EventBlock<'_>>(&[1, 3, 253, 255, 255, 255, 255, 255, 255, 255, 255]).is_err());
+}
+
+const GOLDEN_EVENTS: &str = "01030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d";
+const GOLDEN_SETTLEMENTS: &str = "010109050102fbe803fbf701000c046275737901fc701101000105fb2c01";
+const GOLDEN_SUBSCRIPTION: &str = "010101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c652102fb2c0104676f6e650101c8";
+const GOLDEN_ACCOUNT: &str = "010207";
+const GOLDEN_KEY: &str = "01040404040404040404040404040404040404040402030001020263690100";
+const GOLDEN_HEALTH: &str = "01000101fb8403";
+const GOLDEN_RETRY: &str = "01fc70110100010202";
+const GOLDEN_CURSOR: &str = "0105fb2c01";
