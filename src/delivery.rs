@@ -16,4 +16,4 @@ mod resolver;
 mod socket;
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

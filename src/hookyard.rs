@@ -8,6 +8,8 @@ mod blocking;
 mod emitting;
 mod hooks;
 mod paging;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +30,7 @@ use crate::runtime::{self, Blueprint, Current, Started, Stop, Stopper};
 use crate::shard::Plan;
 use crate::store::ledger::{self, Durability, Ledger};
 use crate::store::writer::Store;
-use crate::store::{Answer, Error as StoreError};
+use crate::store::{Answer, Backend, Error as StoreError};
 use crate::subscriber::{Policy, Slots};
 use crate::{retry, store};
 
@@ -131,7 +133,12 @@ impl Hookyard {
         let path = config.data_dir.join(STORE_DIRECTORY);
         let directory = path.clone();
         let ledger = in_a_thread(move || Ledger::open(&directory, durability)).await??;
-        let store = Store::start(ledger).map_err(OpenError::Threads)?;
+        Self::open_on(ledger, config, path).await
+    }
+
+    /// Starts the threads of a router on a store; `path` names it in errors.
+    async fn open_on(backend: impl Backend, config: Config, path: PathBuf) -> Result<Self, OpenError> {
+        let store = Store::start(backend).map_err(OpenError::Threads)?;
         let unrecoverable = |error: StoreError| OpenError::Recovery { path, why: error.to_string() };
 
         let guard = Arc::new(Guard::new(config.egress.https_only, config.egress.allow_networks.clone()));

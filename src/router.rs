@@ -366,3 +366,22 @@ impl Handler<GiveUp> for Router {
         actix_rt::spawn(async move { drop(recorded.await) });
     }
 }
+
+/// Ends the router by a panic.
+#[cfg(test)]
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Crash {
+    /// Whether the subscribers are to end so instead.
+    pub subscribers: bool,
+}
+
+#[cfg(test)]
+impl Handler<Crash> for Router {
+    type Result = ();
+
+    fn handle(&mut self, crash: Crash, _: &mut Context<Self>) {
+        assert!(crash.subscribers, "a router crashes because a test wants it to");
+        self.shards.iter().for_each(|shard| shard.do_send(crate::subscriber::Crash));
+    }
+}

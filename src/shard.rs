@@ -350,3 +350,12 @@ impl Handler<Report> for Shard {
         self.start_due(ctx);
     }
 }
+
+#[cfg(test)]
+impl Handler<subscriber::Crash> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, _: subscriber::Crash, _: &mut Context<Self>) {
+        self.running.values().for_each(|running| running.subscriber.do_send(subscriber::Crash));
+    }
+}

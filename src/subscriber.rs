@@ -442,3 +442,18 @@ impl Handler<Turn> for Subscriber {
         self.pump_with(Some(turn.0), ctx);
     }
 }
+
+/// Ends a subscriber by a panic.
+#[cfg(test)]
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Crash;
+
+#[cfg(test)]
+impl Handler<Crash> for Subscriber {
+    type Result = ();
+
+    fn handle(&mut self, _: Crash, _: &mut Context<Self>) {
+        panic!("a subscriber crashes because a test wants it to");
+    }
+}

@@ -1,6 +1,6 @@
 //! Attempts against receivers on real sockets, the rude ones above all.
 
-mod receiver;
+pub mod receiver;
 mod tls;
 
 use std::sync::Arc;
