@@ -26,7 +26,7 @@ use crate::delivery::tls;
 use crate::event::EventTypeSpec;
 use crate::id::Seal;
 use crate::router::Router;
-use crate::runtime::{self, Blueprint, Current, Started, Stop, Stopper};
+use crate::runtime::{self, Blueprint, Current, Planner, Started, Stop, Stopper};
 use crate::shard::Plan;
 use crate::store::ledger::{self, Durability, Ledger};
 use crate::store::writer::Store;
@@ -221,7 +221,7 @@ impl Hookyard {
         &self,
         question: impl FnOnce(&dyn store::Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        self.0.store.read(question).await.map_err(|_| self.gone())
+        self.0.store.look_up(question).await.map_err(|_| self.gone())
     }
 
     /// Makes a change that the router need not know of.
@@ -247,8 +247,6 @@ fn workers(config: &Config) -> usize {
     }
 }
 
-type Planner = Box<dyn Fn(actix::Recipient<crate::shard::GiveUp>) -> Plan + Send>;
-
 fn plan(config: &Config, store: Store, guard: Arc<Guard>) -> Result<Planner, config::Error> {
     let header = &config.delivery.signature_header;
     let settings = Settings::new(config.delivery.timeout, header, guard, tls::trusting_the_web());
@@ -268,12 +266,13 @@ fn plan(config: &Config, store: Store, guard: Arc<Guard>) -> Result<Planner, con
         idle: config.subscriber.idle,
     };
     let slots = Slots::new(config.delivery.max_connections);
-    Ok(Box::new(move |given_up| Plan {
+    Ok(Box::new(move |given_up, ended| Plan {
         store: store.clone(),
         policy: policy.clone(),
         delivery: delivery.clone(),
         slots: slots.clone(),
         given_up,
+        ended,
     }))
 }
 

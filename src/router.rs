@@ -111,6 +111,11 @@ pub struct SetPaused {
     pub reply: oneshot::Sender<Result<Option<Box<Subscription>>, Error>>,
 }
 
+/// Answered once everything that was sent before is handled.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Ping;
+
 impl Router {
     /// A router that goes on from what recovery found; what waits is handed to the shards.
     pub fn new(beginning: Beginning, store: Store, shards: Vec<Addr<Shard>>, ended: Ended) -> Self {
@@ -347,6 +352,12 @@ impl Handler<SetPaused> for Router {
     }
 }
 
+impl Handler<Ping> for Router {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
+}
+
 impl Handler<GiveUp> for Router {
     type Result = ();
 
@@ -354,16 +365,20 @@ impl Handler<GiveUp> for Router {
         let at = settlement.at;
         let alive =
             |entry: &&Entry| entry.generation == settlement.generation && entry.state != State::Deactivated;
-        if self.index.get(at.subscription).filter(alive).is_none() {
+        let Some(entry) = self.index.get(at.subscription).filter(alive).cloned() else {
             self.store.settle(Verb::Settle(settlement));
+            if let Some(entry) = self.index.get(at.subscription) {
+                self.shard(entry).do_send(shard::Verdict(at));
+            }
             return;
-        }
+        };
         warn!(subscription = at.subscription.0, reason, "a hook is deactivated");
         self.index.set(at.subscription, State::Deactivated);
         let verbs = [Verb::Settle(settlement), Verb::Change(at, Change::Deactivate { reason })];
         let recorded = self.write(verbs.into_iter().collect());
         // Nobody waits for it; should it fail, the store says so.
         actix_rt::spawn(async move { drop(recorded.await) });
+        self.shard(&entry).do_send(shard::Verdict(at));
     }
 }
 

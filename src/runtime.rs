@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr, Arbiter, AsyncContext, System};
+use actix::{Actor, Addr, Arbiter, AsyncContext, Recipient, System};
 use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use crate::id::Seal;
 use crate::router::index::Index;
-use crate::router::{Beginning, Committed, Ended, Router};
-use crate::shard::{Abandon, Drain, Plan, Shard};
+use crate::router::{Beginning, Committed, Ended, Ping, Router};
+use crate::shard::{Abandon, Drain, GiveUp, Plan, Shard};
 use crate::store::writer::{Listener, Store, gone};
 use crate::store::{Backend, Error};
 
@@ -22,10 +22,12 @@ pub type Current = Arc<ArcSwapOption<Addr<Router>>>;
 pub struct Blueprint {
     pub store: Store,
     pub workers: usize,
-    /// Makes the plan of a shard, given whom to tell of endpoints that are given up.
-    pub plan: Box<dyn Fn(actix::Recipient<crate::shard::GiveUp>) -> Plan + Send>,
+    pub plan: Planner,
     pub current: Current,
 }
+
+/// Makes the plan of a shard, given whom to tell of endpoints that are given up, and of its own end.
+pub type Planner = Box<dyn Fn(Recipient<GiveUp>, mpsc::UnboundedSender<()>) -> Plan + Send>;
 
 /// Asks the runtime to stop.
 pub struct Stop {
@@ -81,23 +83,24 @@ async fn run(
                 }
                 // Nothing is accepted meanwhile; only a stop ends this.
                 let stop = stops.recv().await;
-                finish(stop, &blueprint, &[]).await;
+                finish(stop, &blueprint, &[], None).await;
                 break;
             }
         };
-        blueprint.current.store(Some(Arc::new(router)));
+        blueprint.current.store(Some(Arc::new(router.clone())));
         if let Some(reply) = reply.take() {
             let _ = reply.send(Ok(seal));
         }
         tokio::select! {
             stop = stops.recv() => {
                 blueprint.current.store(None);
-                finish(stop, &blueprint, &shards).await;
+                finish(stop, &blueprint, &shards, Some(router)).await;
                 break;
             }
             _ = end.recv() => {
-                error!("the router ended; another starts from the store");
+                error!("the router or a shard ended; all start again from the store");
                 blueprint.current.store(None);
+                drop(router);
                 shards.iter().for_each(|shard| shard.do_send(Abandon));
             }
         }
@@ -131,7 +134,7 @@ async fn begin(
     let address = router.address();
     let mut shards = Vec::with_capacity(arbiters.len());
     for arbiter in arbiters {
-        let plan = (blueprint.plan)(address.clone().recipient());
+        let plan = (blueprint.plan)(address.clone().recipient(), ended.clone());
         let shard = Shard::start_in_arbiter(&arbiter.handle(), move |_| Shard::new(plan));
         shards.push(shard);
     }
@@ -170,12 +173,24 @@ fn listener(router: std::sync::mpsc::Receiver<Addr<Router>>) -> Listener {
 }
 
 /// Lets attempts in flight finish, commits what they came to, and closes the store.
-async fn finish(stop: Option<Stop>, blueprint: &Blueprint, shards: &[Addr<Shard>]) {
+async fn finish(
+    stop: Option<Stop>,
+    blueprint: &Blueprint,
+    shards: &[Addr<Shard>],
+    router: Option<Addr<Router>>,
+) {
     let (grace, stopped) = stop.map_or((Duration::ZERO, None), |stop| (stop.grace, Some(stop.stopped)));
-    let drains: Vec<_> = shards.iter().map(|shard| shard.send(Drain { grace })).collect();
-    for drained in drains {
-        // A shard that has ended has nothing in flight.
-        let _ = drained.await;
+    // Attempts end in the first round, are settled or reported in the second, and reports are handed on in the third.
+    for grace in [grace, Duration::ZERO, Duration::ZERO] {
+        let drains: Vec<_> = shards.iter().map(|shard| shard.send(Drain { grace })).collect();
+        for drained in drains {
+            // A shard that has ended has nothing in flight.
+            let _ = drained.await;
+        }
+    }
+    if let Some(router) = router {
+        // What was reported to it is queued to the writer when it answers.
+        let _ = router.send(Ping).await;
     }
     blueprint.store.close().await;
     if let Some(stopped) = stopped {

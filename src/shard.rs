@@ -17,7 +17,7 @@ use actix::{
     SpawnHandle,
 };
 use smallvec::SmallVec;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::clock::Timestamp;
@@ -48,6 +48,7 @@ pub struct Shard {
     running: HashMap<SubscriptionNo, Running>,
     agenda: Agenda,
     given_up: Recipient<GiveUp>,
+    ended: mpsc::UnboundedSender<()>,
     lives: u64,
     timer: Option<(Timestamp, SpawnHandle)>,
     draining: bool,
@@ -62,6 +63,8 @@ pub struct Plan {
     /// Requests in flight, of all shards together.
     pub slots: Slots,
     pub given_up: Recipient<GiveUp>,
+    /// Told when a shard panicked.
+    pub ended: mpsc::UnboundedSender<()>,
 }
 
 struct Running {
@@ -88,6 +91,11 @@ pub struct Due(pub Vec<(Address, Timestamp)>);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Wake(pub Address);
+
+/// The router has decided about an endpoint that was to be given up.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Verdict(pub Address);
 
 /// A subscription was paused. Once answered, nothing new starts for it.
 #[derive(Message)]
@@ -147,6 +155,7 @@ impl Shard {
             running: HashMap::new(),
             agenda: Agenda::default(),
             given_up: plan.given_up,
+            ended: plan.ended,
             lives: 0,
             timer: None,
             draining: false,
@@ -229,8 +238,26 @@ impl Shard {
     }
 }
 
+impl Running {
+    /// Lets the subscriber start nothing new; the answer comes when it has handled all that it was told before.
+    fn hold(&self) -> oneshot::Receiver<()> {
+        let (done, held) = oneshot::channel();
+        self.subscriber.do_send(Hold { done });
+        held
+    }
+}
+
 impl Actor for Shard {
     type Context = Context<Self>;
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The runtime may have ended first.
+            let _ = self.ended.send(());
+        }
+    }
 }
 
 impl Handler<Forward> for Shard {
@@ -263,10 +290,23 @@ impl Handler<Wake> for Shard {
     type Result = ();
 
     fn handle(&mut self, Wake(at): Wake, ctx: &mut Context<Self>) {
+        if self.draining {
+            return;
+        }
         let was_running = self.running.contains_key(&at.subscription);
         if let Some(running) = self.subscriber(at, Start::FromStore, ctx).filter(|_| was_running) {
             running.told += 1;
-            running.subscriber.do_send(Reload);
+            running.subscriber.do_send(Reload { verdict: false });
+        }
+    }
+}
+
+impl Handler<Verdict> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, Verdict(at): Verdict, _: &mut Context<Self>) {
+        if let Some(running) = self.running.get(&at.subscription) {
+            running.subscriber.do_send(Reload { verdict: true });
         }
     }
 }
@@ -276,7 +316,7 @@ impl Handler<Pause> for Shard {
 
     fn handle(&mut self, Pause(at): Pause, _: &mut Context<Self>) -> ResponseFuture<()> {
         self.agenda.strike(at);
-        let held = self.running.get(&at.subscription).map(|running| running.subscriber.send(Hold));
+        let held = self.running.get(&at.subscription).map(Running::hold);
         Box::pin(async move {
             if let Some(held) = held {
                 // One that has ended meanwhile starts nothing either.
@@ -289,13 +329,14 @@ impl Handler<Pause> for Shard {
 impl Handler<Remove> for Shard {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, Remove(at): Remove, _: &mut Context<Self>) -> ResponseFuture<()> {
+    fn handle(&mut self, Remove(at): Remove, ctx: &mut Context<Self>) -> ResponseFuture<()> {
         self.agenda.strike(at);
         let cut = self.running.remove(&at.subscription).map(|running| {
             let (done, ended) = oneshot::channel();
             running.subscriber.do_send(Cut { done });
             ended
         });
+        self.start_due(ctx);
         Box::pin(async move {
             if let Some(ended) = cut {
                 // One that has ended meanwhile has nothing in flight.
@@ -310,7 +351,7 @@ impl Handler<Drain> for Shard {
 
     fn handle(&mut self, Drain { grace }: Drain, _: &mut Context<Self>) -> ResponseFuture<()> {
         self.draining = true;
-        let held: Vec<_> = self.running.values().map(|running| running.subscriber.send(Hold)).collect();
+        let held: Vec<_> = self.running.values().map(Running::hold).collect();
         let slots = self.surroundings.slots.clone();
         Box::pin(async move {
             for held in held {

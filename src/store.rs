@@ -36,11 +36,11 @@ pub trait Backend: Send + 'static {
     /// effect that counts, the backend accepts nothing more, and only [`Self::recover`] on a fresh one helps.
     fn commit(&mut self, verbs: Vec<Verb>, now: Timestamp) -> Result<Committed, Error>;
 
-    /// Does a small step of what waits for idle moments; says whether more of it is left.
+    /// Does a small step of what waits for idle moments; says how much of it is left.
     ///
     /// That is: parking deliveries that have been pending in memory for long, and deleting what unsubscribed hooks
     /// left behind.
-    fn tidy(&mut self, now: Timestamp) -> Result<bool, Error>;
+    fn tidy(&mut self, now: Timestamp) -> Result<Untidy, Error>;
 
     /// The other half.
     fn reader(&self) -> Arc<dyn Reader>;
@@ -71,8 +71,8 @@ pub trait Reader: Send + Sync {
     /// A subscription's deliveries that wait for a retry: the `limit` that are due first.
     fn retries(&self, subscription: &Subscription, limit: usize) -> Result<Retries, Error>;
 
-    /// How many deliveries of a subscription are pending and dead, and when it was last attempted.
-    fn tally(&self, subscription: &Subscription) -> Result<Tally, Error>;
+    /// How many deliveries of each subscription are pending and dead, and when it was last attempted.
+    fn tallies(&self, subscriptions: &[Subscription]) -> Result<Vec<Tally>, Error>;
 
     /// All accounts, in the order of their numbers.
     fn accounts(&self) -> Result<Vec<Account>, Error>;
@@ -146,7 +146,7 @@ pub struct Settlement {
     pub generation: Generation,
     pub attempt: Attempt,
     pub follows: Follows,
-    /// The health of the endpoint from now on, where what is kept of it changed.
+    /// The health of the endpoint from now on, where what is kept of it changed; of an earlier generation it is void.
     pub health: Option<Health>,
 }
 
@@ -175,6 +175,16 @@ pub enum Answer {
 
 /// Whether an appended event is one that was accepted before.
 pub type Duplicate = bool;
+
+/// How much is left to be tidied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Untidy {
+    Nothing,
+    /// Something, for the next moment.
+    Some,
+    /// So much is held in memory that nothing should be added before some of it is parked.
+    TooMuch,
+}
 
 /// A batch that is durable.
 #[derive(Debug, Default)]

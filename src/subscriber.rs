@@ -33,7 +33,7 @@ use crate::id::{AccountNo, EventNo};
 use crate::retry;
 use crate::store::writer::Store;
 use crate::store::{self, Address, Settlement};
-use crate::subscription::{EndpointUrl, Status, Subscription};
+use crate::subscription::{EndpointUrl, Generation, Status, Subscription};
 
 use self::backlog::Window;
 use self::retries::{RETRIES_LIMIT, Retries};
@@ -60,6 +60,10 @@ pub struct Subscriber {
     /// Tells an answer of the store to the latest question from those to earlier ones.
     question: u64,
     asking: bool,
+    /// Giving the endpoint up was reported so often, and not yet decided.
+    verdicts_due: u32,
+    /// It reported that it is idle, and starts nothing until it hears again.
+    resting: bool,
     in_line: bool,
     quiet_since: Instant,
     timer: Option<(Timestamp, SpawnHandle)>,
@@ -132,6 +136,8 @@ struct InFlight {
 #[derive(Clone, Copy, Debug)]
 struct Delivery {
     event: EventNo,
+    /// The subscription's life in which it is attempted.
+    generation: Generation,
     /// Attempts made before.
     attempts: u16,
     /// Retries scheduled before.
@@ -150,12 +156,17 @@ pub struct Forward {
 /// Asks it to read its record and backlog afresh.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Reload;
+pub struct Reload {
+    /// Whether this answers a [`Report::GiveUp`]: the router has decided.
+    pub verdict: bool,
+}
 
-/// Asks it to start nothing new. Once answered, nothing new starts.
+/// Asks it to start nothing new. Once `done` is told, nothing new starts, and what was over before is settled.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Hold;
+pub struct Hold {
+    pub done: oneshot::Sender<()>,
+}
 
 /// Ends it and breaks off what is in flight; `done` is told when that has ended.
 #[derive(Message)]
@@ -234,6 +245,8 @@ impl Subscriber {
             heard: 0,
             question: 0,
             asking: false,
+            verdicts_due: 0,
+            resting: false,
             in_line: false,
             quiet_since: Instant::now(),
             timer: None,
@@ -256,6 +269,13 @@ impl Subscriber {
         });
     }
 
+    /// Forgets what it knows of its backlog and asks the store.
+    fn reload(&mut self, ctx: &mut Context<Self>) {
+        self.window = Window::unread(self.surroundings.policy.window);
+        self.retries = Retries::default();
+        self.load(ctx);
+    }
+
     /// Asks the store a question; the latest one's answer comes as [`Answered`].
     fn ask<T: Send + 'static>(
         &mut self,
@@ -275,6 +295,12 @@ impl Subscriber {
             };
             addr.do_send(Answered { question: number, answer });
         });
+    }
+
+    /// Lets an answer that is on its way count for nothing: it may come from before what just changed.
+    fn ignore_answer(&mut self) {
+        self.question += 1;
+        self.asking = false;
     }
 
     /// Whether this answers the latest question; if the store failed, it is tried again later, from the start.
@@ -365,8 +391,8 @@ impl Handler<Answered<store::Backlog>> for Subscriber {
 
     fn handle(&mut self, answered: Answered<store::Backlog>, ctx: &mut Context<Self>) {
         if let Some(backlog) = self.hear(answered, ctx) {
-            let in_flight = &self.in_flight;
-            self.window.fill(backlog, |event| in_flight.contains_key(&event));
+            // Behind the window's position: nothing of it was in anybody's hands.
+            self.window.fill(backlog, |_| false);
             self.pump(ctx);
         }
     }
@@ -377,6 +403,7 @@ impl Handler<Forward> for Subscriber {
 
     fn handle(&mut self, forward: Forward, ctx: &mut Context<Self>) {
         self.heard += 1;
+        self.resting = false;
         if self.state != State::Deactivated {
             forward.events.into_iter().for_each(|event| self.window.offer(event));
         }
@@ -388,23 +415,29 @@ impl Handler<Forward> for Subscriber {
 impl Handler<Reload> for Subscriber {
     type Result = ();
 
-    fn handle(&mut self, _: Reload, ctx: &mut Context<Self>) {
-        self.heard += 1;
-        self.window = Window::unread(self.surroundings.policy.window);
-        self.retries = Retries::default();
-        self.load(ctx);
+    fn handle(&mut self, reload: Reload, ctx: &mut Context<Self>) {
+        if reload.verdict {
+            self.verdicts_due = self.verdicts_due.saturating_sub(1);
+        } else {
+            self.heard += 1;
+        }
+        self.resting = false;
+        // A verdict that is on its way knows better what is to be read.
+        if self.verdicts_due == 0 {
+            self.reload(ctx);
+        }
     }
 }
 
 impl Handler<Hold> for Subscriber {
     type Result = ();
 
-    fn handle(&mut self, _: Hold, ctx: &mut Context<Self>) {
-        // An answer that is on its way may come from before the pause.
-        self.question += 1;
-        self.asking = false;
+    fn handle(&mut self, hold: Hold, ctx: &mut Context<Self>) {
+        self.ignore_answer();
         self.state = State::Paused;
         self.pump(ctx);
+        // Whoever asked may have gone.
+        let _ = hold.done.send(());
     }
 }
 

@@ -201,7 +201,12 @@ impl Hookyard {
                 }
                 found.len() <= limit
             })?;
-            found.into_iter().map(|subscription| Hook::read(reader, subscription)).collect()
+            let tallies = reader.tallies(&found)?;
+            Ok(found
+                .into_iter()
+                .zip(tallies)
+                .map(|(subscription, tally)| Hook::of(subscription, tally))
+                .collect())
         });
         Ok(Page::of(hooks.await?, limit, |hook: &Hook| hook.subscription.id.to_string()))
     }
@@ -271,8 +276,8 @@ impl Hook {
     }
 
     fn read(reader: &dyn Reader, subscription: Subscription) -> Result<Self, StoreError> {
-        let tally = reader.tally(&subscription)?;
-        Ok(Self::of(subscription, tally))
+        let tally = reader.tallies(std::slice::from_ref(&subscription))?;
+        Ok(Self::of(subscription, tally.first().copied().unwrap_or_default()))
     }
 }
 

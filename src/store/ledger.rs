@@ -41,7 +41,7 @@ use crate::store::ledger::reader::Shared;
 use crate::store::ledger::rows::failed;
 use crate::store::ledger::sync::{Syncer, remove_unfinished_snapshots, sync_new_files};
 use crate::store::ledger::values::{Counters, SCHEMA_VERSION, decode, encode};
-use crate::store::{Answer, Backend, Committed, Error, Reader, Recovery, Verb};
+use crate::store::{Answer, Backend, Committed, Error, Reader, Recovery, Untidy, Verb};
 use crate::subscription::Subscription;
 
 pub use sync::Durability;
@@ -134,11 +134,11 @@ impl Backend for Ledger {
         Ok(Committed { answers, fresh })
     }
 
-    fn tidy(&mut self, now: Timestamp) -> Result<bool, Error> {
+    fn tidy(&mut self, now: Timestamp) -> Result<Untidy, Error> {
         self.writing.keys.forget_old(now);
         let parked = tidying::park(&self.shared, &mut self.writing, now)?;
         let swept = tidying::sweep(&self.shared)?;
-        Ok(parked || swept)
+        Ok(parked.max(swept))
     }
 
     fn reader(&self) -> Arc<dyn Reader> {

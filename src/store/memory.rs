@@ -10,7 +10,7 @@ use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::{
     Address, Answer, Backend, Backlog, Change, Committed, Error, Follows, Reader, Recovery, Retries, Retry,
-    Settlement, Tally, Verb, shared_secret,
+    Settlement, Tally, Untidy, Verb, shared_secret,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -42,6 +42,11 @@ impl Memory {
     /// Every delivery that is not settled, by subscription and event.
     pub fn pending(&self) -> BTreeMap<(SubscriptionNo, EventNo), Pending> {
         self.model().pending.clone()
+    }
+
+    /// Every subscription's record.
+    pub fn all_subscriptions(&self) -> Vec<Subscription> {
+        self.model().subscriptions.values().cloned().collect()
     }
 
     fn model(&self) -> MutexGuard<'_, Model> {
@@ -111,7 +116,10 @@ impl Model {
                 self.pending.insert(delivery, Pending::Retry(retry));
             }
         }
-        settlement.health.map(|health| self.health.insert(settlement.at.subscription, health));
+        let of_this_life = |one: &&Subscription| one.generation == settlement.generation;
+        if self.subscriptions.get(&settlement.at).filter(of_this_life).is_some() {
+            settlement.health.map(|health| self.health.insert(settlement.at.subscription, health));
+        }
         self.last_attempts.insert(settlement.at.subscription, settlement.attempt.at);
     }
 
@@ -173,6 +181,22 @@ impl Model {
         self.pending.range(range).map(|((_, event), pending)| (*event, *pending))
     }
 
+    fn tally(&self, subscription: &Subscription) -> Tally {
+        let mut tally = Tally::default();
+        for (_, pending) in self.of(subscription.no) {
+            let (Pending::First { generation } | Pending::Retry(Retry { generation, .. })) = pending;
+            match subscription.is_live(generation) {
+                true => tally.pending += 1,
+                false => tally.dead += 1,
+            }
+        }
+        tally.last_attempt_at = self.last_attempts.get(&subscription.no).copied();
+        let active = subscription.status == Status::Active;
+        let soonest = self.retries(subscription).first().map(|retry| retry.due);
+        tally.next_attempt_at = soonest.filter(|_| active);
+        tally
+    }
+
     fn retries(&self, subscription: &Subscription) -> Vec<Retry> {
         let mut retries: Vec<Retry> = self
             .of(subscription.no)
@@ -215,8 +239,8 @@ impl Backend for Memory {
         Ok(Committed { answers, fresh: fresh.filter(|event| !event.matches.is_empty()).collect() })
     }
 
-    fn tidy(&mut self, _: Timestamp) -> Result<bool, Error> {
-        Ok(false)
+    fn tidy(&mut self, _: Timestamp) -> Result<Untidy, Error> {
+        Ok(Untidy::Nothing)
     }
 
     fn reader(&self) -> Arc<dyn Reader> {
@@ -280,21 +304,9 @@ impl Reader for Memory {
         Ok(Retries { waiting, more })
     }
 
-    fn tally(&self, subscription: &Subscription) -> Result<Tally, Error> {
+    fn tallies(&self, subscriptions: &[Subscription]) -> Result<Vec<Tally>, Error> {
         let model = self.model();
-        let mut tally = Tally::default();
-        for (_, pending) in model.of(subscription.no) {
-            let (Pending::First { generation } | Pending::Retry(Retry { generation, .. })) = pending;
-            match subscription.is_live(generation) {
-                true => tally.pending += 1,
-                false => tally.dead += 1,
-            }
-        }
-        tally.last_attempt_at = model.last_attempts.get(&subscription.no).copied();
-        let active = subscription.status == Status::Active;
-        let soonest = model.retries(subscription).first().map(|retry| retry.due);
-        tally.next_attempt_at = soonest.filter(|_| active);
-        Ok(tally)
+        Ok(subscriptions.iter().map(|subscription| model.tally(subscription)).collect())
     }
 
     fn accounts(&self) -> Result<Vec<Account>, Error> {

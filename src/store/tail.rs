@@ -19,7 +19,7 @@ pub struct Tail {
     /// The number of the first entry.
     first: EventNo,
     entries: VecDeque<Entry>,
-    /// Bytes of the bodies that are held.
+    /// Bytes of the events that are held.
     bytes: usize,
 }
 
@@ -60,7 +60,7 @@ impl Tail {
         {
             *last = (1 << (matches % 64)) - 1;
         }
-        self.bytes += if matches > 0 { event.body.bytes.len() } else { 0 };
+        self.bytes += if matches > 0 { weight(&event) } else { 0 };
         let event = (matches > 0).then_some(event);
         self.entries.push_back(Entry { event, open, commit });
         self.trim();
@@ -86,7 +86,7 @@ impl Tail {
         entry.open[index / 64] &= !(1 << (index % 64));
         if entry.open.iter().all(|word| *word == 0) {
             let event = entry.event.take();
-            self.bytes -= event.map_or(0, |event| event.body.bytes.len());
+            self.bytes -= event.map_or(0, |event| weight(&event));
             self.trim();
         }
         true
@@ -112,21 +112,36 @@ impl Tail {
         })
     }
 
-    /// Open matches of the oldest event that was accepted before `before`, or of the oldest at all while more than
-    /// `bytes` are held: the event, and at most `limit` indexes into its matches.
-    pub fn overdue(
-        &self,
-        before: Timestamp,
-        bytes: usize,
-        limit: usize,
-    ) -> Option<(Arc<Recorded>, Vec<usize>)> {
-        let entry = self.entries.front()?;
-        let event = entry.event.as_ref()?;
-        if event.accepted_at >= before && self.bytes <= bytes {
-            return None;
-        }
-        let open = (0..event.matches.len()).filter(|index| entry.is_open(*index)).take(limit).collect();
-        Some((event.clone(), open))
+    /// The events that are to be parked, oldest first: those accepted before `before`, and as many more as leave no more
+    /// than `bytes` held.
+    pub fn overdue(&self, before: Timestamp, bytes: usize) -> impl Iterator<Item = &Arc<Recorded>> {
+        let mut held = self.bytes;
+        let events = self.entries.iter().filter_map(|entry| entry.event.as_ref());
+        events.take_while(move |event| {
+            let overdue = event.accepted_at < before || held > bytes;
+            held -= weight(event);
+            overdue
+        })
+    }
+
+    /// The open matches of an event, by their index.
+    pub fn open_matches(&self, event: EventNo) -> impl Iterator<Item = usize> + '_ {
+        let entry = event.0.checked_sub(self.first.0).and_then(|at| self.entries.get(at as usize));
+        entry.into_iter().flat_map(|entry| {
+            let matches = entry.event.as_ref().map_or(0, |event| event.matches.len());
+            (0..matches).filter(|index| entry.is_open(*index))
+        })
+    }
+
+    /// Where the match of an event with a subscription is, if it is open.
+    pub fn open_match(&self, event: &Recorded, subscription: SubscriptionNo) -> Option<usize> {
+        let entry = self.entries.get(event.no.0.checked_sub(self.first.0)? as usize)?;
+        position(&event.matches, subscription).filter(|index| entry.is_open(*index))
+    }
+
+    /// Bytes of the events that are held, as they weigh on recovery and parking.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Every open match, oldest event first.
@@ -160,6 +175,11 @@ impl Entry {
     fn is_open(&self, index: usize) -> bool {
         self.open.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
+}
+
+/// What an event weighs: its body, and some bytes for each match that is to be parked or settled.
+fn weight(event: &Recorded) -> usize {
+    event.body.bytes.len() + 8 * event.matches.len()
 }
 
 fn position(matches: &[Match], subscription: SubscriptionNo) -> Option<usize> {

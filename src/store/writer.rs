@@ -4,6 +4,7 @@
 //! Settled attempts wait a little for company, since nobody waits for them. Reads run on a second thread, some of them
 //! only after all that was queued before them is committed.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -17,7 +18,7 @@ use tracing::error;
 use crate::clock::Timestamp;
 use crate::credit::Credit;
 use crate::event::Recorded;
-use crate::store::{Answer, Backend, Error, Reader, Verb};
+use crate::store::{Answer, Backend, Error, Reader, Untidy, Verb};
 
 /// The most verbs in a commit.
 const COMMIT_VERBS: usize = 4_096;
@@ -35,6 +36,7 @@ const TIDY_EVERY: Duration = Duration::from_millis(500);
 pub struct Store {
     queue: Sender<Request>,
     reads: Sender<Job>,
+    lookups: Sender<Job>,
     failed: Arc<AtomicBool>,
 }
 
@@ -59,7 +61,7 @@ enum Request {
 
 enum Job {
     Read(Read),
-    Close(oneshot::Sender<()>),
+    Close(Box<dyn FnOnce() + Send>),
 }
 
 struct Write {
@@ -72,11 +74,12 @@ struct Writer<B> {
     backend: B,
     queue: Receiver<Request>,
     reads: Sender<Job>,
+    lookups: Sender<Job>,
     listener: Option<Listener>,
     failed: Arc<AtomicBool>,
     failure: Option<Error>,
     tidied: Instant,
-    untidy: bool,
+    untidy: Untidy,
 }
 
 /// What a batch is not gathered across.
@@ -99,22 +102,22 @@ impl Store {
     /// Starts the threads of a store. Nothing may be written before [`Self::recover`].
     pub fn start(backend: impl Backend) -> std::io::Result<Self> {
         let (queue, requests) = unbounded();
-        let (reads, jobs) = unbounded::<Job>();
-        let reader = backend.reader();
         let failed = Arc::new(AtomicBool::new(false));
-        thread::Builder::new().name("hookyard-reader".into()).spawn(move || serve_reads(reader, jobs))?;
+        let (reads, lookups) =
+            (start_reader(&backend, "hookyard-reads")?, start_reader(&backend, "hookyard-looks")?);
         let writer = Writer {
             backend,
             queue: requests,
             reads: reads.clone(),
+            lookups: lookups.clone(),
             listener: None,
             failed: failed.clone(),
             failure: None,
             tidied: Instant::now(),
-            untidy: false,
+            untidy: Untidy::Nothing,
         };
         thread::Builder::new().name("hookyard-writer".into()).spawn(move || writer.run())?;
-        Ok(Self { queue, reads, failed })
+        Ok(Self { queue, reads, lookups, failed })
     }
 
     /// Runs `recover` on the backend, in the writer's thread, behind everything that is queued; the listener that it
@@ -141,6 +144,18 @@ impl Store {
     /// Queues a verb that nobody waits for.
     pub fn settle(&self, verb: Verb) {
         self.send(Request::Write(Write { verbs: SmallVec::from_buf([verb]), credit: None, reply: None }));
+    }
+
+    /// Looks something up that may take a while; what the actors read does not wait for it.
+    pub async fn look_up<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let read: Read = Box::new(move |reader| drop(reply.send(question(reader))));
+        // A store whose reader is gone drops the question, and with it the reply.
+        drop(self.lookups.send(Job::Read(read)));
+        answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Asks the store what is committed now.
@@ -201,7 +216,7 @@ pub fn gone() -> Error {
 impl<B: Backend> Writer<B> {
     fn run(mut self) {
         loop {
-            let patience = if self.untidy { Duration::ZERO } else { TIDY_EVERY };
+            let patience = if self.untidy == Untidy::Nothing { TIDY_EVERY } else { Duration::ZERO };
             match self.queue.recv_timeout(patience) {
                 Ok(first) => match self.gather_and_commit(first) {
                     Some(Interruption::Recover(recover)) => self.listener = recover(&mut self.backend),
@@ -211,17 +226,22 @@ impl<B: Backend> Writer<B> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if self.untidy || self.tidied.elapsed() >= TIDY_EVERY {
+            if self.untidy != Untidy::Nothing || self.tidied.elapsed() >= TIDY_EVERY {
                 self.tidy();
             }
         }
     }
 
-    /// Lets go of the store, then lets the reader do so and answer.
+    /// Lets go of the store, then lets one reader after the other do so, and the last answer.
     fn close(self, reply: oneshot::Sender<()>) {
-        let reads = self.reads.clone();
+        let (reads, lookups) = (self.reads.clone(), self.lookups.clone());
         drop(self);
-        drop(reads.send(Job::Close(reply)));
+        // Nobody may be waiting any more.
+        let answer = Box::new(move || {
+            let _ = reply.send(());
+        });
+        let close_reads = Box::new(move || drop(reads.send(Job::Close(answer))));
+        drop(lookups.send(Job::Close(close_reads)));
     }
 
     /// Commits `first` and what is queued behind it, up to what interrupts a batch, which is returned.
@@ -292,33 +312,46 @@ impl<B: Backend> Writer<B> {
     fn tidy(&mut self) {
         self.tidied = Instant::now();
         if self.failure.is_some() || self.listener.is_none() {
-            self.untidy = false;
+            self.untidy = Untidy::Nothing;
             return;
         }
-        match self.backend.tidy(Timestamp::now()) {
-            Ok(more) => self.untidy = more,
-            Err(failure) => drop(self.fail(failure)),
+        loop {
+            match self.backend.tidy(Timestamp::now()) {
+                Ok(Untidy::TooMuch) => {}
+                Ok(left) => break self.untidy = left,
+                Err(failure) => break drop(self.fail(failure)),
+            }
         }
     }
 
     fn fail(&mut self, failure: Error) -> Error {
         error!(%failure, "the store accepts nothing more");
-        self.untidy = false;
+        self.untidy = Untidy::Nothing;
         self.failed.store(true, Ordering::Release);
         self.failure = Some(failure.clone());
         failure
     }
 }
 
+fn start_reader(backend: &impl Backend, name: &str) -> std::io::Result<Sender<Job>> {
+    let (sender, jobs) = unbounded();
+    let reader = backend.reader();
+    thread::Builder::new().name(name.to_owned()).spawn(move || serve_reads(reader, jobs))?;
+    Ok(sender)
+}
+
 fn serve_reads(reader: Arc<dyn Reader>, jobs: Receiver<Job>) {
     for job in jobs {
         match job {
-            Job::Read(read) => read(&*reader),
-            Job::Close(reply) => {
+            Job::Read(read) => {
+                // sled panics over some kinds of damage; whoever asked gets an error.
+                if catch_unwind(AssertUnwindSafe(|| read(&*reader))).is_err() {
+                    error!("a question to the store panicked");
+                }
+            }
+            Job::Close(then) => {
                 drop(reader);
-                // Nobody may be waiting any more.
-                let _ = reply.send(());
-                return;
+                return then();
             }
         }
     }

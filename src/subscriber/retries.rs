@@ -14,26 +14,30 @@ pub const RETRIES_LIMIT: usize = 65_536;
 pub struct Retries {
     by_event: BTreeMap<EventNo, Retry>,
     by_due: BTreeSet<(Timestamp, EventNo)>,
-    /// Whether the store has more.
-    more: bool,
+    /// Where the store has more: none that is due up to then is missing here.
+    horizon: Option<Timestamp>,
 }
 
 impl Retries {
     /// Takes in what the store knows, but for what `is_held` otherwise.
     pub fn fill(&mut self, read: store::Retries, is_held: impl Fn(EventNo) -> bool) {
-        self.more = read.more;
+        self.horizon = read.waiting.last().filter(|_| read.more).map(|retry| retry.due);
         read.waiting.into_iter().filter(|retry| !is_held(retry.event)).for_each(|retry| self.add(retry));
     }
 
-    /// Lets a delivery wait.
+    /// Lets a delivery wait; one beyond the horizon is left to the store.
     pub fn add(&mut self, retry: Retry) {
+        self.take(retry.event);
+        if self.horizon.is_some_and(|horizon| retry.due > horizon) {
+            return;
+        }
         self.by_due.insert((retry.due, retry.event));
         self.by_event.insert(retry.event, retry);
         if self.by_event.len() > RETRIES_LIMIT
-            && let Some((_, latest)) = self.by_due.pop_last()
+            && let Some((due, latest)) = self.by_due.pop_last()
         {
             self.by_event.remove(&latest);
-            self.more = true;
+            self.horizon = Some(due);
         }
     }
 
@@ -56,7 +60,7 @@ impl Retries {
 
     /// Whether the store has more, and all that were here are done.
     pub fn want_more(&self) -> bool {
-        self.more && self.by_event.is_empty()
+        self.horizon.is_some() && self.by_event.is_empty()
     }
 }
 
@@ -93,7 +97,18 @@ mod tests {
         (0..RETRIES_LIMIT as u64 + 3).for_each(|no| retries.add(retry(no, no)));
         assert_eq!(retries.by_event.len(), RETRIES_LIMIT);
         assert!(!retries.want_more());
+        retries.add(retry(0, u64::MAX));
         while take_due(&mut retries, u64::MAX).is_some() {}
-        assert!(retries.want_more());
+        assert!(retries.want_more(), "one that was put off holds up those in the store");
+    }
+
+    #[test]
+    fn one_that_is_known_moves_to_its_new_due_time() {
+        let mut retries = Retries::default();
+        retries.add(retry(1, 100));
+        retries.add(retry(1, 300));
+        assert_eq!(retries.next_due(), Some((Timestamp(300), EventNo(1))));
+        assert_eq!(take_due(&mut retries, 300), Some(retry(1, 300)));
+        assert_eq!(retries.next_due(), None);
     }
 }

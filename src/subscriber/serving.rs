@@ -2,23 +2,22 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
-use tracing::debug;
+use tracing::{debug, error};
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Outcome};
 use crate::clock::Timestamp;
 use crate::delivery::endpoint::Request;
 use crate::event::Recorded;
+use crate::health::Health;
 use crate::id::EventNo;
 use crate::retry::Next;
 use crate::store::{Follows, Retry, Settlement, Verb};
-use crate::subscriber::backlog::Window;
 use crate::subscriber::picking::{Pick, pick};
-use crate::subscriber::retries::Retries;
 use crate::subscriber::slots::Slot;
-use crate::subscriber::{Delivery, InFlight, Over, Report, State, Subscriber};
+use crate::subscriber::{Delivery, InFlight, Over, Report, Served, State, Subscriber};
 
 /// Tells a subscriber when its attempt is over, however it ends, and then gives the slot back.
 struct Watch {
@@ -44,19 +43,20 @@ impl Subscriber {
     pub(super) fn pump_with(&mut self, mut turn: Option<Slot>, ctx: &mut Context<Self>) {
         let mut wake = None;
         while self.may_start() {
+            let busy = self.in_flight.len();
             match self.pick(Timestamp::now()) {
                 Pick::Nothing => break,
                 Pick::Wait(until) => {
                     wake = Some(until);
                     break;
                 }
-                picked => match turn.take().or_else(|| self.surroundings.slots.take()) {
+                picked => match turn.take().or_else(|| self.get_slot(ctx)) {
                     Some(slot) => self.start_attempt(picked, slot, ctx),
-                    None => {
-                        self.get_in_line(ctx);
-                        break;
-                    }
+                    None => break,
                 },
+            }
+            if self.in_flight.len() == busy {
+                break;
             }
         }
         self.read_on(ctx);
@@ -66,7 +66,7 @@ impl Subscriber {
 
     fn may_start(&self) -> bool {
         let serving = matches!(self.state, State::Idle | State::Sending | State::Probing);
-        serving && !self.surroundings.store.has_failed()
+        serving && !self.resting && !self.surroundings.store.has_failed()
     }
 
     fn pick(&self, now: Timestamp) -> Pick {
@@ -74,11 +74,14 @@ impl Subscriber {
         pick(self.health, self.in_flight.len(), limit, &self.retries, &self.window, now)
     }
 
-    fn get_in_line(&mut self, ctx: &mut Context<Self>) {
-        if !self.in_line {
-            self.in_line = true;
-            self.surroundings.slots.wait(self.at.account, ctx.address().recipient());
+    /// A slot, or else a place in the line for one.
+    fn get_slot(&mut self, ctx: &mut Context<Self>) -> Option<Slot> {
+        if self.in_line {
+            return None;
         }
+        let slot = self.surroundings.slots.take_or_wait(self.at.account, || ctx.address().recipient());
+        self.in_line = slot.is_none();
+        slot
     }
 
     /// Reads more of the backlog when there is room for it, or the next retries when the last are done.
@@ -87,9 +90,7 @@ impl Subscriber {
             return;
         }
         if self.retries.want_more() {
-            self.window = Window::unread(self.surroundings.policy.window);
-            self.retries = Retries::default();
-            self.load(ctx);
+            self.reload(ctx);
         } else if let (Some((after, limit)), Some(served)) = (self.window.wants(), &self.served) {
             let subscription = served.subscription.clone();
             self.ask(ctx, true, move |reader| reader.backlog(&subscription, after, limit));
@@ -97,13 +98,20 @@ impl Subscriber {
     }
 
     fn start_attempt(&mut self, picked: Pick, slot: Slot, ctx: &mut Context<Self>) {
+        let Some(generation) = self.served.as_ref().map(|served| served.subscription.generation) else {
+            return;
+        };
         let (delivery, event) = match picked {
             Pick::Retry(event) => match self.retries.take(event) {
-                Some(Retry { attempts, retries, .. }) => (Delivery { event, attempts, retries }, None),
+                Some(Retry { attempts, retries, .. }) => {
+                    (Delivery { event, generation, attempts, retries }, None)
+                }
                 None => return,
             },
             _ => match self.window.take() {
-                Some(event) => (Delivery { event: event.no, attempts: 0, retries: 0 }, Some(event)),
+                Some(event) => {
+                    (Delivery { event: event.no, generation, attempts: 0, retries: 0 }, Some(event))
+                }
                 None => return,
             },
         };
@@ -142,55 +150,86 @@ impl Subscriber {
     /// Settles an attempt, and says what its outcome means for the delivery and the endpoint.
     fn settle(&mut self, delivery: Delivery, attempt: Attempt) {
         let now = Timestamp::now();
-        let policy = &self.surroundings.policy;
         let outcome = attempt.outcome;
+        let policy = &self.surroundings.policy.retry;
         let asked = outcome.retry_after().filter(|_| !outcome.is_success());
-        let hold = asked.map(|asked| asked.min(policy.retry.retry_after_max));
-        self.health = self.health.after(outcome, policy.probe_after, policy.max_in_flight, hold, now);
+        let retries = usize::from(delivery.retries);
         let next = match outcome.is_gone() {
             true => Next::GiveUp,
-            false => {
-                policy.retry.after_failure(usize::from(delivery.retries), now, asked, rand::random::<f64>())
-            }
+            false => policy.after_failure(retries, now, asked, rand::random::<f64>()),
         };
-        let retry = |due| Follows::Retry { due, retries: delivery.retries + 1 };
-        let (follows, gives_up) = match next {
-            _ if outcome.is_success() => (Follows::Done, false),
-            Next::Retry { due } => (retry(due), false),
-            Next::GiveUp => (retry(now), true),
+        let follows = match next {
+            _ if outcome.is_success() => Follows::Done,
+            Next::Retry { due } => Follows::Retry { due, retries: delivery.retries + 1 },
+            Next::GiveUp => Follows::Retry { due: now, retries: delivery.retries + 1 },
         };
-        let Some(settlement) = self.settlement(delivery, attempt, follows) else {
-            return;
-        };
-        if gives_up && !matches!(self.state, State::Deactivated) {
-            self.give_up(settlement);
-            return;
+        if !self.is_of_this_life(&delivery) {
+            return self.settle_of_earlier_life(delivery, attempt, follows);
         }
-        if let Follows::Retry { due, retries } = settlement.follows
-            && !matches!(self.state, State::Deactivated)
-        {
-            let (event, generation, attempts) =
-                (settlement.event, settlement.generation, settlement.attempt.n);
-            self.retries.add(Retry { due, event, generation, attempts, retries });
+        let health = self.change_health(outcome, asked, now);
+        let settlement = self.settlement(delivery, attempt, follows, health);
+        match (follows, next) {
+            (Follows::Retry { .. }, Next::GiveUp) => return self.give_up(settlement),
+            (Follows::Retry { due, retries }, _) if self.state != State::Loading => {
+                let (event, generation, attempts) =
+                    (delivery.event, delivery.generation, settlement.attempt.n);
+                self.retries.add(Retry { due, event, generation, attempts, retries });
+            }
+            _ => {}
         }
         self.surroundings.store.settle(Verb::Settle(settlement));
     }
 
-    fn settlement(&mut self, delivery: Delivery, attempt: Attempt, follows: Follows) -> Option<Settlement> {
-        let subscription = &self.served.as_ref()?.subscription;
+    /// Whether what a delivery meets still matters to the endpoint, and not only to the delivery.
+    fn is_of_this_life(&self, delivery: &Delivery) -> bool {
+        let of_generation = |served: &Served| served.subscription.generation == delivery.generation;
+        self.state != State::Deactivated && self.served.as_ref().is_some_and(of_generation)
+    }
+
+    /// Settles an attempt that began before the endpoint was given up. One that failed is a dead letter, unless the
+    /// subscription came back with all it had: then it begins its schedule anew, as a restart would have it.
+    fn settle_of_earlier_life(&mut self, delivery: Delivery, attempt: Attempt, follows: Follows) {
+        let settlement = self.settlement(delivery, attempt, follows, None);
+        if let (Follows::Retry { .. }, Some(served)) = (follows, &self.served)
+            && !matches!(self.state, State::Deactivated | State::Loading)
+            && served.subscription.is_live(delivery.generation)
+        {
+            let (event, generation) = (delivery.event, served.subscription.generation);
+            let attempts = settlement.attempt.n;
+            let retry = Retry { due: Timestamp(0), event, generation, attempts, retries: 0 };
+            self.retries.add(retry);
+        }
+        self.surroundings.store.settle(Verb::Settle(settlement));
+    }
+
+    /// The health after one more outcome; what of it is to be kept, if that changed.
+    fn change_health(&mut self, outcome: Outcome, asked: Option<Duration>, now: Timestamp) -> Option<Health> {
+        let policy = &self.surroundings.policy;
+        let hold = asked.map(|asked| asked.min(policy.retry.retry_after_max));
+        self.health = self.health.after(outcome, policy.probe_after, policy.max_in_flight, hold, now);
+        let keep = self.health.to_keep();
+        let changed = keep != self.kept;
+        self.kept = keep;
+        changed.then_some(keep)
+    }
+
+    fn settlement(
+        &self,
+        delivery: Delivery,
+        attempt: Attempt,
+        follows: Follows,
+        health: Option<Health>,
+    ) -> Settlement {
         debug!(
-            hook = %subscription.id,
+            subscription = self.at.subscription.0,
             event = delivery.event.0,
             n = attempt.n,
             outcome = %attempt.outcome,
             ms = attempt.duration_ms,
             "attempted"
         );
-        let keep = self.health.to_keep();
-        let health = (keep != self.kept).then_some(keep);
-        self.kept = keep;
-        let generation = subscription.generation;
-        Some(Settlement { at: self.at, event: delivery.event, generation, attempt, follows, health })
+        let Delivery { event, generation, .. } = delivery;
+        Settlement { at: self.at, event, generation, attempt, follows, health }
     }
 
     /// Gives the endpoint up; what waits is dead letters, and attempts in flight may still succeed.
@@ -200,9 +239,9 @@ impl Subscriber {
             (1, outcome) => format!("the attempt failed: {outcome}"),
             (n, outcome) => format!("all {n} attempts failed, the last with {outcome}"),
         };
+        self.ignore_answer();
         self.state = State::Deactivated;
-        self.window = Window::beginning_with(EventNo(u64::MAX), 0);
-        self.retries = Retries::default();
+        self.verdicts_due += 1;
         self.reports.do_send(Report::GiveUp { settlement, reason });
     }
 
@@ -221,7 +260,8 @@ impl Subscriber {
 
     /// Whether nothing happens until `wake`, or until something is forwarded.
     fn is_quiet(&self) -> bool {
-        self.in_flight.is_empty() && !self.asking && !self.in_line && self.state != State::Loading
+        let waits = self.asking || self.in_line || self.verdicts_due > 0;
+        self.in_flight.is_empty() && !waits && self.state != State::Loading
     }
 
     /// Sets the one timer: for what is due next, or else for retiring.
@@ -232,6 +272,7 @@ impl Subscriber {
         }
         let idle_for = self.quiet_since.elapsed();
         if self.is_quiet() && idle_for >= self.surroundings.policy.idle {
+            self.resting = true;
             self.reports.do_send(Report::Idle { at: self.at, heard: self.heard, next_due: wake });
         }
         let retire = now.after(self.surroundings.policy.idle.saturating_sub(idle_for));
@@ -261,9 +302,13 @@ impl Handler<Over> for Subscriber {
         match over.attempt {
             Some(attempt) => {
                 self.settle(in_flight.delivery, attempt);
-                self.pump(ctx);
+                if self.state == State::Loading {
+                    // The answer that is on its way may not know of it: the next one does.
+                    return self.load(ctx);
+                }
             }
-            None => self.die(ctx),
+            None => error!(event = over.event.0, "a delivery cannot be attempted; it stays in the store"),
         }
+        self.pump(ctx);
     }
 }

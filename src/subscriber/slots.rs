@@ -37,22 +37,21 @@ impl Slots {
         Self(Arc::new(Mutex::new(shared)))
     }
 
-    /// A slot, if one is free.
-    pub fn take(&self) -> Option<Slot> {
-        let mut shared = self.shared();
-        shared.free = shared.free.checked_sub(1)?;
-        shared.in_use += 1;
-        Some(Slot(self.clone()))
-    }
-
-    /// Gets in line; each time is for one [`Turn`].
-    pub fn wait(&self, account: AccountNo, who: Recipient<Turn>) {
-        let mut shared = self.shared();
+    /// A slot, if one is free; else a place in the line, for one [`Turn`].
+    pub fn take_or_wait(&self, account: AccountNo, who: impl FnOnce() -> Recipient<Turn>) -> Option<Slot> {
+        let mut guard = self.shared();
+        let shared = &mut *guard;
+        if let Some(free) = shared.free.checked_sub(1) {
+            shared.free = free;
+            shared.in_use += 1;
+            return Some(Slot(self.clone()));
+        }
         let own = shared.waiting.entry(account).or_default();
-        own.push_back(who);
+        own.push_back(who());
         if own.len() == 1 {
             shared.accounts.push_back(account);
         }
+        None
     }
 
     /// How many requests are in flight.
@@ -64,15 +63,30 @@ impl Slots {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> Option<Recipient<Turn>> {
+    /// Takes the next one out of the line who is still there, or else notes that a slot is free.
+    fn next_or_free(&self) -> Option<Recipient<Turn>> {
         let mut shared = self.shared();
-        let account = shared.accounts.pop_front()?;
-        let own = shared.waiting.get_mut(&account)?;
+        while let Some(who) = shared.next_in_line() {
+            // A turn given to one who is gone would come back through here, once for each of them.
+            if who.connected() {
+                return Some(who);
+            }
+        }
+        shared.free += 1;
+        shared.in_use -= 1;
+        None
+    }
+}
+
+impl Shared {
+    fn next_in_line(&mut self) -> Option<Recipient<Turn>> {
+        let account = self.accounts.pop_front()?;
+        let own = self.waiting.get_mut(&account)?;
         let who = own.pop_front();
         if own.is_empty() {
-            shared.waiting.remove(&account);
+            self.waiting.remove(&account);
         } else {
-            shared.accounts.push_back(account);
+            self.accounts.push_back(account);
         }
         who
     }
@@ -80,14 +94,81 @@ impl Slots {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        match self.0.next() {
-            // Whoever is gone drops the turn, and with it this slot's successor: the next one gets it.
-            Some(who) => who.do_send(Turn(Slot(self.0.clone()))),
-            None => {
-                let mut shared = self.0.shared();
-                shared.free += 1;
-                shared.in_use -= 1;
-            }
+        if let Some(who) = self.0.next_or_free() {
+            who.do_send(Turn(Slot(self.0.clone())));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use actix::{Actor, Addr, AsyncContext, Context, Handler};
+
+    use super::*;
+
+    type Turns = Rc<RefCell<Vec<&'static str>>>;
+
+    /// Notes each turn under its name, and lets go of the slot.
+    struct Waiter {
+        name: &'static str,
+        turns: Turns,
+    }
+
+    impl Actor for Waiter {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Turn> for Waiter {
+        type Result = ();
+
+        fn handle(&mut self, turn: Turn, _: &mut Context<Self>) {
+            self.turns.borrow_mut().push(self.name);
+            drop(turn);
+        }
+    }
+
+    fn waiter(name: &'static str, turns: &Turns) -> Addr<Waiter> {
+        Waiter { name, turns: turns.clone() }.start()
+    }
+
+    async fn turns_taken(slots: &Slots, turns: &Turns) -> Vec<&'static str> {
+        while slots.in_use() > 0 {
+            tokio::task::yield_now().await;
+        }
+        turns.borrow().clone()
+    }
+
+    #[test]
+    fn accounts_take_turns_however_many_of_one_wait() {
+        actix_rt::System::new().block_on(async {
+            let (slots, turns) = (Slots::new(1), Turns::default());
+            let held = slots.take_or_wait(AccountNo(1), || unreachable!("one is free"));
+            let line = ["a1", "a2", "a3", "b1"].map(|name| (name, waiter(name, &turns)));
+            for (name, waiter) in &line {
+                let account = AccountNo(if name.starts_with('a') { 1 } else { 2 });
+                assert!(slots.take_or_wait(account, || waiter.clone().recipient()).is_none());
+            }
+            drop(held);
+            assert_eq!(turns_taken(&slots, &turns).await, ["a1", "b1", "a2", "a3"]);
+        });
+    }
+
+    #[test]
+    fn those_who_left_the_line_cost_nobody_a_turn() {
+        actix_rt::System::new().block_on(async {
+            let (slots, turns) = (Slots::new(1), Turns::default());
+            let held = slots.take_or_wait(AccountNo(1), || unreachable!("one is free"));
+            let gone = Context::<Waiter>::new().address();
+            for _ in 0..50_000 {
+                assert!(slots.take_or_wait(AccountNo(1), || gone.clone().recipient()).is_none());
+            }
+            let there = waiter("there", &turns);
+            assert!(slots.take_or_wait(AccountNo(1), || there.clone().recipient()).is_none());
+            drop(held);
+            assert_eq!(turns_taken(&slots, &turns).await, ["there"]);
+        });
     }
 }

@@ -20,6 +20,7 @@ mod payload_bytes;
 mod probing;
 mod retry_after;
 mod retrying;
+mod reviving;
 mod stopping;
 mod subscribing;
 mod surviving_kills;

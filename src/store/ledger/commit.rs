@@ -159,7 +159,11 @@ impl<'a> Commit<'a> {
     fn settle(&mut self, settlement: Settlement) -> Result<Answer, Error> {
         let Settlement { at, event, generation, .. } = settlement;
         let subscription = at.subscription;
-        if settlement.leaves_a_row() && self.rows.get(&keys::subscription(at))?.is_none() {
+        let subscribed = match settlement.leaves_a_row() {
+            true => self.subscription(at)?,
+            false => None,
+        };
+        if settlement.leaves_a_row() && subscribed.is_none() {
             return Ok(Answer::Done);
         }
         let retry_key = Pair::Retry.key(subscription, event);
@@ -173,7 +177,9 @@ impl<'a> Commit<'a> {
                 self.rows.put(&retry_key, retry.encode());
             }
         }
-        self.put_health(&settlement);
+        if subscribed.is_some_and(|subscribed| subscribed.generation == generation) {
+            self.put_health(&settlement);
+        }
         self.volatile.last_attempts.insert(subscription, settlement.attempt.at);
         self.settlements.settled.push(SettledV1::of(settlement));
         Ok(Answer::Done)
@@ -231,6 +237,7 @@ impl<'a> Commit<'a> {
         }
         self.rows.delete(&keys::subscription(at));
         self.rows.delete(&keys::health(at.subscription));
+        self.volatile.last_attempts.remove(&at.subscription);
         self.rows.put(&keys::garbage(at.subscription), Vec::new());
         Ok(Answer::Done)
     }

@@ -3,7 +3,7 @@
 //! A delivery may move from the tail to a row while it is looked for. Rows are written before the tail lets go, so the
 //! tail is read first: what waits is then seen at least once.
 
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +23,7 @@ use crate::store::tail::Tail;
 use crate::store::{Address, Backlog, Error, Reader, Retries, Retry, Tally};
 use crate::subscription::{Generation, Status, Subscription};
 
-/// How many settlement blocks are searched for a hook's last attempt.
+/// How many settlement blocks are searched for hooks' last attempts.
 const BLOCKS_SEARCHED: usize = 1_000;
 
 /// What the ledger's halves share.
@@ -59,15 +59,67 @@ impl Shared {
         })
     }
 
-    fn last_attempt(&self, subscription: SubscriptionNo) -> Result<Option<Timestamp>, Error> {
-        let (mut found, mut searched) = (None, 0);
-        settlement_blocks_backwards(&self.tree, |block| {
-            let own = block.settled.iter().filter(|settled| settled.delivery().1 == subscription);
-            found = own.map(|settled| settled.at()).max();
-            searched += 1;
-            found.is_none() && searched < BLOCKS_SEARCHED
+    /// Counts what waits in rows, but for what was counted in the tail and has moved since.
+    fn count_rows(&self, count: &mut Count<'_>) -> Result<(), Error> {
+        let subscription = count.subscription;
+        pages_of(&self.tree, subscription.no, EventNo(0), |page| {
+            let waiting = page.waiting().filter(|(event, _)| !count.in_tail.contains(event));
+            let generations: Vec<Generation> = waiting.map(|(_, generation)| generation).collect();
+            generations.into_iter().for_each(|generation| count.add(generation));
+            ControlFlow::Continue(())
         })?;
-        Ok(found)
+        for retry in self.retries_of(subscription.no) {
+            let retry = retry?;
+            if !count.in_tail.contains(&retry.event) {
+                count.add(retry.generation);
+            }
+            if subscription.is_live(retry.generation) && subscription.status == Status::Active {
+                let due = revived(retry, subscription).due;
+                let soonest = &mut count.tally.next_attempt_at;
+                *soonest = Some(soonest.map_or(due, |soonest| soonest.min(due)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks in the newest settlement blocks for the last attempts that this process knows nothing of.
+    fn find_last_attempts(&self, counts: &mut HashMap<SubscriptionNo, Count<'_>>) -> Result<(), Error> {
+        let unknown = |count: &&mut Count<'_>| count.tally.last_attempt_at.is_none();
+        let mut missing: HashMap<SubscriptionNo, &mut Count<'_>> =
+            counts.values_mut().filter(unknown).map(|count| (count.subscription.no, count)).collect();
+        let mut searched = 0;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        settlement_blocks_backwards(&self.tree, |block| {
+            for settled in block.settled.iter().rev() {
+                if let Some(count) = missing.remove(&settled.delivery().1) {
+                    count.tally.last_attempt_at = Some(settled.at());
+                }
+            }
+            searched += 1;
+            !missing.is_empty() && searched < BLOCKS_SEARCHED
+        })
+    }
+}
+
+/// A tally that is being counted.
+struct Count<'a> {
+    subscription: &'a Subscription,
+    in_tail: HashSet<EventNo>,
+    tally: Tally,
+}
+
+impl<'a> Count<'a> {
+    fn of(subscription: &'a Subscription) -> Self {
+        Self { subscription, in_tail: HashSet::new(), tally: Tally::default() }
+    }
+
+    fn add(&mut self, generation: Generation) {
+        match self.subscription.is_live(generation) {
+            true => self.tally.pending += 1,
+            false => self.tally.dead += 1,
+        }
     }
 }
 
@@ -158,36 +210,26 @@ impl Reader for Shared {
         Ok(Retries { waiting: soonest.into_sorted_vec(), more })
     }
 
-    fn tally(&self, subscription: &Subscription) -> Result<Tally, Error> {
-        let mut tally = Tally::default();
-        let mut soonest: Option<Timestamp> = None;
-        let mut count = |generation| match subscription.is_live(generation) {
-            true => tally.pending += 1,
-            false => tally.dead += 1,
-        };
-        let last_known = {
+    fn tallies(&self, subscriptions: &[Subscription]) -> Result<Vec<Tally>, Error> {
+        let mut counts: HashMap<SubscriptionNo, Count<'_>> =
+            subscriptions.iter().map(|subscription| (subscription.no, Count::of(subscription))).collect();
+        {
             let volatile = self.volatile();
-            let open = volatile.tail.open_of(subscription.no, EventNo(0));
-            open.for_each(|(_, generation)| count(generation));
-            volatile.last_attempts.get(&subscription.no).copied()
-        };
-        pages_of(&self.tree, subscription.no, EventNo(0), |page| {
-            page.waiting().for_each(|(_, generation)| count(generation));
-            ControlFlow::Continue(())
-        })?;
-        for retry in self.retries_of(subscription.no) {
-            let retry = revived(retry?, subscription);
-            count(retry.generation);
-            if subscription.is_live(retry.generation) {
-                soonest = Some(soonest.map_or(retry.due, |due| due.min(retry.due)));
+            for (event, matched) in volatile.tail.open() {
+                if let Some(count) = counts.get_mut(&matched.subscription) {
+                    count.add(matched.generation);
+                    count.in_tail.insert(event.no);
+                }
+            }
+            for count in counts.values_mut() {
+                count.tally.last_attempt_at = volatile.last_attempts.get(&count.subscription.no).copied();
             }
         }
-        tally.last_attempt_at = match last_known {
-            None => self.last_attempt(subscription.no)?,
-            known => known,
-        };
-        tally.next_attempt_at = soonest.filter(|_| subscription.status == Status::Active);
-        Ok(tally)
+        for count in counts.values_mut() {
+            self.count_rows(count)?;
+        }
+        self.find_last_attempts(&mut counts)?;
+        Ok(subscriptions.iter().map(|subscription| counts[&subscription.no].tally).collect())
     }
 
     fn accounts(&self) -> Result<Vec<Account>, Error> {

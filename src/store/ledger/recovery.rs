@@ -6,18 +6,19 @@ use std::sync::Arc;
 
 use crate::account::Account;
 use crate::clock::Timestamp;
-use crate::id::{EventNo, SubscriptionNo};
+use crate::event::EventType;
+use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::blocks::{event_blocks, event_blocks_backwards, settlement_blocks};
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::subscriptions_with_pages;
 use crate::store::ledger::reader::Shared;
-use crate::store::ledger::rows::failed;
+use crate::store::ledger::rows::{Rows, failed};
 use crate::store::ledger::values::{Counters, SubscriptionKey, Value, decode, decode_subscription};
 use crate::store::ledger::{Writing, read_seal_of};
 use crate::store::tail::{Cursor, Tail};
 use crate::store::{Error, Reader, Recovery};
-use crate::subscription::Subscription;
+use crate::subscription::{Matches, Subscription};
 
 /// Rebuilds the tail and the writer's knowledge; hands each subscription to `each`.
 pub fn recover(
@@ -66,12 +67,20 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
     };
     let mut last_commit = cursor.commit.saturating_sub(1);
     let mut tail = Tail::new(cursor.event);
+    let mut known_matches: HashMap<(AccountNo, EventType), Matches> = HashMap::new();
     event_blocks(&shared.tree, cursor.event, |first, block| {
         last_commit = last_commit.max(block.commit);
         for (no, event) in (first..).zip(&block.events) {
             if no >= cursor.event.0 {
-                let event =
+                let mut event =
                     event.load(EventNo(no), &shared.seal).ok_or_else(|| Error::damaged("an event"))?;
+                // Neighbours mostly match the same: they share one list, as they did when they were accepted.
+                let same = known_matches.entry((event.account, event.event_type.clone())).or_default();
+                if *same == event.matches {
+                    event.matches = same.clone();
+                } else {
+                    *same = event.matches.clone();
+                }
                 tail.push(Arc::new(event), block.commit);
             }
         }
@@ -150,10 +159,10 @@ impl Waiting {
 
     /// What is left belongs to no subscription: it is swept like what unsubscribed hooks leave.
     fn disown(&mut self, shared: &Shared) -> Result<(), Error> {
-        for subscription in self.found.keys() {
-            shared.tree.insert(keys::garbage(*subscription), &[]).map_err(failed)?;
+        let mut rows = Rows::new(&shared.tree);
+        for (subscription, _) in self.found.drain() {
+            rows.put(&keys::garbage(subscription), Vec::new());
         }
-        self.found.clear();
-        Ok(())
+        rows.apply()
     }
 }

@@ -1,10 +1,12 @@
 //! What the ledger does in idle moments, in small steps: it parks what has been pending in memory for long, and
 //! deletes what unsubscribed hooks left behind.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::event::Recorded;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::Writing;
 use crate::store::ledger::blocks::put_settlements;
@@ -13,54 +15,79 @@ use crate::store::ledger::pages::Pages;
 use crate::store::ledger::reader::{Shared, Volatile};
 use crate::store::ledger::rows::{Rows, failed};
 use crate::store::ledger::values::{Parked, SettlementBlock, Value};
-use crate::store::{Address, Error};
+use crate::store::tail::Tail;
+use crate::store::{Address, Error, Untidy};
+use crate::subscription::Match;
 
 /// How long a delivery may be pending before it is parked: longer than an attempt takes.
 const PARK_AFTER: Duration = Duration::from_secs(12);
 /// How many bytes of bodies the tail may hold before the oldest are parked early.
 const TAIL_BYTES: usize = 64 << 20;
+/// How many bytes are too many, so that nothing is added before some are parked.
+const TAIL_BYTES_HARD: usize = 2 * TAIL_BYTES;
+/// How many subscriptions one step parks for: each costs a page that is rewritten.
+const PARK_SUBSCRIPTIONS: usize = 64;
+/// How many events one step looks at; one rewrite of a page takes in as many of them as it can.
+const PARK_EVENTS: usize = 4_096;
 /// How many deliveries one step parks.
-const PARK_STEP: usize = 512;
+const PARK_DELIVERIES: usize = 16_384;
 /// How many rows one step deletes; sled gets slow at many at a time.
 const SWEEP_STEP: usize = 128;
 
-/// Parks some of what is overdue in the tail; says whether more is.
+/// Parks some of what is overdue in the tail, for the subscriptions of the oldest events first.
 ///
 /// What it writes becomes durable with the next commit; a crash before that finds the deliveries in the tail again.
-pub fn park(shared: &Shared, writing: &mut Writing, now: Timestamp) -> Result<bool, Error> {
+pub fn park(shared: &Shared, writing: &mut Writing, now: Timestamp) -> Result<Untidy, Error> {
     let before = Timestamp(now.0.saturating_sub(PARK_AFTER.as_millis() as u64));
     let mut volatile = shared.volatile();
+    let overdue: Vec<Arc<Recorded>> =
+        volatile.tail.overdue(before, TAIL_BYTES).take(PARK_EVENTS).cloned().collect();
+    if overdue.is_empty() {
+        return Ok(Untidy::Nothing);
+    }
     let mut step = Step::new(shared);
-    while step.block.parked.len() < PARK_STEP {
-        let limit = PARK_STEP - step.block.parked.len();
-        let Some((event, open)) = volatile.tail.overdue(before, TAIL_BYTES, limit) else {
-            break;
-        };
-        for index in open {
-            let matched = event.matches[index];
-            if step.is_subscribed(event.account, matched.subscription)? {
-                step.pages.add(&shared.tree, matched.subscription, event.no, matched.generation)?;
+    let chosen = choose(&volatile.tail, &overdue);
+    for event in &overdue {
+        for subscription in &chosen {
+            if let Some(index) = volatile.tail.open_match(event, *subscription) {
+                step.park(event, event.matches[index])?;
+                volatile.tail.close_at(event.no, index);
             }
-            step.block.parked.push(Parked { event: event.no.0, subscription: matched.subscription.0 });
-            volatile.tail.close_at(event.no, index);
+        }
+        if step.block.parked.len() >= PARK_DELIVERIES {
+            break;
         }
     }
-    let parked = step.block.parked.len();
-    if parked > 0 {
-        step.write(writing, &volatile)?;
-    }
-    Ok(parked >= PARK_STEP)
+    step.write(writing, &volatile)?;
+    Ok(match volatile.tail.bytes() {
+        bytes if bytes > TAIL_BYTES_HARD => Untidy::TooMuch,
+        _ => Untidy::Some,
+    })
 }
 
-/// Deletes some rows of unsubscribed hooks; says whether more are left.
-pub fn sweep(shared: &Shared) -> Result<bool, Error> {
+/// The subscriptions with open matches of the oldest of these events.
+fn choose(tail: &Tail, overdue: &[Arc<Recorded>]) -> BTreeSet<SubscriptionNo> {
+    let mut chosen = BTreeSet::new();
+    for event in overdue {
+        for index in tail.open_matches(event.no) {
+            chosen.insert(event.matches[index].subscription);
+            if chosen.len() >= PARK_SUBSCRIPTIONS {
+                return chosen;
+            }
+        }
+    }
+    chosen
+}
+
+/// Deletes some rows of unsubscribed hooks.
+pub fn sweep(shared: &Shared) -> Result<Untidy, Error> {
     let Some(note) = shared.tree.scan_prefix(keys::ALL_GARBAGE).keys().next() else {
-        return Ok(false);
+        return Ok(Untidy::Nothing);
     };
     let note = note.map_err(failed)?;
     let subscription = keys::read_garbage(&note).ok_or_else(|| Error::damaged("the key of a note"))?;
     if shared.volatile().tail.open_of(subscription, EventNo(0)).next().is_some() {
-        return Ok(false);
+        return Ok(Untidy::Nothing);
     }
     let mut rows = Rows::new(&shared.tree);
     for kind in [Pair::Retry, Pair::Page, Pair::Progress] {
@@ -72,7 +99,7 @@ pub fn sweep(shared: &Shared) -> Result<bool, Error> {
         rows.delete(&note);
     }
     rows.apply()?;
-    Ok(true)
+    Ok(Untidy::Some)
 }
 
 struct Step<'a> {
@@ -92,6 +119,15 @@ impl<'a> Step<'a> {
             block: SettlementBlock::default(),
             subscribed: HashMap::new(),
         }
+    }
+
+    fn park(&mut self, event: &Recorded, matched: Match) -> Result<(), Error> {
+        let Match { subscription, generation } = matched;
+        if self.is_subscribed(event.account, subscription)? {
+            self.pages.add(&self.shared.tree, subscription, event.no, generation)?;
+        }
+        self.block.parked.push(Parked { event: event.no.0, subscription: subscription.0 });
+        Ok(())
     }
 
     fn is_subscribed(&mut self, account: AccountNo, subscription: SubscriptionNo) -> Result<bool, Error> {
