@@ -31,6 +31,7 @@ mod events;
 mod health;
 mod hooks;
 mod keys;
+mod list;
 mod object;
 mod query;
 

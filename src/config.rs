@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::event::EventTypeSpec;
+use crate::event_type::EventTypeSpec;
 
 pub use admin_key::AdminKey;
 pub use catalogue::Catalogue;

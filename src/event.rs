@@ -1,10 +1,6 @@
 //! Events: what is emitted, the body that receivers get, and the receipt that the emitter gets.
 
-use std::borrow::Borrow;
-use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -13,17 +9,12 @@ use sha2::{Digest, Sha256};
 
 use crate::account::AccountId;
 use crate::clock::Timestamp;
+use crate::event_type::EventType;
 use crate::id::{AccountNo, EventId, EventNo};
 use crate::subscription::Matches;
 
-/// The longest name of an event type, in characters.
-pub const NAME_LIMIT: usize = 128;
 /// The longest idempotency key, in characters.
 pub const IDEMPOTENCY_KEY_LIMIT: usize = 128;
-
-/// The name of a kind of event, such as `new_lead`: 1 to 128 characters, none of them a control character.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventType(Arc<str>);
 
 /// An event as its emitter describes it.
 ///
@@ -94,67 +85,10 @@ pub struct Receipt {
     pub duplicate: bool,
 }
 
-/// An entry of the catalogue: a declared event type.
-#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EventTypeSpec {
-    pub name: String,
-    #[serde(default)]
-    pub description: String,
-    /// What its `data` looks like.
-    #[serde(default)]
-    pub example: serde_json::Value,
-    /// The JSON Schema of its `data`, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema: Option<serde_json::Value>,
-}
-
-/// The text is no name of an event type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an event's name has 1 to {NAME_LIMIT} characters and no control characters")]
-pub struct NotAnEventType;
-
 /// The data is no JSON value.
 #[derive(Debug, thiserror::Error)]
 #[error("data is not a JSON value: {0}")]
 pub struct NotJson(#[from] serde_json::Error);
-
-impl EventType {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for EventType {
-    type Err = NotAnEventType;
-
-    fn from_str(text: &str) -> Result<Self, NotAnEventType> {
-        let length = text.chars().take(NAME_LIMIT + 1).count();
-        if length == 0 || length > NAME_LIMIT || text.chars().any(char::is_control) {
-            return Err(NotAnEventType);
-        }
-        Ok(Self(text.into()))
-    }
-}
-
-impl Borrow<str> for EventType {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for EventType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for EventType {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
 
 impl Event {
     /// An event of the account `default` with anything that serialises to JSON as its data.
@@ -284,13 +218,5 @@ mod tests {
         assert_eq!(event.data, "{\"a\":1e2, \"a\":0.10}");
         assert!(Event::raw("new_lead", "{").is_err());
         assert!(Event::raw("new_lead", "1 2").is_err());
-    }
-
-    #[test]
-    fn a_name_is_counted_in_characters() {
-        assert!("ä".repeat(128).parse::<EventType>().is_ok());
-        assert_eq!("a".repeat(129).parse::<EventType>(), Err(NotAnEventType));
-        assert_eq!("a\nb".parse::<EventType>(), Err(NotAnEventType));
-        assert_eq!("".parse::<EventType>(), Err(NotAnEventType));
     }
 }

@@ -1,6 +1,6 @@
 //! Filters: which events a subscription wants.
 
-use crate::event::EventType;
+use crate::event_type::EventType;
 
 /// A set of event types. An event matches when its type is in the set.
 ///

@@ -23,7 +23,7 @@ use crate::credit::{Credits, NoCredit};
 use crate::delivery::client::Settings;
 use crate::delivery::guard::Guard;
 use crate::delivery::tls;
-use crate::event::EventTypeSpec;
+use crate::event_type::EventTypeSpec;
 use crate::id::Seal;
 use crate::router::Router;
 use crate::runtime::{self, Blueprint, Current, Planner, Started, Stop, Stopper};

@@ -9,7 +9,7 @@
 //!
 //! | part | what it holds |
 //! |---|---|
-//! | [`id`] [`clock`] [`event`] [`account`] [`subscription`] [`filter`] [`attempt`] | the vocabulary |
+//! | [`id`] [`clock`] [`event_type`] [`event`] [`account`] [`subscription`] [`filter`] [`attempt`] | the vocabulary |
 //! | `retry` `health` `credit` | policy: when to try again, whom to probe, how much may be in flight |
 //! | `store` | the ledger's verbs, the sled backend behind them, and the one writer that makes all changes durable |
 //! | `delivery` | one attempt: the egress guard, the [`signature`], the request, its outcome |
@@ -41,6 +41,7 @@ pub mod config;
 mod credit;
 mod delivery;
 pub mod event;
+pub mod event_type;
 pub mod filter;
 mod health;
 pub mod hookyard;

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use super::answer;
 use super::call::Call;
 use super::error::Error;
+use super::list;
 use super::object::{Names, Object};
 
 const MEMBERS: Names<1> = ["id"];
@@ -40,7 +41,7 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = Call::open(&request, &[Scope::Admin])?;
     let page = call.query.page()?;
     let accounts = call.hookyard.accounts(page).await.map_err(Error::lookup("page"))?;
-    Ok(answer::page(&call, &accounts, shape))
+    Ok(list::page(&call, &accounts, shape))
 }
 
 fn wanted_id(body: &[u8]) -> Result<Option<AccountId>, Error> {

@@ -1,15 +1,11 @@
-//! Answers: JSON on its way out, one object or a page of a list.
+//! Answers: JSON on its way out.
 
 use std::fmt::Display;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LINK};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use serde::{Serialize, Serializer};
-
-use crate::hookyard::Page;
-
-use super::call::Call;
 
 /// Most answers fit; those that do not grow.
 const USUAL_BYTES: usize = 256;
@@ -34,24 +30,6 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> HttpResponse {
         .expect("what the API answers has string keys and is written to memory");
     let mut response = HttpResponse::with_body(status, body).map_into_boxed_body();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-/// A page of a list, as a bare array; `Link` leads to the next one.
-pub fn page<'a, T, S: Serialize>(
-    call: &Call<'_>,
-    page: &'a Page<T>,
-    shape: impl Fn(&'a T) -> S,
-) -> HttpResponse {
-    let items: Vec<S> = page.items.iter().map(shape).collect();
-    let mut response = json(StatusCode::OK, &items);
-    if let Some(cursor) = &page.next {
-        let link = format!("<{}?{}>; rel=\"next\"", call.path(), call.query.with_cursor(cursor));
-        // The path came in as a header's text and the query is encoded: it is a header's text again.
-        if let Ok(link) = HeaderValue::try_from(link) {
-            response.headers_mut().insert(LINK, link);
-        }
-    }
     response
 }
 

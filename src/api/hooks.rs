@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::account::{AccountId, Scope};
 use crate::clock::Timestamp;
-use crate::event::EventType;
+use crate::event_type::EventType;
 use crate::hookyard::{Change, Hook, HookQuery, Subscribe, Which};
 use crate::id::HookId;
 use crate::subscription::Status;
@@ -16,6 +16,7 @@ use crate::subscription::Status;
 use super::answer::{self, Deleted};
 use super::call::Call;
 use super::error::Error;
+use super::list;
 use super::object::{Names, Object};
 use super::query::Query;
 
@@ -110,7 +111,7 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     let account = call.account(None)?;
     let (query, page) = (filter(&call.query)?, call.query.page()?);
     let hooks = call.hookyard.hooks(&account, query, page).await.map_err(Error::lookup("account"))?;
-    Ok(answer::page(&call, &hooks, shape))
+    Ok(list::page(&call, &hooks, shape))
 }
 
 /// `GET /api/v1/hooks/{id}`

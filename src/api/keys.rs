@@ -12,6 +12,7 @@ use crate::id::KeyId;
 use super::answer::{self, Deleted};
 use super::call::Call;
 use super::error::Error;
+use super::list;
 use super::object::{Names, Object};
 
 const MEMBERS: Names<3> = ["account", "scopes", "name"];
@@ -58,7 +59,7 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = Call::open(&request, &[Scope::Admin])?;
     let page = call.query.page()?;
     let keys = call.hookyard.keys(page).await.map_err(Error::lookup("page"))?;
-    Ok(answer::page(&call, &keys, |(key, account)| shape(key, account)))
+    Ok(list::page(&call, &keys, |(key, account)| shape(key, account)))
 }
 
 /// `DELETE /api/v1/keys/{id}`

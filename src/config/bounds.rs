@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::duration::written;
 use super::{Catalogue, Config, Delivery, Egress, Error, Health, Limits, Retry, Shutdown, Subscriber};
 use super::{Events, UnknownEvents};
-use crate::event::{EventType, NAME_LIMIT};
+use crate::event_type::{EventType, NAME_LIMIT};
 use crate::subscription::URL_LIMIT;
 
 const MINUTE: Duration = Duration::from_secs(60);

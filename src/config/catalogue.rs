@@ -5,7 +5,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::event::EventTypeSpec;
+use crate::event_type::EventTypeSpec;
 
 /// The declared event types, in order; reads as a slice.
 #[derive(Clone, Debug)]

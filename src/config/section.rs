@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{duration, network};
-use crate::event::NAME_LIMIT;
+use crate::event_type::NAME_LIMIT;
 use crate::subscription::URL_LIMIT;
 
 /// `[retry]`: when a failed delivery is attempted again.

@@ -8,7 +8,8 @@ use crate::account::AccountId;
 use crate::clock::Timestamp;
 use crate::config::{Config, UnknownEvents};
 use crate::credit::Credit;
-use crate::event::{Body, Draft, Event, EventType, Idempotency, IdempotencyKey, NotAnEventType, Receipt};
+use crate::event::{Body, Draft, Event, Idempotency, IdempotencyKey, Receipt};
+use crate::event_type::{EventType, NotAnEventType};
 use crate::router::Emit;
 use crate::store::Answer;
 

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::account::AccountId;
 use crate::clock::Timestamp;
-use crate::event::NotAnEventType;
+use crate::event_type::NotAnEventType;
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
 use crate::router::index::State;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
-use crate::event::EventType;
+use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::id::{AccountNo, SubscriptionNo};
 use crate::store::Address;

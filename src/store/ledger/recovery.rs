@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::account::Account;
 use crate::clock::Timestamp;
-use crate::event::EventType;
+use crate::event_type::EventType;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::blocks::{event_blocks, event_blocks_backwards, settlement_blocks};
 use crate::store::ledger::idempotency::KnownKeys;

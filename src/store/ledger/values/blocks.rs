@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
-use crate::event::{Body, EventType, IdempotencyKey, Recorded};
+use crate::event::{Body, IdempotencyKey, Recorded};
+use crate::event_type::EventType;
 use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
 use crate::store::{Follows, Settlement};
 use crate::subscription::{Generation, Match};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{decode, encode};
 use crate::clock::Timestamp;
-use crate::event::EventType;
+use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, Nonce, Seal, SubscriptionNo};
 use crate::store::Error;

@@ -1,0 +1,84 @@
+//! Event types: the kinds of events that there are, by name.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest name of an event type, in characters.
+pub const NAME_LIMIT: usize = 128;
+/// The name of a kind of event, such as `new_lead`: 1 to 128 characters, none of them a control character.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventType(Arc<str>);
+
+/// An entry of the catalogue: a declared event type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventTypeSpec {
+    pub name: String,
+    #[serde(default)]
+    pub description: String,
+    /// What its `data` looks like.
+    #[serde(default)]
+    pub example: serde_json::Value,
+    /// The JSON Schema of its `data`, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<serde_json::Value>,
+}
+
+/// The text is no name of an event type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an event's name has 1 to {NAME_LIMIT} characters and no control characters")]
+pub struct NotAnEventType;
+
+impl EventType {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EventType {
+    type Err = NotAnEventType;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEventType> {
+        let length = text.chars().take(NAME_LIMIT + 1).count();
+        if length == 0 || length > NAME_LIMIT || text.chars().any(char::is_control) {
+            return Err(NotAnEventType);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl Borrow<str> for EventType {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for EventType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_counted_in_characters() {
+        assert!("ä".repeat(128).parse::<EventType>().is_ok());
+        assert_eq!("a".repeat(129).parse::<EventType>(), Err(NotAnEventType));
+        assert_eq!("a\nb".parse::<EventType>(), Err(NotAnEventType));
+        assert_eq!("".parse::<EventType>(), Err(NotAnEventType));
+    }
+}
