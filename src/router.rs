@@ -6,26 +6,26 @@
 //! starts another from the store.
 
 pub mod index;
+mod message;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Context, Handler, Message};
+use actix::{Actor, Addr, Context, Handler};
 use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use crate::clock::Timestamp;
-use crate::credit::Credit;
-use crate::event::{Draft, Recorded};
-use crate::filter::Filter;
-use crate::id::{AccountNo, Seal, SubscriptionNo};
+use crate::event::Recorded;
+use crate::id::{Seal, SubscriptionNo};
 use crate::shard::{self, Due, GiveUp, Shard};
-use crate::store::writer::{Reply, Store, Verbs, gone};
+use crate::store::writer::{Store, Verbs, gone};
 use crate::store::{Address, Answer, Change, Error, NewSubscription, Verb};
-use crate::subscription::{EndpointUrl, Generation, Secret, Status, Subscription};
+use crate::subscription::{Generation, Secret, Status, Subscription};
 
 use self::index::{Entry, Index, State};
+pub use self::message::{Committed, Emit, Ping, SetPaused, Subscribe, Subscribed, Unsubscribe, Which};
 
 /// The actor.
 pub struct Router {
@@ -48,73 +48,6 @@ pub struct Beginning {
     pub seal: Seal,
     pub waiting: Vec<(SubscriptionNo, Timestamp)>,
 }
-
-/// Records events, all or none; the answer goes straight from the writer to `reply`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Emit {
-    pub drafts: Vec<Draft>,
-    pub credit: Credit,
-    pub reply: Reply,
-}
-
-/// Events became durable.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Committed {
-    pub events: Vec<Arc<Recorded>>,
-    pub credits: Vec<Credit>,
-}
-
-/// Makes a subscription, or brings one back.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Subscribe {
-    pub account: AccountNo,
-    pub url: EndpointUrl,
-    pub filter: Filter,
-    pub secret: Option<Secret>,
-    /// Whether one that was deactivated also sends its dead letters.
-    pub replay: bool,
-    pub reply: oneshot::Sender<Result<Subscribed, Error>>,
-}
-
-/// The subscription, durable, and where it stood before, if it existed.
-pub struct Subscribed {
-    pub subscription: Box<Subscription>,
-    pub was: Option<State>,
-}
-
-/// Names subscriptions of an account.
-#[derive(Clone, Debug)]
-pub enum Which {
-    No(SubscriptionNo),
-    /// All of this URL, or the one with this filter.
-    Url(EndpointUrl, Option<Filter>),
-}
-
-/// Forgets subscriptions; answers how many there were, once nothing is sent to them any more.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Unsubscribe {
-    pub account: AccountNo,
-    pub which: Which,
-    pub reply: oneshot::Sender<Result<usize, Error>>,
-}
-
-/// Pauses a subscription, or resumes it; answers with the record, or with none where there is none.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct SetPaused {
-    pub at: Address,
-    pub paused: bool,
-    pub reply: oneshot::Sender<Result<Option<Box<Subscription>>, Error>>,
-}
-
-/// Answered once everything that was sent before is handled.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Ping;
 
 impl Router {
     /// A router that goes on from what recovery found; what waits is handed to the shards.
@@ -384,7 +317,7 @@ impl Handler<GiveUp> for Router {
 
 /// Ends the router by a panic.
 #[cfg(test)]
-#[derive(Message)]
+#[derive(actix::Message)]
 #[rtype(result = "()")]
 pub struct Crash {
     /// Whether the subscribers are to end so instead.

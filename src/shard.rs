@@ -5,6 +5,7 @@
 //! a subscriber that is just retiring. Which subscriptions are its own is the router's choice.
 
 mod agenda;
+mod message;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,25 +14,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture,
-    SpawnHandle,
+    Actor, ActorContext, Addr, AsyncContext, Context, Handler, Recipient, ResponseFuture, SpawnHandle,
 };
-use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::clock::Timestamp;
-use crate::credit::Credit;
 use crate::delivery::client::{Client, Settings};
-use crate::event::Recorded;
 use crate::id::{AccountNo, SubscriptionNo};
+use crate::store::Address;
 use crate::store::writer::Store;
-use crate::store::{Address, Settlement};
 use crate::subscriber::{
     self, Cut, Hold, Policy, Reload, Report, Retire, Slots, Start, Subscriber, Surroundings,
 };
 
 use self::agenda::Agenda;
+pub use self::message::{Abandon, Drain, Due, Forward, GiveUp, Pause, Remove, Verdict, Wake};
 
 /// The most subscribers that run at a time; further ones start as others retire. Each takes a few kilobytes.
 const RUNNING_LIMIT: usize = 20_000;
@@ -72,59 +70,6 @@ struct Running {
     incarnation: u64,
     /// How often it was forwarded something.
     told: u64,
-}
-
-/// Events for subscriptions of the shard, by event within each.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Forward {
-    pub deliveries: Vec<(Address, SmallVec<[Arc<Recorded>; 1]>)>,
-    pub credits: Arc<Vec<Credit>>,
-}
-
-/// Notes when subscriptions are due that nobody serves yet.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Due(pub Vec<(Address, Timestamp)>);
-
-/// A subscription changed: what waits for it is to be read afresh.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Wake(pub Address);
-
-/// The router has decided about an endpoint that was to be given up.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Verdict(pub Address);
-
-/// A subscription was paused. Once answered, nothing new starts for it.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Pause(pub Address);
-
-/// A subscription is gone. Once answered, what was in flight is broken off and nothing new starts.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Remove(pub Address);
-
-/// Starts nothing new; answered once nothing is in flight, or after the grace period.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Drain {
-    pub grace: Duration,
-}
-
-/// Ends the shard and its subscribers at once.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Abandon;
-
-/// An endpoint is to be given up, with the settlement of its last attempt.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct GiveUp {
-    pub settlement: Settlement,
-    pub reason: String,
 }
 
 impl Shard {

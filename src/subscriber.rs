@@ -6,6 +6,7 @@
 //! affair, to which it reports.
 
 mod backlog;
+mod message;
 mod picking;
 mod retries;
 mod serving;
@@ -13,29 +14,25 @@ mod slots;
 
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle};
-use smallvec::SmallVec;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::{debug, error};
 
 use crate::attempt::Attempt;
 use crate::clock::Timestamp;
-use crate::credit::Credit;
 use crate::delivery::client::Client;
 use crate::delivery::endpoint::Endpoint;
-use crate::event::Recorded;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo};
 use crate::retry;
 use crate::store::writer::Store;
-use crate::store::{self, Address, Settlement};
+use crate::store::{self, Address};
 use crate::subscription::{EndpointUrl, Generation, Status, Subscription};
 
 use self::backlog::Window;
+pub use self::message::{Cut, Forward, Hold, Reload, Report, Retire};
 use self::retries::{RETRIES_LIMIT, Retries};
 pub use self::slots::Slots;
 use self::slots::Turn;
@@ -142,54 +139,6 @@ struct Delivery {
     attempts: u16,
     /// Retries scheduled before.
     retries: u16,
-}
-
-/// Forwards events that the subscription matched.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Forward {
-    pub events: SmallVec<[Arc<Recorded>; 1]>,
-    /// Held until the events are in the window or left to the store.
-    pub credits: Arc<Vec<Credit>>,
-}
-
-/// Asks it to read its record and backlog afresh.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Reload {
-    /// Whether this answers a [`Report::GiveUp`]: the router has decided.
-    pub verdict: bool,
-}
-
-/// Asks it to start nothing new. Once `done` is told, nothing new starts, and what was over before is settled.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Hold {
-    pub done: oneshot::Sender<()>,
-}
-
-/// Ends it and breaks off what is in flight; `done` is told when that has ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Cut {
-    pub done: oneshot::Sender<()>,
-}
-
-/// Ends it after it reported [`Report::Idle`].
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Retire;
-
-/// What a subscriber tells its shard.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub enum Report {
-    /// Nothing to do for a while; `heard` counts what it was forwarded.
-    Idle { at: Address, heard: u64, next_due: Option<Timestamp> },
-    /// The endpoint is to be given up, with this settlement.
-    GiveUp { settlement: Settlement, reason: String },
-    /// It ended without being asked to.
-    Died { at: Address, incarnation: u64 },
 }
 
 /// What the store knows, asked when it starts.
@@ -478,7 +427,7 @@ impl Handler<Turn> for Subscriber {
 
 /// Ends a subscriber by a panic.
 #[cfg(test)]
-#[derive(Message)]
+#[derive(actix::Message)]
 #[rtype(result = "()")]
 pub struct Crash;
 

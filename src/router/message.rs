@@ -1,0 +1,82 @@
+//! What the router is asked by the face, and told by the writer.
+
+use std::sync::Arc;
+
+use actix::Message;
+use tokio::sync::oneshot;
+
+use crate::credit::Credit;
+use crate::event::{Draft, Recorded};
+use crate::filter::Filter;
+use crate::id::{AccountNo, SubscriptionNo};
+use crate::router::index::State;
+use crate::store::writer::Reply;
+use crate::store::{Address, Error};
+use crate::subscription::{EndpointUrl, Secret, Subscription};
+
+/// Records events, all or none; the answer goes straight from the writer to `reply`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Emit {
+    pub drafts: Vec<Draft>,
+    pub credit: Credit,
+    pub reply: Reply,
+}
+
+/// Events became durable.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Committed {
+    pub events: Vec<Arc<Recorded>>,
+    pub credits: Vec<Credit>,
+}
+
+/// Makes a subscription, or brings one back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Subscribe {
+    pub account: AccountNo,
+    pub url: EndpointUrl,
+    pub filter: Filter,
+    pub secret: Option<Secret>,
+    /// Whether one that was deactivated also sends its dead letters.
+    pub replay: bool,
+    pub reply: oneshot::Sender<Result<Subscribed, Error>>,
+}
+
+/// The subscription, durable, and where it stood before, if it existed.
+pub struct Subscribed {
+    pub subscription: Box<Subscription>,
+    pub was: Option<State>,
+}
+
+/// Names subscriptions of an account.
+#[derive(Clone, Debug)]
+pub enum Which {
+    No(SubscriptionNo),
+    /// All of this URL, or the one with this filter.
+    Url(EndpointUrl, Option<Filter>),
+}
+
+/// Forgets subscriptions; answers how many there were, once nothing is sent to them any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Unsubscribe {
+    pub account: AccountNo,
+    pub which: Which,
+    pub reply: oneshot::Sender<Result<usize, Error>>,
+}
+
+/// Pauses a subscription, or resumes it; answers with the record, or with none where there is none.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SetPaused {
+    pub at: Address,
+    pub paused: bool,
+    pub reply: oneshot::Sender<Result<Option<Box<Subscription>>, Error>>,
+}
+
+/// Answered once everything that was sent before is handled.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Ping;

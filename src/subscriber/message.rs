@@ -1,0 +1,60 @@
+//! What a subscriber is told by its shard, and what it reports.
+
+use std::sync::Arc;
+
+use actix::Message;
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use crate::clock::Timestamp;
+use crate::credit::Credit;
+use crate::event::Recorded;
+use crate::store::{Address, Settlement};
+
+/// Forwards events that the subscription matched.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Forward {
+    pub events: SmallVec<[Arc<Recorded>; 1]>,
+    /// Held until the events are in the window or left to the store.
+    pub credits: Arc<Vec<Credit>>,
+}
+
+/// Asks it to read its record and backlog afresh.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Reload {
+    /// Whether this answers a [`Report::GiveUp`]: the router has decided.
+    pub verdict: bool,
+}
+
+/// Asks it to start nothing new. Once `done` is told, nothing new starts, and what was over before is settled.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Hold {
+    pub done: oneshot::Sender<()>,
+}
+
+/// Ends it and breaks off what is in flight; `done` is told when that has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Cut {
+    pub done: oneshot::Sender<()>,
+}
+
+/// Ends it after it reported [`Report::Idle`].
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Retire;
+
+/// What a subscriber tells its shard.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub enum Report {
+    /// Nothing to do for a while; `heard` counts what it was forwarded.
+    Idle { at: Address, heard: u64, next_due: Option<Timestamp> },
+    /// The endpoint is to be given up, with this settlement.
+    GiveUp { settlement: Settlement, reason: String },
+    /// It ended without being asked to.
+    Died { at: Address, incarnation: u64 },
+}
