@@ -4,6 +4,7 @@
 
 mod admin_key;
 mod bench;
+mod demo;
 mod descriptors;
 mod durable;
 mod greeting;
@@ -28,6 +29,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
     Serve(serve::Serve),
     Bench(bench::Options),
 }
@@ -43,6 +45,7 @@ pub enum Failure {
 
 const EXAMPLES: &str = "\
 Examples:
+  hookyard demo                             see it at work on this machine
   hookyard serve --dev                      try it out on this machine
   hookyard serve --config hookyard.toml     serve as the file says
   hookyard help serve                       more on a command
@@ -56,6 +59,7 @@ impl Cli {
     /// When it did not do what it was asked to.
     pub fn run(self, env: impl Iterator<Item = (String, String)>) -> Result<(), Failure> {
         match self.command {
+            Command::Demo(demo) => demo.run(env),
             Command::Serve(serve) => serve.run(env),
             Command::Bench(bench) => bench.run(),
         }

@@ -113,7 +113,11 @@ async fn face(
     hookyard::api::run(listener, hookyard.clone(), stop).await.context("the front door failed")
 }
 
-fn log(directives: &str) -> Result<(), Failure> {
+/// Logs to the standard error, in colour on a terminal.
+///
+/// # Errors
+/// When the directives are none.
+pub(super) fn log(directives: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(directives).map_err(|error| {
         let allowed = format!("a level such as info, or directives such as warn,hookyard=debug ({error})");
         config::Error::value("log", format!("{directives:?}"), allowed)

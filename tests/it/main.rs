@@ -6,6 +6,7 @@ mod accounts;
 mod configuring;
 mod deactivating;
 mod delivered_request;
+mod demo;
 mod documented_curl;
 mod egress;
 mod emitting;
