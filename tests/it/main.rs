@@ -1,4 +1,4 @@
-//! What the contract promises, asked of the real binary over real sockets; a file per behaviour.
+//! What the contract promises, asked of the real binary, and of the library, over real sockets; a file per behaviour.
 
 mod support;
 
@@ -9,6 +9,7 @@ mod delivered_request;
 mod demo;
 mod documented_curl;
 mod egress;
+mod embedded;
 mod emitting;
 mod errors;
 mod full_disk;

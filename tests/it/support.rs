@@ -1,7 +1,9 @@
 //! The field's language for these tests: a real server, clients of its API, and receivers of its requests.
 
 pub mod api;
+pub mod embedding;
 pub mod patience;
+pub mod process;
 pub mod raw;
 pub mod receiver;
 pub mod server;

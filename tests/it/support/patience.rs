@@ -10,7 +10,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// What a clock that counts whole milliseconds may take from an interval.
 pub const CLOCK_STEP: Duration = Duration::from_millis(2);
 
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// How often those who wait look.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A gate that starts closed; who passes it waits until it is open.
 #[derive(Clone, Default)]

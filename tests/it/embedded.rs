@@ -1,0 +1,7 @@
+//! The library inside a program: what is promised over HTTP holds here, whatever runtime the program has, or none.
+
+mod backlogs;
+mod callers;
+mod emitting;
+mod kills;
+mod lifetime;
