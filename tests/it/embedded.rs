@@ -5,3 +5,4 @@ mod callers;
 mod emitting;
 mod kills;
 mod lifetime;
+mod pausing;
