@@ -68,3 +68,30 @@ async fn what_fails_while_a_hook_is_paused_and_resumed_is_retried_on_its_schedul
     let expected: Vec<String> = (0..=FAILURES).flat_map(|_| ids(&receipts)).collect();
     assert_eq!(sorted(receiver.webhook_ids()), sorted(expected));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_is_given_up_while_it_is_resumed_gets_no_retries() {
+    const LIVES: usize = 60;
+    const FAILURES: usize = 5;
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut config = quick(directory.path());
+    config.delivery.max_in_flight = 1;
+    config.retry.schedule = vec![Duration::from_millis(1); 20];
+    config.health.probe_after = 1000;
+    let hookyard = open(config).await;
+    // In each life of the hook some attempts fail, and then it is gone.
+    let receiver = Receiver::answering_with(|request| {
+        let status = if (request.index + 1) % (FAILURES + 1) == 0 { 410 } else { 500 };
+        // At ever other moments of a pause and of what follows a resume.
+        Answer::from(status).after(Duration::from_micros(200 + 67 * (request.index as u64 % 31)))
+    });
+    for _ in 0..LIVES {
+        let hook = subscribe(&hookyard, &receiver).await;
+        hookyard.emit_batch(leads(FAILURES)).await.expect("accepted");
+        pause_and_resume_again_and_again(&hookyard, hook).await;
+        wait_until_all_is_delivered(&hookyard, hook).await;
+    }
+    hookyard.shutdown().await;
+
+    assert_eq!(receiver.requests().len(), LIVES * (FAILURES + 1));
+}
