@@ -1,5 +1,7 @@
 //! The blocking twin of the face, for programs without a runtime.
 
+use tokio::task::coop::unconstrained;
+
 use crate::account::AccountId;
 use crate::config::Config;
 use crate::event::{Event, Receipt};
@@ -20,7 +22,7 @@ impl Blocking {
     /// # Errors
     /// As there.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        pollster::block_on(Hookyard::open(config)).map(Self)
+        wait(Hookyard::open(config)).map(Self)
     }
 
     /// See [`Hookyard::emit`].
@@ -28,7 +30,7 @@ impl Blocking {
     /// # Errors
     /// As there.
     pub fn emit(&self, event: Event) -> Result<Receipt, EmitError> {
-        pollster::block_on(self.0.emit(event))
+        wait(self.0.emit(event))
     }
 
     /// See [`Hookyard::emit_batch`].
@@ -36,7 +38,7 @@ impl Blocking {
     /// # Errors
     /// As there.
     pub fn emit_batch(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
-        pollster::block_on(self.0.emit_batch(events))
+        wait(self.0.emit_batch(events))
     }
 
     /// See [`Hookyard::subscribe`].
@@ -44,7 +46,7 @@ impl Blocking {
     /// # Errors
     /// As there.
     pub fn subscribe(&self, wish: Subscribe) -> Result<Subscribed, SubscribeError> {
-        pollster::block_on(self.0.subscribe(wish))
+        wait(self.0.subscribe(wish))
     }
 
     /// See [`Hookyard::unsubscribe`].
@@ -52,7 +54,7 @@ impl Blocking {
     /// # Errors
     /// As there.
     pub fn unsubscribe(&self, account: &AccountId, which: Which) -> Result<usize, Unavailable> {
-        pollster::block_on(self.0.unsubscribe(account, which))
+        wait(self.0.unsubscribe(account, which))
     }
 
     /// See [`Hookyard::hooks`].
@@ -65,7 +67,7 @@ impl Blocking {
         query: HookQuery,
         page: PageRequest,
     ) -> Result<Page<Hook>, LookupError> {
-        pollster::block_on(self.0.hooks(account, query, page))
+        wait(self.0.hooks(account, query, page))
     }
 
     /// See [`Hookyard::pause`].
@@ -73,7 +75,7 @@ impl Blocking {
     /// # Errors
     /// As there.
     pub fn pause(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
-        pollster::block_on(self.0.pause(account, id))
+        wait(self.0.pause(account, id))
     }
 
     /// See [`Hookyard::resume`].
@@ -81,11 +83,19 @@ impl Blocking {
     /// # Errors
     /// As there.
     pub fn resume(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
-        pollster::block_on(self.0.resume(account, id))
+        wait(self.0.resume(account, id))
     }
 
     /// See [`Hookyard::shutdown`].
     pub fn shutdown(&self) {
-        pollster::block_on(self.0.shutdown());
+        wait(self.0.shutdown());
     }
+}
+
+/// Waits on the calling thread.
+///
+/// On a thread of a tokio runtime it takes no part in the budget of its task: that is renewed when the task yields,
+/// which one that blocks never does, so the call would wait forever once it is spent.
+fn wait<T>(call: impl Future<Output = T>) -> T {
+    pollster::block_on(unconstrained(call))
 }

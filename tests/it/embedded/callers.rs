@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::api::Api;
 use crate::support::embedding::{account, ids, lead, open, quick, sorted, subscribe};
+use crate::support::patience::until;
 use crate::support::receiver::Receiver;
 
 /// A handle may be cloned, sent and shared; whether it may is decided when this is compiled.
@@ -93,6 +94,24 @@ fn all_of_it_works_without_a_runtime() {
     assert_eq!(statuses, ["paused", "active"]);
     assert_eq!((listed.items.len(), deleted), (1, 1));
     assert_eq!(sorted(receiver.webhook_ids()), sorted(ids(&receipts)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocking_calls_return_within_a_task_too() {
+    // More than a task of tokio may do before it yields, which a call that blocks never does.
+    const CALLS: usize = 300;
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let hookyard = open(quick(directory.path())).await;
+    let blocking = hookyard.blocking();
+
+    let calling = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let call = |number| blocking.emit(lead(number)).expect("accepted");
+        runtime.block_on(async { (0..CALLS).map(call).count() })
+    });
+
+    until("all calls have returned", || calling.is_finished());
+    assert_eq!(calling.join().expect("no panic"), CALLS);
 }
 
 #[test]
