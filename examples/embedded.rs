@@ -6,7 +6,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use hookyard::account::AccountId;
-use hookyard::event::EventTypeSpec;
+use hookyard::event_type::EventTypeSpec;
 use hookyard::{Config, Event, Hookyard, Subscribe};
 use serde::Serialize;
 use serde_json::json;
