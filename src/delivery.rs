@@ -4,6 +4,7 @@
 //! says what it met. When to attempt, how often, and what follows from an outcome is left to the subscriber.
 
 pub mod client;
+pub mod clients;
 pub mod endpoint;
 pub mod guard;
 pub mod signature;

@@ -7,9 +7,8 @@
 mod agenda;
 mod message;
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::clock::Timestamp;
-use crate::delivery::client::{Client, Settings};
-use crate::id::{AccountNo, SubscriptionNo};
+use crate::delivery::client::Settings;
+use crate::delivery::clients::Clients;
+use crate::id::SubscriptionNo;
 use crate::store::Address;
 use crate::store::writer::Store;
 use crate::subscriber::{
@@ -75,25 +75,11 @@ struct Running {
 impl Shard {
     /// A shard without subscribers.
     pub fn new(plan: Plan) -> Self {
-        let clients: RefCell<HashMap<(AccountNo, String), Weak<Client>>> = RefCell::default();
-        let delivery = plan.delivery;
         let surroundings = Surroundings {
             store: plan.store,
             slots: plan.slots,
             policy: plan.policy,
-            clients: Box::new(move |account, url| {
-                let mut clients = clients.borrow_mut();
-                let place = (account, format!("{}://{}", url.url().scheme(), url.authority()));
-                if let Some(client) = clients.get(&place).and_then(Weak::upgrade) {
-                    return client;
-                }
-                if clients.len() == clients.capacity() {
-                    clients.retain(|_, client| client.strong_count() > 0);
-                }
-                let client = Rc::new(Client::new(delivery.clone()));
-                clients.insert(place, Rc::downgrade(&client));
-                client
-            }),
+            clients: Clients::new(plan.delivery),
         };
         Self {
             surroundings: Rc::new(surroundings),
@@ -250,7 +236,8 @@ impl Handler<Verdict> for Shard {
     type Result = ();
 
     fn handle(&mut self, Verdict(at): Verdict, _: &mut Context<Self>) {
-        if let Some(running) = self.running.get(&at.subscription) {
+        // A subscriber that is held for a stop stays so.
+        if let Some(running) = self.running.get(&at.subscription).filter(|_| !self.draining) {
             running.subscriber.do_send(Reload { verdict: true });
         }
     }

@@ -23,13 +23,15 @@ use tracing::{debug, error};
 use crate::attempt::Attempt;
 use crate::clock::Timestamp;
 use crate::delivery::client::Client;
+use crate::delivery::clients::Clients;
 use crate::delivery::endpoint::Endpoint;
+use crate::delivery::signature::Signer;
 use crate::health::Health;
-use crate::id::{AccountNo, EventNo};
+use crate::id::EventNo;
 use crate::retry;
 use crate::store::writer::Store;
 use crate::store::{self, Address};
-use crate::subscription::{EndpointUrl, Generation, Status, Subscription};
+use crate::subscription::{Generation, Status, Subscription};
 
 use self::backlog::Window;
 pub use self::message::{Cut, Forward, Hold, Reload, Report, Retire};
@@ -73,9 +75,6 @@ pub struct Surroundings {
     pub policy: Policy,
     pub clients: Clients,
 }
-
-/// The client of an account and the authority of a URL; endpoints that share it share connections.
-pub type Clients = Box<dyn Fn(AccountNo, &EndpointUrl) -> Rc<Client>>;
 
 /// What the configuration says about serving endpoints.
 #[derive(Clone, Debug)]
@@ -269,8 +268,8 @@ impl Subscriber {
     }
 
     fn serve(&mut self, subscription: Subscription) {
-        let rules = crate::delivery::signature::Signer::new(&subscription.secret);
-        let endpoint = match Endpoint::new(&subscription.url, rules) {
+        let signer = Signer::new(&subscription.secret);
+        let endpoint = match Endpoint::new(&subscription.url, signer) {
             Ok(endpoint) => Rc::new(endpoint),
             Err(error) => {
                 error!(hook = %subscription.id, %error, "cannot be called");
@@ -283,7 +282,7 @@ impl Subscriber {
             Status::Paused => State::Paused,
             Status::Deactivated { .. } => State::Deactivated,
         };
-        let client = (self.surroundings.clients)(self.at.account, &subscription.url);
+        let client = self.surroundings.clients.client(self.at.account, &subscription.url);
         self.served = Some(Served { subscription, endpoint, client });
     }
 
