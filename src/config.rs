@@ -74,7 +74,7 @@ impl Default for Config {
             admin_key_file: PathBuf::new(),
             key_prefix: "fp_".to_owned(),
             workers: 0,
-            log: "info".to_owned(),
+            log: "info,actix_server=warn".to_owned(),
             retry: Retry::default(),
             delivery: Delivery::default(),
             health: Health::default(),
