@@ -61,10 +61,10 @@ fn a_subscriber_that_panics_starts_again_from_the_store() {
     assert_eq!(arrivals(&receiver, &emitted), emitted);
 
     crash(&hookyard, true);
-    drop(release);
 
     // None was answered: each comes again.
     assert_eq!(arrivals(&receiver, &emitted), emitted);
+    drop(release);
     hookyard.shutdown();
 }
 
@@ -88,6 +88,7 @@ fn a_router_that_panics_is_replaced_by_one_that_knows_all_it_knew() {
     let again = subscribe(&hookyard, &receiver);
     assert_eq!((again.change, again.hook.subscription.id), (Change::Nothing, before.hook.subscription.id));
     let second = emit(&hookyard, 3);
-    assert_eq!(arrivals(&receiver, &second), second);
+    // Those of the first that were not settled yet may come again.
+    assert!(arrivals(&receiver, &second).is_superset(&second));
     hookyard.shutdown();
 }
