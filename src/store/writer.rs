@@ -151,11 +151,7 @@ impl Store {
         &self,
         question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
-        let read: Read = Box::new(move |reader| drop(reply.send(question(reader))));
-        // A store whose reader is gone drops the question, and with it the reply.
-        drop(self.lookups.send(Job::Read(read)));
-        answer.await.unwrap_or_else(|_| Err(gone()))
+        asked(question, |read| drop(self.lookups.send(Job::Read(read)))).await
     }
 
     /// Asks the store what is committed now.
@@ -163,11 +159,7 @@ impl Store {
         &self,
         question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
-        let read: Read = Box::new(move |reader| drop(reply.send(question(reader))));
-        // A store whose reader is gone drops the question, and with it the reply.
-        drop(self.reads.send(Job::Read(read)));
-        answer.await.unwrap_or_else(|_| Err(gone()))
+        asked(question, |read| drop(self.reads.send(Job::Read(read)))).await
     }
 
     /// Asks the store once everything that is queued by now is committed.
@@ -175,9 +167,7 @@ impl Store {
         &self,
         question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Request::Read(Box::new(move |reader| drop(reply.send(question(reader))))));
-        answer.await.unwrap_or_else(|_| Err(gone()))
+        asked(question, |read| self.send(Request::Read(read))).await
     }
 
     /// Commits what is queued and closes the store; returns once its files are free for another to open.
@@ -206,6 +196,17 @@ impl<B> Drop for Writer<B> {
             self.failed.store(true, Ordering::Release);
         }
     }
+}
+
+/// Hands a question to `send` and waits for the answer. A reader that is gone drops the question, and with it the reply.
+async fn asked<T: Send + 'static>(
+    question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
+    send: impl FnOnce(Read),
+) -> Result<T, Error> {
+    let (reply, answer) = oneshot::channel();
+    // Whoever asked may have gone.
+    send(Box::new(move |reader| drop(reply.send(question(reader)))));
+    answer.await.unwrap_or_else(|_| Err(gone()))
 }
 
 /// What a caller learns whose store is gone.
