@@ -198,6 +198,24 @@ impl Recorded {
 }
 
 #[cfg(test)]
+impl Recorded {
+    /// An event of which a test cares for its number and its matches alone.
+    pub fn numbered(no: u64, matches: Matches) -> std::sync::Arc<Self> {
+        let event_type: EventType = "new_lead".parse().unwrap();
+        std::sync::Arc::new(Self {
+            no: EventNo(no),
+            id: EventId::from_bytes([0; 20]),
+            account: AccountNo(1),
+            body: Body::build(&event_type, "2025-01-15T10:30:00Z", b"null"),
+            event_type,
+            accepted_at: Timestamp(no),
+            idempotency: None,
+            matches,
+        })
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -189,24 +189,10 @@ fn position(matches: &[Match], subscription: SubscriptionNo) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Body;
-    use crate::id::{AccountNo, EventId};
 
     fn event(no: u64, subscriptions: impl IntoIterator<Item = u64>) -> Arc<Recorded> {
-        let event_type = "new_lead".parse().unwrap();
-        let matches = subscriptions
-            .into_iter()
-            .map(|no| Match { subscription: SubscriptionNo(no), generation: Generation(0) });
-        Arc::new(Recorded {
-            no: EventNo(no),
-            id: EventId::from_bytes([0; 20]),
-            account: AccountNo(1),
-            body: Body::build(&event_type, "2025-01-15T10:30:00Z", b"null"),
-            event_type,
-            accepted_at: Timestamp(no),
-            idempotency: None,
-            matches: Arc::new(matches.collect()),
-        })
+        let matched = |no| Match { subscription: SubscriptionNo(no), generation: Generation(0) };
+        Recorded::numbered(no, Arc::new(subscriptions.into_iter().map(matched).collect()))
     }
 
     #[test]

@@ -83,23 +83,10 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Timestamp;
-    use crate::event::Body;
-    use crate::id::{AccountNo, EventId};
     use crate::subscription::Generation;
 
     fn event(no: u64) -> Arc<Recorded> {
-        let event_type = "new_lead".parse().unwrap();
-        Arc::new(Recorded {
-            no: EventNo(no),
-            id: EventId::from_bytes([0; 20]),
-            account: AccountNo(1),
-            body: Body::build(&event_type, "2025-01-15T10:30:00Z", b"null"),
-            event_type,
-            accepted_at: Timestamp(0),
-            idempotency: None,
-            matches: Arc::default(),
-        })
+        Recorded::numbered(no, Arc::default())
     }
 
     fn read(numbers: impl IntoIterator<Item = u64>, through: u64, more: bool) -> store::Backlog {

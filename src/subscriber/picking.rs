@@ -71,9 +71,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::event::{Body, Recorded};
+    use crate::event::Recorded;
     use crate::health::Stage;
-    use crate::id::{AccountNo, EventId};
     use crate::store::Retry;
     use crate::subscription::Generation;
 
@@ -81,19 +80,7 @@ mod tests {
 
     fn waiting(events: impl IntoIterator<Item = u64>) -> Window {
         let mut window = Window::beginning_with(EventNo(1), 100);
-        for no in events {
-            let event_type = "new_lead".parse().unwrap();
-            window.offer(Arc::new(Recorded {
-                no: EventNo(no),
-                id: EventId::from_bytes([0; 20]),
-                account: AccountNo(1),
-                body: Body::build(&event_type, "2025-01-15T10:30:00Z", b"null"),
-                event_type,
-                accepted_at: Timestamp(0),
-                idempotency: None,
-                matches: Arc::default(),
-            }));
-        }
+        events.into_iter().for_each(|no| window.offer(Recorded::numbered(no, Arc::default())));
         window
     }
 

@@ -18,8 +18,7 @@ use crate::store::ledger::values::{
     encode_subscription,
 };
 use crate::store::{
-    Address, Answer, Change, Duplicate, Error, Follows, NewSubscription, Retry, Settlement, Verb,
-    shared_secret,
+    Address, Answer, Change, Error, Follows, NewSubscription, Retry, Settlement, Verb, shared_secret,
 };
 use crate::subscription::{Matches, Subscription};
 
@@ -112,7 +111,7 @@ impl<'a> Commit<'a> {
                 }
             }
         }
-        Ok(Answer::Appended(appended as Vec<(Arc<Recorded>, Duplicate)>))
+        Ok(Answer::Appended(appended))
     }
 
     /// The event that the draft's idempotency key was first used for.
