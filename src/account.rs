@@ -1,7 +1,9 @@
 //! Accounts and their API keys: who owns hooks and events, and who may speak for whom.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,10 @@ pub struct Account {
     pub id: AccountId,
     pub created_at: Timestamp,
 }
+
+/// The ids of all accounts by their numbers; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct AccountNames(Arc<RwLock<HashMap<AccountNo, AccountId>>>);
 
 /// What an API key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -100,6 +106,19 @@ impl FromStr for AccountId {
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl AccountNames {
+    /// Notes an account.
+    pub fn add(&self, account: &Account) {
+        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        names.insert(account.no, account.id.clone());
+    }
+
+    /// The id of an account.
+    pub fn get(&self, no: AccountNo) -> Option<AccountId> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&no).cloned()
     }
 }
 

@@ -25,6 +25,7 @@ mod accounts;
 mod answer;
 mod body;
 mod call;
+mod deliveries;
 mod envelope;
 mod error;
 mod events;
@@ -115,9 +116,16 @@ pub fn routes(hookyard: Hookyard) -> impl FnOnce(&mut ServiceConfig) {
             .app_data(hookyard)
             .wrap(from_fn(envelope::wrap))
             // The hot path comes first: routes are tried in order.
-            .service(at("/api/v1/events", "POST").route(web::post().to(events::emit)))
+            .service(
+                at("/api/v1/events", "GET, POST")
+                    .route(web::post().to(events::emit))
+                    .route(web::get().to(events::list)),
+            )
+            .service(at("/api/v1/events/{id}", "GET").route(web::get().to(events::get)))
+            .service(at("/api/v1/events/{id}/replay", "POST").route(web::post().to(events::replay)))
             .service(at("/api/v1/event-types", "GET").route(web::get().to(events::types)))
             .configure(hook_routes)
+            .configure(delivery_routes)
             .configure(admin_routes)
             .service(at("/health/live", "GET, HEAD").route(health::get().to(health::live)))
             .service(at("/health/ready", "GET, HEAD").route(health::get().to(health::ready)))
@@ -135,13 +143,25 @@ fn hook_routes(config: &mut ServiceConfig) {
                 .route(web::delete().to(hooks::unsubscribe)),
         )
         .service(at("/api/v1/hooks", "GET").route(web::get().to(hooks::list)))
+        .service(at("/api/v1/hooks/sample", "GET").route(web::get().to(hooks::sample)))
         .service(
             at("/api/v1/hooks/{id}", "GET, DELETE")
                 .route(web::get().to(hooks::get))
                 .route(web::delete().to(hooks::delete)),
         )
         .service(at("/api/v1/hooks/{id}/pause", "POST").route(web::post().to(hooks::pause)))
-        .service(at("/api/v1/hooks/{id}/resume", "POST").route(web::post().to(hooks::resume)));
+        .service(at("/api/v1/hooks/{id}/resume", "POST").route(web::post().to(hooks::resume)))
+        .service(at("/api/v1/hooks/{id}/test", "POST").route(web::post().to(hooks::test)))
+        .service(at("/api/v1/hooks/{id}/rotate-secret", "POST").route(web::post().to(hooks::rotate_secret)))
+        .service(at("/api/v1/hooks/{id}/replay", "POST").route(web::post().to(hooks::replay)))
+        .service(at("/api/v1/hooks/{id}/deliveries", "GET").route(web::get().to(deliveries::of_hook)));
+}
+
+fn delivery_routes(config: &mut ServiceConfig) {
+    config
+        .service(at("/api/v1/deliveries", "GET").route(web::get().to(deliveries::list)))
+        .service(at("/api/v1/deliveries/{id}", "GET").route(web::get().to(deliveries::get)))
+        .service(at("/api/v1/deliveries/{id}/retry", "POST").route(web::post().to(deliveries::retry)));
 }
 
 fn admin_routes(config: &mut ServiceConfig) {

@@ -1,11 +1,13 @@
 //! The time: the one place that asks for it.
 
 use std::fmt;
+use std::num::NonZeroU8;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::iso8601::{self, EncodedConfig, TimePrecision};
+use time::format_description::well_known::{Iso8601, Rfc3339};
 
 /// A moment on the wall clock, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +36,17 @@ impl Timestamp {
         Duration::from_millis(later.0.saturating_sub(self.0))
     }
 
+    /// RFC 3339 in UTC with milliseconds: `2026-01-15T10:30:00.007Z`.
+    pub fn with_milliseconds(self) -> String {
+        const FORMAT: EncodedConfig = iso8601::Config::DEFAULT
+            .set_time_precision(TimePrecision::Second { decimal_digits: NonZeroU8::new(3) })
+            .encode();
+        let nanos = i128::from(self.0) * 1_000_000;
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok();
+        // One that is beyond all calendars has no better text.
+        moment.and_then(|moment| moment.format(&Iso8601::<FORMAT>).ok()).unwrap_or_default()
+    }
+
     /// Reads an RFC 3339 date-time, to the millisecond.
     pub fn parse(text: &str) -> Option<Self> {
         let nanos = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
@@ -59,6 +72,7 @@ mod tests {
     #[test]
     fn a_timestamp_is_written_in_utc_with_whole_seconds() {
         assert_eq!(Timestamp(1_768_473_000_999).to_string(), "2026-01-15T10:30:00Z");
+        assert_eq!(Timestamp(1_768_473_000_007).with_milliseconds(), "2026-01-15T10:30:00.007Z");
     }
 
     #[test]

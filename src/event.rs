@@ -73,6 +73,16 @@ pub struct Recorded {
     pub matches: Matches,
 }
 
+/// What is said of an event without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heading {
+    pub no: EventNo,
+    pub id: EventId,
+    pub account: AccountNo,
+    pub event_type: EventType,
+    pub accepted_at: Timestamp,
+}
+
 /// What an emitter gets: the event is durable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Receipt {
@@ -157,6 +167,11 @@ impl Body {
     /// The emitter's data, byte for byte.
     pub fn data(&self) -> &[u8] {
         &self.bytes[self.data.start as usize..self.data.end as usize]
+    }
+
+    /// The same, sharing the body's memory.
+    pub fn data_bytes(&self) -> Bytes {
+        self.bytes.slice(self.data.start as usize..self.data.end as usize)
     }
 
     /// The event's timestamp as it is sent.

@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 
 /// The longest name of an event type, in characters.
 pub const NAME_LIMIT: usize = 128;
+
+/// What the names of the router's own event types begin with; nobody else's do.
+pub const OWN_PREFIX: &str = "hookyard.";
+/// The event of a hook's deactivation: the one event type of the router's own.
+pub const HOOK_DEACTIVATED: &str = "hookyard.hook_deactivated";
+
 /// The name of a kind of event, such as `new_lead`: 1 to 128 characters, none of them a control character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventType(Arc<str>);

@@ -5,9 +5,12 @@
 
 mod accounts;
 mod blocking;
+mod deliveries;
 mod emitting;
+mod events;
 mod hooks;
 mod paging;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +19,9 @@ use std::sync::Arc;
 
 use actix::Addr;
 use arc_swap::ArcSwapOption;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
+use crate::account::AccountNames;
 use crate::config::{self, Config};
 use crate::credit::{Credits, NoCredit};
 use crate::delivery::client::Settings;
@@ -29,7 +33,7 @@ use crate::router::Router;
 use crate::runtime::{self, Blueprint, Current, Planner, Started, Stop, Stopper};
 use crate::shard::Plan;
 use crate::store::ledger::{self, Durability, Ledger};
-use crate::store::writer::Store;
+use crate::store::writer::{Store, Verbs};
 use crate::store::{Answer, Backend, Error as StoreError};
 use crate::subscriber::{Policy, Slots};
 use crate::{retry, store};
@@ -39,12 +43,18 @@ use self::emitting::Catalogue;
 
 pub use accounts::Caller;
 pub use blocking::Blocking;
+pub use deliveries::{Delivery, DeliveryQuery, DeliveryStatus, Replay, ReplayError, Replayed};
 pub use emitting::EmitError;
+pub use events::{DELIVERIES_SHOWN, Emitted, EventHistory, EventQuery, Sample};
 pub use hooks::{Change, Hook, HookQuery, Subscribe, SubscribeError, Subscribed, Which};
 pub use paging::{Page, PageRequest};
+pub use secrets::{DEFAULT_OVERLAP, LONGEST_OVERLAP, Rotate, RotateError, Rotated};
 
 /// The store's directory within the data directory.
 const STORE_DIRECTORY: &str = "ledger";
+
+/// Test deliveries at a time: they have no share in the slots of those that are counted.
+const TESTS_AT_A_TIME: usize = 64;
 
 /// A running event router. Clones share it; when the last one is dropped, its threads stop.
 ///
@@ -67,6 +77,8 @@ struct Inner {
     catalogue: Catalogue,
     guard: Arc<Guard>,
     credits: Credits,
+    /// Test deliveries at a time; further ones wait.
+    tests: Semaphore,
     registry: Registry,
     seal: Seal,
     router: Current,
@@ -143,21 +155,25 @@ impl Hookyard {
 
         let guard = Arc::new(Guard::new(config.egress.https_only, config.egress.allow_networks.clone()));
         let router = Current::new(ArcSwapOption::empty());
+        let names = AccountNames::default();
         let blueprint = Blueprint {
             workers: workers(&config),
             plan: plan(&config, store.clone(), guard.clone())?,
             store: store.clone(),
             current: router.clone(),
+            names: names.clone(),
         };
         let begun = async {
             let Started { stopper, seal } = runtime::start(blueprint).await?;
-            let registry = Registry::read(&store, &config).await?;
+            let registry = Registry::read(&store, &config, names).await?;
             Ok((stopper, seal, registry))
         };
         let (stopper, seal, registry) = begun.await.map_err(unrecoverable)?;
         let credits = Credits::new(config.limits.in_flight_events, config.limits.in_flight_bytes as usize);
         let catalogue = Catalogue::new(&config);
-        let inner = Inner { config, catalogue, guard, credits, registry, seal, router, store, stopper };
+        let tests = Semaphore::new(TESTS_AT_A_TIME);
+        let inner =
+            Inner { config, catalogue, guard, credits, tests, registry, seal, router, store, stopper };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -224,10 +240,26 @@ impl Hookyard {
         self.0.store.look_up(question).await.map_err(|_| self.gone())
     }
 
+    /// Asks the store about what was, which may take long.
+    async fn look_back<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn store::Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.0.store.look_back(question).await.map_err(|_| self.gone())
+    }
+
     /// Makes a change that the router need not know of.
     async fn commit(&self, verb: store::Verb) -> Result<Answer, Unavailable> {
         self.router()?;
         self.0.store.commit(verb).await.map_err(|_| self.gone())
+    }
+
+    /// Makes several such changes together.
+    async fn commit_all(&self, verbs: Verbs) -> Result<Vec<Answer>, Unavailable> {
+        self.router()?;
+        let (reply, answer) = oneshot::channel();
+        self.0.store.write(verbs, None, reply);
+        self.answer(answer).await
     }
 }
 

@@ -39,6 +39,9 @@ pub struct OfEvent;
 /// The kind of [`HookId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OfHook;
+/// The kind of [`DeliveryId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OfDelivery;
 /// The kind of [`KeyId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OfKey;
@@ -49,6 +52,9 @@ impl Kind for OfEvent {
 impl Kind for OfHook {
     const PREFIX: &'static str = "hook_";
 }
+impl Kind for OfDelivery {
+    const PREFIX: &'static str = "dlv_";
+}
 impl Kind for OfKey {
     const PREFIX: &'static str = "key_";
 }
@@ -57,6 +63,8 @@ impl Kind for OfKey {
 pub type EventId = Id<OfEvent>;
 /// A subscription's public id, `hook_…`.
 pub type HookId = Id<OfHook>;
+/// A delivery's public id, `dlv_…`: it stands for an event and a subscription, see [`Seal::close_delivery`].
+pub type DeliveryId = Id<OfDelivery>;
 /// An API key's public id, `key_…`; it is not the key.
 pub type KeyId = Id<OfKey>;
 
@@ -108,9 +116,38 @@ impl Seal {
         (masked ^ self.mask(&nonce), nonce)
     }
 
+    /// The id of the delivery of an event for a subscription: always the same, and no row keeps it.
+    ///
+    /// It is a tag over both, and both masked by that tag. The tag also covers the event's own id, so deliveries of
+    /// different events that got one number, before and after a restore, differ.
+    pub fn close_delivery(&self, event: &EventId, subscription: SubscriptionNo) -> DeliveryId {
+        let (no, _) = self.open(event);
+        let tag = self.0.clone().chain_update(event.0).chain_update(subscription.0.to_be_bytes());
+        let tag: [u8; 4] = tag.finalize().into_bytes()[..4].try_into().expect("a SHA-256 tag has 32 bytes");
+        let both = (u128::from(no) << 64) | u128::from(subscription.0);
+        let mut bytes = [0; 20];
+        bytes[..4].copy_from_slice(&tag);
+        bytes[4..].copy_from_slice(&(both ^ self.delivery_mask(&tag)).to_be_bytes());
+        Id(bytes, PhantomData)
+    }
+
+    /// The event and the subscription that an id of this store was made of; any numbers at all for a foreign one, so
+    /// a look-up makes the id again and compares.
+    pub fn open_delivery(&self, id: &DeliveryId) -> (EventNo, SubscriptionNo) {
+        let (tag, masked) = id.0.split_at(4);
+        let masked = u128::from_be_bytes(masked.try_into().expect("20 bytes less 4 are 16"));
+        let both = masked ^ self.delivery_mask(tag);
+        (EventNo((both >> 64) as u64), SubscriptionNo(both as u64))
+    }
+
     fn mask(&self, nonce: &Nonce) -> u64 {
         let tag = self.0.clone().chain_update(nonce).finalize().into_bytes();
         u64::from_be_bytes(tag[..8].try_into().expect("a SHA-256 tag has 32 bytes"))
+    }
+
+    fn delivery_mask(&self, tag: &[u8]) -> u128 {
+        let mask = self.0.clone().chain_update(b"delivery").chain_update(tag).finalize().into_bytes();
+        u128::from_be_bytes(mask[..16].try_into().expect("a SHA-256 tag has 32 bytes"))
     }
 }
 
@@ -212,6 +249,15 @@ mod tests {
         fn a_seal_opens_what_it_closed(number: u64, nonce: [u8; 12], secret: [u8; 32]) {
             let seal = Seal::new(&secret);
             prop_assert_eq!(seal.open(&seal.close::<OfHook>(number, nonce)), (number, nonce));
+        }
+
+        #[test]
+        fn a_delivery_id_leads_to_its_event_and_subscription(no: u64, nonce: [u8; 12], subscription: u64) {
+            let seal = Seal::new(&[7; 32]);
+            let id = seal.close_delivery(&seal.close(no, nonce), SubscriptionNo(subscription));
+            prop_assert_eq!(seal.open_delivery(&id), (EventNo(no), SubscriptionNo(subscription)));
+            let other = seal.close_delivery(&seal.close(no, [0; 12]), SubscriptionNo(subscription));
+            prop_assert_eq!(id == other, nonce == [0; 12]);
         }
 
         #[test]

@@ -7,25 +7,30 @@
 
 pub mod index;
 mod message;
+mod notice;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Addr, Context, Handler, MessageResult};
 use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
+use crate::account::AccountNames;
 use crate::clock::Timestamp;
 use crate::event::Recorded;
 use crate::id::{Seal, SubscriptionNo};
 use crate::shard::{self, Due, GiveUp, Shard};
 use crate::store::writer::{Store, Verbs, gone};
-use crate::store::{Address, Answer, Change, Error, NewSubscription, Verb};
+use crate::store::{Address, Answer, Change, Error, NewSubscription, Rotation, Verb};
 use crate::subscription::{Generation, Secret, Status, Subscription};
 
 use self::index::{Entry, Index, State};
-pub use self::message::{Committed, Emit, Ping, SetPaused, Subscribe, Subscribed, Unsubscribe, Which};
+pub use self::message::{
+    Committed, Emit, Match, Ping, Replay, Rotate, SetPaused, Subscribe, Subscribed, Try, Unsubscribe, Wake,
+    Which,
+};
 
 /// The actor.
 pub struct Router {
@@ -34,6 +39,7 @@ pub struct Router {
     shards: Vec<Addr<Shard>>,
     next_subscription: SubscriptionNo,
     seal: Seal,
+    names: AccountNames,
     /// Told when the router is gone.
     _ended: Ended,
 }
@@ -47,13 +53,14 @@ pub struct Beginning {
     pub next_subscription: SubscriptionNo,
     pub seal: Seal,
     pub waiting: Vec<(SubscriptionNo, Timestamp)>,
+    pub names: AccountNames,
 }
 
 impl Router {
     /// A router that goes on from what recovery found; what waits is handed to the shards.
     pub fn new(beginning: Beginning, store: Store, shards: Vec<Addr<Shard>>, ended: Ended) -> Self {
-        let Beginning { index, next_subscription, seal, waiting } = beginning;
-        let router = Self { index, store, shards, next_subscription, seal, _ended: ended };
+        let Beginning { index, next_subscription, seal, waiting, names } = beginning;
+        let router = Self { index, store, shards, next_subscription, seal, names, _ended: ended };
         let mut due: Vec<Vec<(Address, Timestamp)>> = vec![Vec::new(); router.shards.len()];
         for (subscription, at) in waiting {
             if let Some(entry) = router.index.get(subscription).filter(|entry| entry.state == State::Active) {
@@ -96,6 +103,15 @@ impl Router {
         }
     }
 
+    /// Tells the subscribers of these that what waits for them is to be read afresh.
+    fn wake(&self, named: impl IntoIterator<Item = SubscriptionNo>) {
+        for subscription in named {
+            if let Some(entry) = self.index.get(subscription).filter(|entry| entry.state == State::Active) {
+                self.shard(entry).do_send(shard::Wake(Address { account: entry.account, subscription }));
+            }
+        }
+    }
+
     fn new_subscription(&mut self, wish: &Subscribe) -> Verb {
         let no = self.next_subscription;
         self.next_subscription = SubscriptionNo(no.0 + 1);
@@ -107,6 +123,7 @@ impl Router {
             url: wish.url.clone(),
             filter: wish.filter.clone(),
             secret: wish.secret.clone().unwrap_or_else(Secret::generate),
+            previous_secret: None,
             status: Status::Active,
             generation: Generation(0),
             floor: Generation(0),
@@ -285,6 +302,67 @@ impl Handler<SetPaused> for Router {
     }
 }
 
+impl Handler<Rotate> for Router {
+    type Result = ();
+
+    fn handle(&mut self, wish: Rotate, _: &mut Context<Self>) {
+        let Rotate { at, secret, overlap_until, reply } = wish;
+        let siblings = self.index.siblings(at.subscription).to_vec();
+        let rotation = Rotation { at, siblings: siblings.clone(), secret, overlap_until };
+        let recorded = self.write_one(Verb::Rotate(Box::new(rotation)));
+        // They read their records once this is committed.
+        self.wake(siblings);
+        answer(recorded, reply);
+    }
+}
+
+impl Handler<Replay> for Router {
+    type Result = ();
+
+    fn handle(&mut self, Replay { at, reply }: Replay, _: &mut Context<Self>) {
+        let recorded = self.write_one(Verb::Change(at, Change::Replay));
+        self.wake([at.subscription]);
+        answer(recorded, reply);
+    }
+}
+
+impl Handler<Wake> for Router {
+    type Result = ();
+
+    fn handle(&mut self, Wake(named): Wake, _: &mut Context<Self>) {
+        self.wake(named);
+    }
+}
+
+impl Handler<Match> for Router {
+    type Result = MessageResult<Match>;
+
+    fn handle(&mut self, Match { account, event_type }: Match, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.index.matches(account, &event_type))
+    }
+}
+
+impl Handler<Try> for Router {
+    type Result = ();
+
+    fn handle(&mut self, Try(wish): Try, _: &mut Context<Self>) {
+        if let Some(entry) = self.index.get(wish.subscription.no) {
+            self.shard(entry).do_send(wish);
+        }
+    }
+}
+
+/// Sends an answer on once it is there.
+fn answer<T: 'static>(
+    answered: impl Future<Output = Result<T, Error>> + 'static,
+    reply: oneshot::Sender<Result<T, Error>>,
+) {
+    actix_rt::spawn(async move {
+        // Whoever hung up does not want it.
+        let _ = reply.send(answered.await);
+    });
+}
+
 impl Handler<Ping> for Router {
     type Result = ();
 
@@ -294,7 +372,8 @@ impl Handler<Ping> for Router {
 impl Handler<GiveUp> for Router {
     type Result = ();
 
-    fn handle(&mut self, GiveUp { settlement, reason }: GiveUp, _: &mut Context<Self>) {
+    fn handle(&mut self, given_up: GiveUp, _: &mut Context<Self>) {
+        let GiveUp { settlement, reason, subscription } = given_up;
         let at = settlement.at;
         let alive =
             |entry: &&Entry| entry.generation == settlement.generation && entry.state != State::Deactivated;
@@ -305,10 +384,15 @@ impl Handler<GiveUp> for Router {
             }
             return;
         };
-        warn!(subscription = at.subscription.0, reason, "a hook is deactivated");
+        // Its host alone: many a URL is a secret by itself.
+        warn!(hook = %subscription.id, host = subscription.url.authority(), reason, "a hook is deactivated");
         self.index.set(at.subscription, State::Deactivated);
-        let verbs = [Verb::Settle(settlement), Verb::Change(at, Change::Deactivate { reason })];
-        let recorded = self.write(verbs.into_iter().collect());
+        let notices = self.notices(&subscription, &reason);
+        let mut verbs = Verbs::new();
+        verbs.push(Verb::Settle(settlement));
+        verbs.push(Verb::Change(at, Change::Deactivate { reason }));
+        verbs.extend((!notices.is_empty()).then_some(Verb::Append(notices)));
+        let recorded = self.write(verbs);
         // Nobody waits for it; should it fail, the store says so.
         actix_rt::spawn(async move { drop(recorded.await) });
         self.shard(&entry).do_send(shard::Verdict(at));

@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
+use crate::account::AccountNames;
 use crate::id::Seal;
 use crate::router::index::Index;
 use crate::router::{Beginning, Committed, Ended, Ping, Router};
@@ -24,6 +25,7 @@ pub struct Blueprint {
     pub workers: usize,
     pub plan: Planner,
     pub current: Current,
+    pub names: AccountNames,
 }
 
 /// Makes the plan of a shard, given whom to tell of endpoints that are given up, and of its own end.
@@ -120,8 +122,9 @@ async fn begin(
 ) -> Result<(Addr<Router>, Vec<Addr<Shard>>, Seal), Error> {
     let (hand_over, beginning) = oneshot::channel();
     let (router_made, router_known) = std::sync::mpsc::channel::<Addr<Router>>();
+    let names = blueprint.names.clone();
     blueprint.store.recover(move |backend| {
-        let found = recover(backend);
+        let found = recover(backend, names);
         let recovered = found.is_ok();
         // If the runtime is gone, nobody listens either.
         let _ = hand_over.send(found);
@@ -144,18 +147,20 @@ async fn begin(
     Ok((address, shards, seal))
 }
 
-fn recover(backend: &mut dyn Backend) -> Result<Beginning, Error> {
+fn recover(backend: &mut dyn Backend, names: AccountNames) -> Result<Beginning, Error> {
     let (mut index, mut count) = (Index::default(), 0u64);
     let recovery = backend.recover(&mut |subscription| {
         index.insert(&subscription);
         count += 1;
     })?;
+    backend.reader().accounts()?.iter().for_each(|account| names.add(account));
     info!(subscriptions = count, waiting = recovery.waiting.len(), "recovered");
     Ok(Beginning {
         index,
         next_subscription: recovery.next_subscription,
         seal: Seal::new(&recovery.seal),
         waiting: recovery.waiting,
+        names,
     })
 }
 

@@ -21,6 +21,7 @@ use tracing::error;
 use crate::clock::Timestamp;
 use crate::delivery::client::Settings;
 use crate::delivery::clients::Clients;
+use crate::delivery::endpoint::Endpoint;
 use crate::id::SubscriptionNo;
 use crate::store::Address;
 use crate::store::writer::Store;
@@ -29,7 +30,7 @@ use crate::subscriber::{
 };
 
 use self::agenda::Agenda;
-pub use self::message::{Abandon, Drain, Due, Forward, GiveUp, Pause, Remove, Verdict, Wake};
+pub use self::message::{Abandon, Drain, Due, Forward, GiveUp, Pause, Remove, Try, Verdict, Wake};
 
 /// The most subscribers that run at a time; further ones start as others retire. Each takes a few kilobytes.
 const RUNNING_LIMIT: usize = 20_000;
@@ -232,6 +233,22 @@ impl Handler<Wake> for Shard {
     }
 }
 
+impl Handler<Try> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, wish: Try, _: &mut Context<Self>) {
+        let Try { subscription, request, reply } = wish;
+        let Ok(endpoint) = Endpoint::of(&subscription) else {
+            return;
+        };
+        let client = self.surroundings.clients.client(subscription.account, &subscription.url);
+        actix_rt::spawn(async move {
+            // Whoever asked may have gone.
+            let _ = reply.send(client.attempt(&endpoint, request).await);
+        });
+    }
+}
+
 impl Handler<Verdict> for Shard {
     type Result = ();
 
@@ -317,7 +334,9 @@ impl Handler<Report> for Shard {
     fn handle(&mut self, report: Report, ctx: &mut Context<Self>) {
         match report {
             Report::Idle { at, heard, next_due } => self.retire(at, heard, next_due),
-            Report::GiveUp { settlement, reason } => self.given_up.do_send(GiveUp { settlement, reason }),
+            Report::GiveUp { settlement, reason, subscription } => {
+                self.given_up.do_send(GiveUp { settlement, reason, subscription });
+            }
             Report::Died { at, incarnation } => self.bury(at, incarnation),
         }
         self.start_due(ctx);

@@ -4,6 +4,7 @@
 //! questions beside it. No verb assumes that this process wrote all there is. The layout of rows is each backend's own
 //! affair; [`ledger`] is the durable one, [`memory`] a model of it for tests.
 
+pub mod history;
 pub mod ledger;
 #[cfg(test)]
 pub mod memory;
@@ -13,6 +14,7 @@ pub mod writer;
 #[cfg(test)]
 mod conformance;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::account::{Account, AccountId, ApiKey, KeyHash};
@@ -21,7 +23,8 @@ use crate::clock::Timestamp;
 use crate::event::{Draft, Recorded};
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
-use crate::subscription::{Generation, Matches, Secret, Subscription};
+use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed};
+use crate::subscription::{Generation, Matches, PreviousSecret, Secret, Subscription};
 
 /// Writes. One thread owns it; see [`writer`].
 pub trait Backend: Send + 'static {
@@ -74,6 +77,28 @@ pub trait Reader: Send + Sync {
     /// How many deliveries of each subscription are pending and dead, and when it was last attempted.
     fn tallies(&self, subscriptions: &[Subscription]) -> Result<Vec<Tally>, Error>;
 
+    /// An account's events, newest first.
+    fn events(&self, query: &EventQuery) -> Result<Listed<Arc<Recorded>>, Error>;
+
+    /// When an event had become durable, if that is still known.
+    fn synced_at(&self, event: EventNo) -> Result<Option<Timestamp>, Error>;
+
+    /// An account's deliveries, newest event first; of one event, newest subscription first.
+    fn deliveries(&self, query: &DeliveryQuery) -> Result<Listed<Delivery>, Error>;
+
+    /// The delivery of an event for a subscription, if there is one.
+    fn delivery(&self, at: Address, event: EventNo) -> Result<Option<Delivery>, Error>;
+
+    /// How many attempts were made to deliver an event, by subscription.
+    fn attempts(&self, event: EventNo) -> Result<HashMap<SubscriptionNo, u16>, Error>;
+
+    /// The events that a subscription's filter lets through, newest first, with the attempts made for each so far.
+    fn replayable(
+        &self,
+        subscription: &Subscription,
+        query: &EventQuery,
+    ) -> Result<Listed<(EventNo, u16)>, Error>;
+
     /// All accounts, in the order of their numbers.
     fn accounts(&self) -> Result<Vec<Account>, Error>;
 
@@ -95,6 +120,14 @@ pub enum Verb {
     Subscribe(Box<NewSubscription>),
     /// Change where a subscription stands.
     Change(Address, Change),
+    /// Give a subscription, and those of its siblings that share its secret, a new one.
+    Rotate(Box<Rotation>),
+    /// Make deliveries of a subscription due at once, each with a fresh schedule; where there is none of an event, make
+    /// one. Each event comes with the attempts made for it so far.
+    ///
+    /// Those that wait for their first attempt stay as they are. A deactivated subscription gets none, nor is there any
+    /// of an event that is gone or another account's.
+    Replay(Address, Vec<(EventNo, u16)>),
     /// Forget a subscription and all that waits for it.
     Unsubscribe(Address),
     /// Nothing but an answer: the subscription as of here.
@@ -113,6 +146,17 @@ pub struct NewSubscription {
     pub subscription: Subscription,
     /// A subscription whose secret this one shares instead of its own, if it still exists.
     pub sibling: Option<SubscriptionNo>,
+}
+
+/// A new secret.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    pub at: Address,
+    /// Subscriptions that may share the secret.
+    pub siblings: Vec<SubscriptionNo>,
+    pub secret: Secret,
+    /// Until when requests are also signed with the secret that it replaces.
+    pub overlap_until: Timestamp,
 }
 
 /// Where a subscription's record is found.
@@ -136,6 +180,8 @@ pub enum Change {
         /// Whether the dead letters become pending again, each with a fresh schedule.
         replay: bool,
     },
+    /// Makes its dead letters pending again, each with a fresh schedule.
+    Replay,
 }
 
 /// An attempt that is over, and what follows from it.
@@ -168,6 +214,8 @@ pub enum Answer {
     Conflict,
     /// The subscription as the verb left it; `None` where there is none.
     Subscription(Option<Box<Subscription>>),
+    /// How many deliveries are due now.
+    Replayed(usize),
     /// The account, and whether it is new.
     Account(Account, bool),
     Done,
@@ -287,13 +335,36 @@ impl Change {
                 subscription.generation = subscription.generation.next();
                 subscription.floor = if *replay { Generation(0) } else { subscription.generation };
             }
+            Self::Replay if !deactivated && subscription.floor > Generation(0) => {
+                subscription.floor = Generation(0);
+            }
             _ => return false,
         }
         true
     }
 }
 
-/// The secret that a new subscription gets: its sibling's, or else its own.
-pub(crate) fn shared_secret(own: Secret, sibling: Option<&Subscription>) -> Secret {
-    sibling.map_or(own, |sibling| sibling.secret.clone())
+impl NewSubscription {
+    /// The record: a sibling's secret, with the one before it, outweighs its own.
+    pub(crate) fn record(self, sibling: Option<&Subscription>) -> Subscription {
+        let mut record = self.subscription;
+        if let Some(sibling) = sibling {
+            record.secret = sibling.secret.clone();
+            record.previous_secret = sibling.previous_secret.clone();
+        }
+        record
+    }
+}
+
+impl Rotation {
+    /// Gives a subscription the new secret if it has the `old` one; says whether it did.
+    pub(crate) fn apply(&self, subscription: &mut Subscription, old: &Secret) -> bool {
+        if subscription.secret != *old || self.secret == *old {
+            return false;
+        }
+        subscription.previous_secret =
+            Some(PreviousSecret { secret: old.clone(), until: self.overlap_until });
+        subscription.secret = self.secret.clone();
+        true
+    }
 }

@@ -25,7 +25,6 @@ use crate::clock::Timestamp;
 use crate::delivery::client::Client;
 use crate::delivery::clients::Clients;
 use crate::delivery::endpoint::Endpoint;
-use crate::delivery::signature::Signer;
 use crate::health::Health;
 use crate::id::EventNo;
 use crate::retry;
@@ -268,8 +267,7 @@ impl Subscriber {
     }
 
     fn serve(&mut self, subscription: Subscription) {
-        let signer = Signer::new(&subscription.secret);
-        let endpoint = match Endpoint::new(&subscription.url, signer) {
+        let endpoint = match Endpoint::of(&subscription) {
             Ok(endpoint) => Rc::new(endpoint),
             Err(error) => {
                 error!(hook = %subscription.id, %error, "cannot be called");

@@ -42,6 +42,8 @@ pub struct Subscription {
     pub url: EndpointUrl,
     pub filter: Filter,
     pub secret: Secret,
+    /// The secret before the last rotation, which requests are also signed with until then.
+    pub previous_secret: Option<PreviousSecret>,
     pub status: Status,
     /// The current life; new deliveries are made in it.
     pub generation: Generation,
@@ -71,6 +73,13 @@ pub struct EndpointUrl {
 /// What signatures are keyed with: `whsec_` and base64 of 24 to 64 bytes, or 16 to 128 visible ASCII characters.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
+
+/// A secret that was rotated out, and until when requests are still signed with it too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviousSecret {
+    pub secret: Secret,
+    pub until: Timestamp,
+}
 
 /// The text is no URL that a hook can have; says why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,6 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// Most answers fit; those that do not grow.
 const USUAL_BYTES: usize = 256;
@@ -15,6 +16,12 @@ const USUAL_BYTES: usize = 256;
 pub struct Deleted {
     success: bool,
     deleted: usize,
+}
+
+/// How many deliveries were made due.
+#[derive(Serialize)]
+pub struct Queued {
+    pub queued: usize,
 }
 
 impl Deleted {
@@ -31,6 +38,11 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> HttpResponse {
     let mut response = HttpResponse::with_body(status, body).map_into_boxed_body();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// JSON that is there already, to be passed on as it is.
+pub fn raw(json: &[u8]) -> &RawValue {
+    serde_json::from_slice(json).unwrap_or(RawValue::NULL)
 }
 
 /// Serialises what has a text as that text.

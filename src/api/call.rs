@@ -42,6 +42,11 @@ impl<'a> Call<'a> {
         account(&self.caller, named.or(self.query.get("account")))
     }
 
+    /// Whether an `admin` key was sent.
+    pub fn is_admin(&self) -> bool {
+        is_admin(&self.caller)
+    }
+
     /// A piece of the path.
     pub fn segment(&self, name: &str) -> &str {
         self.request.match_info().get(name).unwrap_or_default()

@@ -12,7 +12,7 @@ use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_A
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-use crate::hookyard::{EmitError, LookupError, SubscribeError, Unavailable};
+use crate::hookyard::{EmitError, LookupError, ReplayError, RotateError, SubscribeError, Unavailable};
 
 use super::answer;
 
@@ -34,6 +34,7 @@ pub enum Kind {
     MethodNotAllowed { allow: &'static str },
     RequestTimeout,
     IdempotencyConflict,
+    HookDeactivated,
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidUrl,
@@ -65,7 +66,7 @@ impl Kind {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::IdempotencyConflict => StatusCode::CONFLICT,
+            Self::IdempotencyConflict | Self::HookDeactivated => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::InvalidUrl | Self::BlockedUrl | Self::UnknownEvent | Self::InvalidField => {
@@ -85,6 +86,7 @@ impl Kind {
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::RequestTimeout => "request_timeout",
             Self::IdempotencyConflict => "idempotency_conflict",
+            Self::HookDeactivated => "hook_deactivated",
             Self::BodyTooLarge => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::InvalidUrl => "invalid_url",
@@ -193,6 +195,28 @@ impl From<EmitError> for Error {
             EmitError::Unavailable(why) => return why.into(),
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl From<ReplayError> for Error {
+    fn from(error: ReplayError) -> Self {
+        let kind = match error {
+            ReplayError::NotFound(_) => Kind::NotFound,
+            ReplayError::Deactivated => Kind::HookDeactivated,
+            ReplayError::NotWanted => Kind::InvalidField,
+            ReplayError::Unavailable(why) => return why.into(),
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<RotateError> for Error {
+    fn from(error: RotateError) -> Self {
+        match error {
+            RotateError::Secret(_) | RotateError::Overlap => Self::field(error.to_string()),
+            RotateError::NotFound => Self::not_found("there is no such hook"),
+            RotateError::Unavailable(why) => why.into(),
+        }
     }
 }
 

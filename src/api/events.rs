@@ -1,21 +1,52 @@
-//! Events over HTTP: emitting one or a batch, and the catalogue.
+//! Events over HTTP: emitting one or a batch, looking at them, delivering one again, and the catalogue.
+
+use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::account::{AccountId, Scope};
-use crate::event::Event;
+use crate::clock::Timestamp;
+use crate::event::{Event, Receipt};
+use crate::hookyard::{Emitted, EventQuery};
+use crate::id::EventId;
 
-use super::answer;
+use super::answer::{self, Queued};
 use super::call::Call;
+use super::deliveries;
 use super::error::Error;
+use super::list;
 use super::object::{Names, Object};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const MEMBERS: Names<5> = ["event", "data", "timestamp", "id", "account"];
+
+/// The member of a body that names the one hook to replay to.
+const REPLAYING: Names<1> = ["hook"];
+
+/// An event as the API shows it: its receipt, and what was emitted.
+#[derive(Serialize)]
+struct Shape<'a> {
+    #[serde(flatten)]
+    receipt: &'a Receipt,
+    data: &'a RawValue,
+    accepted_at: String,
+}
+
+/// An event with what became of it.
+#[derive(Serialize)]
+struct WithDeliveries<'a> {
+    #[serde(flatten)]
+    event: Shape<'a>,
+    /// When it had become durable; null where that is not known any more.
+    synced_at: Option<String>,
+    deliveries: Vec<deliveries::Shape<'a>>,
+}
 
 /// What a body asks to emit.
 #[derive(Debug)]
@@ -39,6 +70,60 @@ pub async fn emit(request: HttpRequest, payload: Payload) -> Result<HttpResponse
             let receipts = call.hookyard.try_emit_batch(events).await?;
             Ok(answer::json(StatusCode::ACCEPTED, &receipts))
         }
+    }
+}
+
+/// `GET /api/v1/events`
+pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let call = open(&request)?;
+    let account = call.account(None)?;
+    let (since, until) = (call.query.timestamp("since")?, call.query.timestamp("until")?);
+    let (query, page) = (EventQuery { event: call.query.owned("event"), since, until }, call.query.page()?);
+    let events = call.hookyard.events(&account, query, page).await.map_err(Error::lookup("account"))?;
+    Ok(list::page(&call, &events, shape))
+}
+
+/// `GET /api/v1/events/{id}`
+pub async fn get(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let call = open(&request)?;
+    let (account, id) = target(&call)?;
+    let history = call.hookyard.event(&account, id).await.map_err(Error::lookup("event"))?;
+    let shape = WithDeliveries {
+        event: shape(&history.event),
+        synced_at: history.synced_at.map(Timestamp::with_milliseconds),
+        deliveries: history.deliveries.iter().map(deliveries::with_log).collect(),
+    };
+    Ok(answer::json(StatusCode::OK, &shape))
+}
+
+/// `POST /api/v1/events/{id}/replay`
+pub async fn replay(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
+    let call = open(&request)?;
+    let body = call.optional_body(payload).await?;
+    let object = body.as_deref().map(|body| Object::read(body, &REPLAYING)).transpose()?;
+    let hook = object.map(|object| object.text("hook").map(|hook| hook.map(Cow::into_owned))).transpose()?;
+    let (account, id) = target(&call)?;
+    let hook = hook.flatten().map(|hook| hook.parse()).transpose();
+    let hook = hook.map_err(|_| Error::not_found("there is no such hook"))?;
+    let queued = call.hookyard.replay_event(&account, id, hook).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, &Queued { queued }))
+}
+
+fn open(request: &HttpRequest) -> Result<Call<'_>, Error> {
+    Call::open(request, &[Scope::Events, Scope::Hooks])
+}
+
+fn target(call: &Call<'_>) -> Result<(AccountId, EventId), Error> {
+    let account = call.account(None)?;
+    let id = call.segment("id").parse().map_err(|_| Error::not_found("there is no such event"))?;
+    Ok((account, id))
+}
+
+fn shape(event: &Emitted) -> Shape<'_> {
+    Shape {
+        receipt: &event.receipt,
+        data: answer::raw(&event.data),
+        accepted_at: event.accepted_at.with_milliseconds(),
     }
 }
 

@@ -1,4 +1,7 @@
-//! Hooks over HTTP: subscribing, unsubscribing, looking at them, pausing and resuming.
+//! Hooks over HTTP: subscribing, unsubscribing, looking at them, pausing and resuming; what is done with a hook's
+//! deliveries and secret stands beside, in `handling`.
+
+mod handling;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, LOCATION};
@@ -8,14 +11,14 @@ use serde::Serialize;
 
 use crate::account::{AccountId, Scope};
 use crate::clock::Timestamp;
-use crate::event_type::EventType;
+use crate::event_type::{EventType, OWN_PREFIX};
 use crate::hookyard::{Change, Hook, HookQuery, Subscribe, Which};
 use crate::id::HookId;
 use crate::subscription::Status;
 
 use super::answer::{self, Deleted};
 use super::call::Call;
-use super::error::Error;
+use super::error::{Error, Kind};
 use super::list;
 use super::object::{Names, Object};
 use super::query::Query;
@@ -55,6 +58,8 @@ struct End<'a> {
     reason: &'a str,
 }
 
+pub use handling::{replay, rotate_secret, sample, test};
+
 /// What a DELETE names.
 #[derive(Debug)]
 enum Named {
@@ -68,6 +73,12 @@ pub async fn subscribe(request: HttpRequest, payload: Payload) -> Result<HttpRes
     let call = open(&request)?;
     let body = call.body(payload).await?;
     let wish = wish(&body, |named| call.account(named))?;
+    if wish.event.starts_with(OWN_PREFIX) && !call.is_admin() {
+        return Err(Error::new(
+            Kind::Forbidden,
+            "events of the router's own need a key with the scope admin",
+        ));
+    }
     let subscribed = call.hookyard.subscribe(wish).await?;
     let status = match subscribed.change {
         Change::Created | Change::Reactivated => StatusCode::CREATED,

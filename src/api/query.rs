@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use url::form_urlencoded::{self, Serializer};
 
+use crate::clock::Timestamp;
 use crate::hookyard::PageRequest;
 
 use super::error::Error;
@@ -42,6 +43,11 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// A parameter that is a moment in RFC 3339.
+    pub fn timestamp(&self, name: &str) -> Result<Option<Timestamp>, Error> {
+        self.get(name).map(|text| moment(name, text)).transpose()
+    }
+
     /// Which page of a list is wanted.
     pub fn page(&self) -> Result<PageRequest, Error> {
         let limit = match self.get("limit").map(str::parse) {
@@ -57,6 +63,14 @@ impl<'a> Query<'a> {
         let others = self.0.iter().filter(|(name, _)| name != CURSOR);
         Serializer::new(String::new()).extend_pairs(others).append_pair(CURSOR, cursor).finish()
     }
+}
+
+/// The moment that the field `name` gives.
+pub fn moment(name: &str, text: &str) -> Result<Timestamp, Error> {
+    let read = Timestamp::parse(text);
+    read.ok_or_else(|| {
+        Error::field(format!("{name} must be an RFC 3339 date-time such as 2025-01-15T10:30:00Z"))
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::duration::written;
 use super::{Catalogue, Config, Delivery, Egress, Error, Health, Limits, Retry, Shutdown, Subscriber};
 use super::{Events, UnknownEvents};
-use crate::event_type::{EventType, NAME_LIMIT};
+use crate::event_type::{EventType, NAME_LIMIT, OWN_PREFIX};
 use crate::subscription::URL_LIMIT;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -24,8 +24,6 @@ const KEY_PREFIX_LIMIT: usize = 16;
 const RETRIES_LIMIT: usize = 100;
 const NETWORKS_LIMIT: usize = 1024;
 const EVENT_TYPES_LIMIT: usize = 10_000;
-/// What this router's own events begin with.
-const OWN_EVENTS: &str = "hookyard.";
 
 /// Headers that the delivered request has anyway, or that belong to the connection (RFC 9110, 7.6.1).
 const TAKEN_HEADERS: [&str; 22] = [
@@ -189,8 +187,8 @@ impl Catalogue {
             if name.parse::<EventType>().is_err() || name.chars().count() > limits.name_chars {
                 return refused(format!("1 to {} characters, no control characters", limits.name_chars));
             }
-            if name.starts_with(OWN_EVENTS) {
-                return refused(format!("names that do not begin with {OWN_EVENTS}"));
+            if name.starts_with(OWN_PREFIX) {
+                return refused(format!("names that do not begin with {OWN_PREFIX}"));
             }
             if !seen.insert(name) {
                 return refused("a name that is not declared twice".to_owned());

@@ -8,7 +8,7 @@ use url::Position;
 use crate::clock::Timestamp;
 use crate::delivery::signature::{self, Signer};
 use crate::id::EventId;
-use crate::subscription::EndpointUrl;
+use crate::subscription::{EndpointUrl, Subscription};
 
 /// Where the events of a subscription go, and how they are signed.
 #[derive(Clone)]
@@ -53,10 +53,23 @@ static WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static(signature::SIGNAT
 static WEBHOOK_TEST: HeaderName = HeaderName::from_static("webhook-test");
 
 impl Endpoint {
-    /// Prepares an endpoint.
+    /// Prepares the endpoint of a subscription.
     ///
     /// # Errors
     /// When no HTTP request can carry the URL.
+    pub fn of(subscription: &Subscription) -> Result<Self, Unsendable> {
+        let Subscription { url, secret, previous_secret, .. } = subscription;
+        let signer = match previous_secret {
+            Some(previous) => Signer::rotating(secret, previous),
+            None => Signer::new(secret),
+        };
+        Self::new(url, signer)
+    }
+
+    /// Prepares an endpoint.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
     pub fn new(url: &EndpointUrl, signer: Signer) -> Result<Self, Unsendable> {
         let target = target(url).ok_or(Unsendable)?;
         Ok(Self { target, signer })
@@ -75,14 +88,13 @@ impl Endpoint {
         signature_header: &HeaderName,
     ) -> HeaderMap {
         let id = request.id.to_string();
-        let timestamp = now.unix_seconds().to_string();
-        let standard = self.signer.standard(&id, &timestamp, &request.body);
+        let standard = self.signer.standard(&id, now, &request.body);
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(HOST, self.target.host.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("hookyard/", env!("CARGO_PKG_VERSION"))));
         headers.insert(WEBHOOK_ID.clone(), value(id));
-        headers.insert(WEBHOOK_TIMESTAMP.clone(), value(timestamp));
+        headers.insert(WEBHOOK_TIMESTAMP.clone(), now.unix_seconds().into());
         headers.insert(WEBHOOK_SIGNATURE.clone(), value(standard));
         headers.insert(signature_header.clone(), value(self.signer.hex(&request.body)));
         if request.test {

@@ -13,7 +13,7 @@ use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::clock::Timestamp;
-use crate::subscription::{SECRET_PREFIX, Secret};
+use crate::subscription::{PreviousSecret, SECRET_PREFIX, Secret};
 
 /// The header with the event's id: the same on every attempt, so that receivers can drop duplicates.
 pub const ID: &str = "webhook-id";
@@ -31,7 +31,8 @@ pub const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 #[derive(Clone)]
 pub struct Signer {
     standard: Hmac<Sha256>,
-    previous: Option<Hmac<Sha256>>,
+    /// The key before the last rotation, and until when it signs too.
+    previous: Option<(Hmac<Sha256>, Timestamp)>,
     plain: Hmac<Sha256>,
 }
 
@@ -72,21 +73,24 @@ impl Signer {
         Self { standard, previous: None, plain: keyed(text.as_bytes()) }
     }
 
-    /// Signs with `secret` and, where the header has room for two signatures, also with the `previous` one.
-    pub fn rotating(secret: &Secret, previous: &Secret) -> Self {
-        let previous = Some(Self::new(previous).standard);
-        Self { previous, ..Self::new(secret) }
+    /// Signs with `secret` and, where the header has room for two signatures, also with the `previous` one until its
+    /// overlap ends.
+    pub fn rotating(secret: &Secret, previous: &PreviousSecret) -> Self {
+        let key = Self::new(&previous.secret).standard;
+        Self { previous: Some((key, previous.until)), ..Self::new(secret) }
     }
 
-    /// The value of `webhook-signature`: `v1,` and base64, twice with a space between during a rotation.
-    pub fn standard(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
+    /// The value of `webhook-signature` for a request with this id and time: `v1,` and base64, twice with a space
+    /// between during a rotation.
+    pub fn standard(&self, id: &str, now: Timestamp, body: &[u8]) -> String {
+        let timestamp = now.unix_seconds().to_string();
         let mut text = String::with_capacity(2 * 48);
         text.push_str(VERSION);
-        BASE64.encode_string(standard_tag(&self.standard, id, timestamp, body), &mut text);
-        if let Some(previous) = &self.previous {
+        BASE64.encode_string(standard_tag(&self.standard, id, &timestamp, body), &mut text);
+        if let Some((previous, _)) = self.previous.as_ref().filter(|(_, until)| now < *until) {
             text.push(' ');
             text.push_str(VERSION);
-            BASE64.encode_string(standard_tag(previous, id, timestamp, body), &mut text);
+            BASE64.encode_string(standard_tag(previous, id, &timestamp, body), &mut text);
         }
         text
     }
@@ -200,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_standard_signature_is_the_one_of_the_reference_implementation() {
-        let signature = signer(SECRET).standard(ID_SENT, "1649367553", BODY);
+        let signature = signer(SECRET).standard(ID_SENT, NOW, BODY);
         assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
         assert_eq!(signature, Webhook::new(SECRET).unwrap().sign(ID_SENT, 1_649_367_553, BODY).unwrap());
         assert_eq!(verified(SECRET, &signature, BODY, NOW), Ok(()));
@@ -210,7 +214,7 @@ mod tests {
     fn a_secret_without_the_prefix_is_keyed_with_its_own_bytes() {
         let secret = "sixteen-visible!";
         let reference = Webhook::from_bytes(secret.as_bytes().to_vec()).unwrap();
-        let signature = signer(secret).standard(ID_SENT, "1649367553", BODY);
+        let signature = signer(secret).standard(ID_SENT, NOW, BODY);
         assert_eq!(signature, reference.sign(ID_SENT, 1_649_367_553, BODY).unwrap());
         assert_eq!(verified(secret, &signature, BODY, NOW), Ok(()));
     }
@@ -224,17 +228,20 @@ mod tests {
 
     #[test]
     fn a_rotation_signs_with_both_secrets_in_one_value() {
-        let rotating = Signer::rotating(&OTHER.parse().unwrap(), &SECRET.parse().unwrap());
-        let both = rotating.standard(ID_SENT, "1649367553", BODY);
+        let until = Timestamp(NOW.0 + 1);
+        let previous = PreviousSecret { secret: SECRET.parse().unwrap(), until };
+        let rotating = Signer::rotating(&OTHER.parse().unwrap(), &previous);
+        let both = rotating.standard(ID_SENT, NOW, BODY);
         assert_eq!(both.split(' ').count(), 2);
         assert_eq!(verified(SECRET, &both, BODY, NOW), Ok(()));
         assert_eq!(verified(OTHER, &both, BODY, NOW), Ok(()));
         assert_eq!(rotating.hex(BODY), signer(OTHER).hex(BODY));
+        assert_eq!(rotating.standard(ID_SENT, until, BODY).split(' ').count(), 1);
     }
 
     #[test]
     fn one_match_among_strangers_is_enough() {
-        let signature = signer(SECRET).standard(ID_SENT, "1649367553", BODY);
+        let signature = signer(SECRET).standard(ID_SENT, NOW, BODY);
         let many = format!("v1a,{} v1,AAAA v2,{} {signature}", &signature[3..], &signature[3..]);
         assert_eq!(verified(SECRET, &many, BODY, NOW), Ok(()));
         let unknown = format!("v2,{}", &signature[3..]);
@@ -243,7 +250,7 @@ mod tests {
 
     #[test]
     fn whatever_is_tampered_with_does_not_match() {
-        let signature = signer(SECRET).standard(ID_SENT, "1649367553", BODY);
+        let signature = signer(SECRET).standard(ID_SENT, NOW, BODY);
         for bad in ["", "v1,", &signature[..20], &signature[3..]] {
             assert_eq!(verified(SECRET, bad, BODY, NOW), Err(VerifyError::NoMatch), "{bad}");
         }
@@ -255,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_request_out_of_its_time_is_refused_either_way() {
-        let signature = signer(SECRET).standard(ID_SENT, "1649367553", BODY);
+        let signature = signer(SECRET).standard(ID_SENT, NOW, BODY);
         let at = |seconds: i64| Timestamp(NOW.0.saturating_add_signed(seconds * 1000));
         assert_eq!(verified(SECRET, &signature, BODY, at(300)), Ok(()));
         assert_eq!(verified(SECRET, &signature, BODY, at(-300)), Ok(()));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use crate::account::{Account, AccountId, ApiKey, KeyHash, KeyText, Scope};
+use crate::account::{Account, AccountId, AccountNames, ApiKey, KeyHash, KeyText, Scope};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::id::{AccountNo, KeyId};
@@ -28,35 +28,35 @@ pub(super) struct Registry {
     /// The key that the configuration gives.
     admin: Option<KeyHash>,
     known: RwLock<Known>,
+    names: AccountNames,
 }
 
 #[derive(Default)]
 struct Known {
     accounts: HashMap<AccountId, Account>,
-    ids: HashMap<AccountNo, AccountId>,
     keys: HashMap<KeyHash, ApiKey>,
-}
-
-impl Known {
-    fn add(&mut self, account: Account) {
-        self.ids.insert(account.no, account.id.clone());
-        self.accounts.insert(account.id.clone(), account);
-    }
 }
 
 impl Registry {
     /// Reads what the store knows; makes the account `default` if it is missing.
-    pub(super) async fn read(store: &Store, config: &Config) -> Result<Self, StoreError> {
-        let mut known = Known::default();
-        let default = store.commit(Verb::CreateAccount(AccountId::default_account())).await?;
-        if let Answer::Account(account, _) = default {
-            known.add(account);
-        }
+    pub(super) async fn read(
+        store: &Store,
+        config: &Config,
+        names: AccountNames,
+    ) -> Result<Self, StoreError> {
+        store.commit(Verb::CreateAccount(AccountId::default_account())).await?;
         let (accounts, keys) = store.read(|reader| Ok((reader.accounts()?, reader.keys()?))).await?;
-        accounts.into_iter().for_each(|account| known.add(account));
-        known.keys = keys.into_iter().map(|key| (key.hash, key)).collect();
+        let keys = keys.into_iter().map(|key| (key.hash, key)).collect();
         let admin = (!config.admin_key.is_empty()).then(|| KeyHash::of(config.admin_key.reveal()));
-        Ok(Self { admin, known: RwLock::new(known) })
+        let known = RwLock::new(Known { accounts: HashMap::new(), keys });
+        let registry = Self { admin, known, names };
+        accounts.into_iter().for_each(|account| registry.add(account));
+        Ok(registry)
+    }
+
+    fn add(&self, account: Account) {
+        self.names.add(&account);
+        self.change().accounts.insert(account.id.clone(), account);
     }
 
     /// The number of an account.
@@ -83,7 +83,7 @@ impl Hookyard {
         let Answer::Account(account, is_new) = self.commit(Verb::CreateAccount(id)).await? else {
             return Err(Unavailable::Store);
         };
-        self.0.registry.change().add(account.clone());
+        self.0.registry.add(account.clone());
         Ok((account, is_new))
     }
 
@@ -152,7 +152,7 @@ impl Hookyard {
             known.keys.values().filter(|key| behind.is_none_or(|behind| place(key) > behind)).collect();
         keys.sort_by_key(|key| place(key));
         let with_account =
-            |key: &ApiKey| known.ids.get(&key.account).map(|account| (key.clone(), account.clone()));
+            |key: &ApiKey| self.0.registry.names.get(key.account).map(|account| (key.clone(), account));
         let keys = keys.into_iter().take(page.limit + 1).filter_map(with_account).collect();
         Ok(Page::of(keys, page.limit, |(key, _): &(ApiKey, AccountId)| key.id.to_string()))
     }
@@ -184,7 +184,7 @@ impl Hookyard {
         let now = Timestamp::now();
         let known = self.0.registry.known();
         let key = known.keys.get(&hash)?;
-        let caller = Caller { account: known.ids.get(&key.account)?.clone(), scopes: key.scopes.clone() };
+        let caller = Caller { account: self.0.registry.names.get(key.account)?, scopes: key.scopes.clone() };
         if key.last_used_at.is_none_or(|last| now >= last.after(LAST_USE_STEP)) {
             drop(known);
             self.note_use(hash, now);

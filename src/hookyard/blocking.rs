@@ -3,13 +3,15 @@
 use tokio::task::coop::unconstrained;
 
 use crate::account::AccountId;
+use crate::attempt::Attempt;
 use crate::config::Config;
 use crate::event::{Event, Receipt};
-use crate::id::HookId;
+use crate::id::{DeliveryId, EventId, HookId};
 
 use super::{
-    EmitError, Hook, HookQuery, Hookyard, LookupError, OpenError, Page, PageRequest, Subscribe,
-    SubscribeError, Subscribed, Unavailable, Which,
+    Delivery, DeliveryQuery, EmitError, Emitted, EventHistory, EventQuery, Hook, HookQuery, Hookyard,
+    LookupError, OpenError, Page, PageRequest, Replay, ReplayError, Rotate, RotateError, Rotated, Sample,
+    Subscribe, SubscribeError, Subscribed, Unavailable, Which,
 };
 
 /// The calls of [`Hookyard`] for programs without a runtime: each waits on the calling thread.
@@ -84,6 +86,119 @@ impl Blocking {
     /// As there.
     pub fn resume(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
         wait(self.0.resume(account, id))
+    }
+
+    /// See [`Hookyard::hook`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn hook(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
+        wait(self.0.hook(account, id))
+    }
+
+    /// See [`Hookyard::rotate_secret`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rotate_secret(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        wish: Rotate,
+    ) -> Result<Rotated, RotateError> {
+        wait(self.0.rotate_secret(account, id, wish))
+    }
+
+    /// See [`Hookyard::test`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn test(&self, account: &AccountId, id: HookId) -> Result<Attempt, LookupError> {
+        wait(self.0.test(account, id))
+    }
+
+    /// See [`Hookyard::events`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn events(
+        &self,
+        account: &AccountId,
+        query: EventQuery,
+        page: PageRequest,
+    ) -> Result<Page<Emitted>, LookupError> {
+        wait(self.0.events(account, query, page))
+    }
+
+    /// See [`Hookyard::event`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn event(&self, account: &AccountId, id: EventId) -> Result<EventHistory, LookupError> {
+        wait(self.0.event(account, id))
+    }
+
+    /// See [`Hookyard::samples`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn samples(
+        &self,
+        account: &AccountId,
+        event: &str,
+        limit: usize,
+    ) -> Result<Vec<Sample>, SubscribeError> {
+        wait(self.0.samples(account, event, limit))
+    }
+
+    /// See [`Hookyard::deliveries`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn deliveries(
+        &self,
+        account: &AccountId,
+        query: DeliveryQuery,
+        page: PageRequest,
+    ) -> Result<Page<Delivery>, LookupError> {
+        wait(self.0.deliveries(account, query, page))
+    }
+
+    /// See [`Hookyard::delivery`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn delivery(&self, account: &AccountId, id: DeliveryId) -> Result<Delivery, LookupError> {
+        wait(self.0.delivery(account, id))
+    }
+
+    /// See [`Hookyard::retry`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn retry(&self, account: &AccountId, id: DeliveryId) -> Result<Delivery, ReplayError> {
+        wait(self.0.retry(account, id))
+    }
+
+    /// See [`Hookyard::replay`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn replay(&self, account: &AccountId, id: HookId, replay: Replay) -> Result<usize, ReplayError> {
+        wait(self.0.replay(account, id, replay))
+    }
+
+    /// See [`Hookyard::replay_event`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn replay_event(
+        &self,
+        account: &AccountId,
+        id: EventId,
+        hook: Option<HookId>,
+    ) -> Result<usize, ReplayError> {
+        wait(self.0.replay_event(account, id, hook))
     }
 
     /// See [`Hookyard::shutdown`].

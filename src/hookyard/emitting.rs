@@ -9,14 +9,11 @@ use crate::clock::Timestamp;
 use crate::config::{Config, UnknownEvents};
 use crate::credit::Credit;
 use crate::event::{Body, Draft, Event, Idempotency, IdempotencyKey, Receipt};
-use crate::event_type::{EventType, NotAnEventType};
+use crate::event_type::{EventType, HOOK_DEACTIVATED, NotAnEventType, OWN_PREFIX};
 use crate::router::Emit;
 use crate::store::Answer;
 
 use super::{Hookyard, Unavailable};
-
-/// Names that begin so are the router's own.
-const RESERVED: &str = "hookyard.";
 
 /// Why an event was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -70,13 +67,21 @@ impl Catalogue {
         }
     }
 
-    /// The event type of this name.
+    /// The event type of this name, of those that may be subscribed to: the router's own as well.
+    pub(super) fn wanted(&self, name: &str) -> Result<EventType, UnknownType> {
+        match name {
+            HOOK_DEACTIVATED => name.parse().map_err(UnknownType::Malformed),
+            _ => self.event_type(name),
+        }
+    }
+
+    /// The event type of this name, of those that may be emitted.
     pub(super) fn event_type(&self, name: &str) -> Result<EventType, UnknownType> {
         if let Some(known) = self.known.get(name) {
             return Ok(known.clone());
         }
         let parsed = name.parse().map_err(UnknownType::Malformed)?;
-        let acceptable = !name.starts_with(RESERVED) && name.chars().count() <= self.name_chars;
+        let acceptable = !name.starts_with(OWN_PREFIX) && name.chars().count() <= self.name_chars;
         if self.accept_unknown && acceptable {
             return Ok(parsed);
         }

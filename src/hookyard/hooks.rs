@@ -129,7 +129,7 @@ impl Hookyard {
     /// # Errors
     /// When the URL, the event or the secret is refused, or nothing can be accepted.
     pub async fn subscribe(&self, wish: Subscribe) -> Result<Subscribed, SubscribeError> {
-        let event_type = self.0.catalogue.event_type(&wish.event)?;
+        let event_type = self.0.catalogue.wanted(&wish.event)?;
         let url = self.endpoint(&wish.url)?;
         let secret = wish.secret.map(|secret| secret.parse()).transpose()?;
         let registry = &self.0.registry;
@@ -257,14 +257,18 @@ impl Hookyard {
     }
 
     /// The record of a hook; the number in an id is only a hint, which the nonce must confirm.
-    async fn record(&self, account: AccountNo, id: HookId) -> Result<Option<Subscription>, Unavailable> {
+    pub(super) async fn record(
+        &self,
+        account: AccountNo,
+        id: HookId,
+    ) -> Result<Option<Subscription>, Unavailable> {
         let subscription = SubscriptionNo(self.0.seal.open(&id).0);
         let at = Address { account, subscription };
         let record = self.read(move |reader| reader.subscription(at)).await?;
         Ok(record.filter(|record| record.id == id))
     }
 
-    async fn with_tally(&self, subscription: Subscription) -> Result<Hook, Unavailable> {
+    pub(super) async fn with_tally(&self, subscription: Subscription) -> Result<Hook, Unavailable> {
         self.read(move |reader| Hook::read(reader, subscription)).await
     }
 }
@@ -272,6 +276,8 @@ impl Hookyard {
 impl Hook {
     fn of(subscription: Subscription, tally: Tally) -> Self {
         let Tally { pending, dead, last_attempt_at, next_attempt_at } = tally;
+        // What came back from the dead has been due since before its hook was there.
+        let next_attempt_at = next_attempt_at.map(|due| due.max(subscription.created_at));
         Self { subscription, pending, dead, last_attempt_at, next_attempt_at }
     }
 

@@ -23,11 +23,21 @@ impl Default for PageRequest {
 }
 
 impl<T> Page<T> {
+    /// The page of a list in which there is nothing.
+    pub(super) fn empty() -> Self {
+        Self { items: Vec::new(), next: None }
+    }
+
+    /// A page of these, whatever their number.
+    pub(super) fn part(items: Vec<T>, more: bool, cursor: impl Fn(&T) -> String) -> Self {
+        let next = items.last().filter(|_| more).map(cursor);
+        Self { items, next }
+    }
+
     /// The page of a list of which one entry more than `limit` was read, if there are so many.
     pub(super) fn of(mut items: Vec<T>, limit: usize, cursor: impl Fn(&T) -> String) -> Self {
         let more = items.len() > limit;
         items.truncate(limit);
-        let next = items.last().filter(|_| more).map(cursor);
-        Self { items, next }
+        Self::part(items, more, cursor)
     }
 }

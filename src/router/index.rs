@@ -112,6 +112,11 @@ impl Index {
         self.by_url.get(&UrlHash::of(account, url)).map_or(&[], |same_url| same_url)
     }
 
+    /// The subscriptions that have the account and the URL of this one, itself among them.
+    pub fn siblings(&self, no: SubscriptionNo) -> &[SubscriptionNo] {
+        self.get(no).and_then(|entry| self.by_url.get(&entry.url)).map_or(&[], |same_url| same_url)
+    }
+
     /// The account's subscription of this URL with exactly this filter.
     pub fn find(&self, account: AccountNo, url: &str, filter: &Filter) -> Option<SubscriptionNo> {
         let wanted: Option<SmallVec<[TypeNo; 2]>> =
@@ -200,6 +205,7 @@ mod tests {
             url: url.parse().unwrap(),
             filter: Filter::one(event.parse().unwrap()),
             secret: Secret::generate(),
+            previous_secret: None,
             status: Status::Active,
             generation: Generation(0),
             floor: Generation(0),

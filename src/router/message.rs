@@ -5,14 +5,17 @@ use std::sync::Arc;
 use actix::Message;
 use tokio::sync::oneshot;
 
+use crate::clock::Timestamp;
 use crate::credit::Credit;
 use crate::event::{Draft, Recorded};
+use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::id::{AccountNo, SubscriptionNo};
 use crate::router::index::State;
+use crate::shard;
 use crate::store::writer::Reply;
 use crate::store::{Address, Error};
-use crate::subscription::{EndpointUrl, Secret, Subscription};
+use crate::subscription::{EndpointUrl, Matches, Secret, Subscription};
 
 /// Records events, all or none; the answer goes straight from the writer to `reply`.
 #[derive(Message)]
@@ -75,6 +78,43 @@ pub struct SetPaused {
     pub paused: bool,
     pub reply: oneshot::Sender<Result<Option<Box<Subscription>>, Error>>,
 }
+
+/// Gives a subscription a new secret, and those of its URL that share the old one; answers with its record, or with none
+/// where there is none.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Rotate {
+    pub at: Address,
+    pub secret: Secret,
+    pub overlap_until: Timestamp,
+    pub reply: oneshot::Sender<Result<Option<Box<Subscription>>, Error>>,
+}
+
+/// Makes a subscription's dead letters pending again; answers as [`Rotate`].
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Replay {
+    pub at: Address,
+    pub reply: oneshot::Sender<Result<Option<Box<Subscription>>, Error>>,
+}
+
+/// What waits for these subscriptions changed in the store.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Wake(pub Vec<SubscriptionNo>);
+
+/// The subscriptions that an event of this type would match now.
+#[derive(Message)]
+#[rtype(result = "Matches")]
+pub struct Match {
+    pub account: AccountNo,
+    pub event_type: EventType,
+}
+
+/// Passes an attempt on to the shard of its subscription.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Try(pub shard::Try);
 
 /// Answered once everything that was sent before is handled.
 #[derive(Message)]

@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use actix::Message;
 use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use crate::attempt::Attempt;
 
 use crate::clock::Timestamp;
 use crate::credit::Credit;
+use crate::delivery::endpoint::Request;
 use crate::event::Recorded;
 use crate::store::{Address, Settlement};
+use crate::subscription::Subscription;
 
 /// Events for subscriptions of the shard, by event within each.
 #[derive(Message)]
@@ -62,4 +67,15 @@ pub struct Abandon;
 pub struct GiveUp {
     pub settlement: Settlement,
     pub reason: String,
+    pub subscription: Box<Subscription>,
+}
+
+/// Attempts to deliver a request to a subscription's endpoint, once, whatever its health; the attempt is settled
+/// nowhere. No answer means that there is no such subscription.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Try {
+    pub subscription: Box<Subscription>,
+    pub request: Request,
+    pub reply: oneshot::Sender<Attempt>,
 }

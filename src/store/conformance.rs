@@ -8,6 +8,9 @@ use rand::rngs::StdRng;
 use rand::seq::IteratorRandom;
 use rand::{RngExt, SeedableRng};
 
+use std::time::Duration;
+
+use super::history::{DeliveryStatus, NEWEST, Period};
 use super::memory::{Memory, Pending};
 use super::*;
 use crate::account::Scope;
@@ -110,7 +113,7 @@ impl Conversation {
 
     fn verb(&mut self) -> Verb {
         let at = self.some_address();
-        match self.random.random_range(0..22) {
+        match self.random.random_range(0..26) {
             0..8 => {
                 let drafts = (0..self.random.random_range(1..4)).map(|_| self.draft()).collect();
                 Verb::Append(drafts)
@@ -123,8 +126,30 @@ impl Conversation {
             19 if self.random.random() => Verb::Change(at, Change::Pause),
             19 => Verb::Change(at, Change::Resume),
             20 => Verb::Look(at),
+            21 => Verb::Change(at, Change::Replay),
+            22 | 23 => self.replay(),
+            24 => self.rotate(),
             _ => self.about_accounts(),
         }
+    }
+
+    fn replay(&mut self) -> Verb {
+        let at = self.some_address();
+        let events = (0..self.random.random_range(1..4)).map(|_| {
+            // One that is recorded in the same batch cannot be named yet.
+            let event = EventNo(self.random.random_range(0..30));
+            let is_recorded = self.model.event(event).unwrap().is_some();
+            let event = if is_recorded { event } else { EventNo(u64::MAX) };
+            let known = self.model.delivery(at, event).unwrap();
+            (event, known.map_or(0, |delivery| delivery.attempts))
+        });
+        Verb::Replay(at, events.collect())
+    }
+
+    fn rotate(&mut self) -> Verb {
+        let (at, sibling) = (self.some_address(), self.some_address().subscription);
+        let (siblings, overlap_until) = (vec![sibling], self.now.after(Duration::from_secs(60)));
+        Verb::Rotate(Box::new(Rotation { at, siblings, secret: Secret::generate(), overlap_until }))
     }
 
     fn about_accounts(&mut self) -> Verb {
@@ -166,6 +191,7 @@ impl Conversation {
                 url: format!("https://example.com/{no}").parse().unwrap(),
                 filter: Filter::one("new_lead".parse().unwrap()),
                 secret: Secret::generate(),
+                previous_secret: None,
                 status: crate::subscription::Status::Active,
                 generation: Generation(0),
                 floor: Generation(0),
@@ -212,7 +238,7 @@ impl Conversation {
             Pending::Retry(retry) => (retry.attempts + 1, retry.generation),
         };
         let done = self.random.random_range(0..3) > 0;
-        let due = self.now.after(std::time::Duration::from_millis(self.random.random_range(0..60_000)));
+        let due = self.now.after(Duration::from_millis(self.random.random_range(0..60_000)));
         let failed = Outcome::Failed(ErrorKind::Timeout);
         Verb::Settle(Settlement {
             at: self.address(subscription.0),
@@ -261,9 +287,54 @@ impl Conversation {
         assert_eq!(reader.tallies(&all).unwrap(), self.model.tallies(&all).unwrap(), "{here}: tallies");
         assert_eq!(reader.accounts().unwrap(), self.model.accounts().unwrap(), "{here}: accounts");
         assert_eq!(reader.keys().unwrap(), self.model.keys().unwrap(), "{here}: keys");
+        self.compare_lists(reader, here);
         let no = EventNo(self.random.random_range(0..40));
         let event = |reader: &dyn Reader| reader.event(no).unwrap().map(|event| summary(&event));
         assert_eq!(event(reader), event(&self.model), "{here}: event {}", no.0);
+    }
+
+    fn compare_lists(&mut self, reader: &dyn Reader, here: &str) {
+        let account = AccountNo(self.random.random_range(1..3));
+        let below = EventNo(self.random.random_range(0..40));
+        let since = Timestamp(self.now.0 - self.random.random_range(0..100_000));
+        let until = Timestamp(since.0 + self.random.random_range(0..100_000));
+        let accepted = if self.random.random() { Period { since, until } } else { Period::ALWAYS };
+        let limit = self.random.random_range(1..9);
+        let event_type = self.random.random::<bool>().then(|| "new_lead".parse().unwrap());
+        let query = EventQuery { account, event_type: event_type.clone(), accepted, below, limit };
+        let events = |reader: &dyn Reader| {
+            let Listed { items, more } = reader.events(&query).unwrap();
+            (items.iter().map(|event| summary(event)).collect::<Vec<_>>(), more)
+        };
+        assert_eq!(events(reader), events(&self.model), "{here}: {query:?}");
+
+        let subscription = self.some_address().subscription;
+        let event = EventNo(self.random.random_range(1..30));
+        let query = DeliveryQuery {
+            account,
+            subscription: self.random.random::<bool>().then_some(subscription),
+            event: (self.random.random_range(0..4) == 0).then_some(event),
+            event_type,
+            status: DeliveryStatus::ALL.into_iter().chain([DeliveryStatus::Pending]).choose(&mut self.random),
+            accepted,
+            below: if self.random.random() { NEWEST } else { (below, subscription) },
+            limit,
+        };
+        let query = DeliveryQuery { status: query.status.filter(|_| self.random.random()), ..query };
+        let deliveries = |reader: &dyn Reader| {
+            let Listed { items, more } = reader.deliveries(&query).unwrap();
+            (items.into_iter().map(without_id).collect::<Vec<_>>(), more)
+        };
+        assert_eq!(deliveries(reader), deliveries(&self.model), "{here}: {query:?}");
+        let at = self.some_address();
+        let delivery = |reader: &dyn Reader| reader.delivery(at, event).unwrap().map(without_id);
+        assert_eq!(delivery(reader), delivery(&self.model), "{here}: {at:?} {event:?}");
+        let of_those_there = |reader: &dyn Reader| {
+            let mut attempts = reader.attempts(event).unwrap();
+            attempts.retain(|no, _| self.model.subscription(self.address(no.0)).unwrap().is_some());
+            attempts
+        };
+        assert_eq!(of_those_there(reader), of_those_there(&self.model), "{here}: attempts of {event:?}");
     }
 
     fn compare_deliveries(&mut self, reader: &dyn Reader, subscription: &Subscription, here: &str) {
@@ -278,6 +349,15 @@ impl Conversation {
         assert_eq!(backlog(reader), backlog(&self.model), "{here}: backlog behind {} of {limit}", after.0);
         let retries = |reader: &dyn Reader| reader.retries(subscription, limit).unwrap();
         assert_eq!(retries(reader), retries(&self.model), "{here}: retries");
+        let query = EventQuery {
+            account: subscription.account,
+            event_type: None,
+            accepted: Period::ALWAYS,
+            below: EventNo(u64::MAX),
+            limit,
+        };
+        let replayable = |reader: &dyn Reader| reader.replayable(subscription, &query).unwrap();
+        assert_eq!(replayable(reader), replayable(&self.model), "{here}: replayable");
         let health = |reader: &dyn Reader| reader.health(subscription.no).unwrap();
         assert_eq!(health(reader), health(&self.model), "{here}: health");
     }
@@ -288,12 +368,19 @@ fn summary(event: &Recorded) -> (EventNo, bytes::Bytes, Matches) {
     (event.no, event.body.bytes.clone(), event.matches.clone())
 }
 
+/// A delivery without what its store chose at random.
+fn without_id(mut delivery: Delivery) -> Delivery {
+    delivery.event.id = Seal::new(&[0; 32]).close(delivery.event.no.0, [0; 12]);
+    delivery
+}
+
 #[derive(Debug, PartialEq)]
 enum Comparable {
     Appended(Vec<((EventNo, bytes::Bytes, Matches), Duplicate)>),
     Conflict,
     Subscription(Option<Box<Subscription>>),
     Account(Account, bool),
+    Replayed(usize),
     Done,
 }
 
@@ -305,6 +392,7 @@ fn comparable(answer: &Answer) -> Comparable {
         Answer::Conflict => Comparable::Conflict,
         Answer::Subscription(subscription) => Comparable::Subscription(subscription),
         Answer::Account(account, new) => Comparable::Account(account, new),
+        Answer::Replayed(count) => Comparable::Replayed(count),
         Answer::Done => Comparable::Done,
     }
 }

@@ -15,6 +15,7 @@
 
 mod blocks;
 mod commit;
+mod history;
 mod idempotency;
 mod keys;
 mod pages;
@@ -40,7 +41,7 @@ use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::reader::Shared;
 use crate::store::ledger::rows::failed;
 use crate::store::ledger::sync::{Syncer, remove_unfinished_snapshots, sync_new_files};
-use crate::store::ledger::values::{Counters, SCHEMA_VERSION, decode, encode};
+use crate::store::ledger::values::{Counters, SCHEMA_VERSION, Synced, decode, encode};
 use crate::store::{Answer, Backend, Committed, Error, Reader, Recovery, Untidy, Verb};
 use crate::subscription::Subscription;
 
@@ -98,7 +99,12 @@ impl Ledger {
             Some(found) if found > SCHEMA_VERSION => {
                 return Err(OpenError::Newer { path: directory.to_owned(), found });
             }
-            Some(_) => read_seal_of(&db).map_err(damaged)?,
+            Some(found) => {
+                if found < SCHEMA_VERSION {
+                    claim(&db, &syncer).map_err(damaged)?;
+                }
+                read_seal_of(&db).map_err(damaged)?
+            }
             None => found(&db, &syncer).map_err(damaged)?,
         };
         let counters = Counters { next_subscription: 1, next_account: 1 };
@@ -127,6 +133,9 @@ impl Backend for Ledger {
         };
         self.syncer.sync(&self.db)?;
         let mut volatile = self.shared.volatile();
+        if !events.is_empty() {
+            volatile.synced.push(Synced { commit: commit_no, at_ms: Timestamp::now().0 });
+        }
         for event in &events {
             volatile.tail.push(event.clone(), commit_no);
         }
@@ -184,6 +193,14 @@ fn read_seal_of(tree: &Tree) -> Result<[u8; 32], Error> {
     let stored =
         tree.get(keys::SEAL).map_err(failed)?.ok_or_else(|| Error::damaged("the seal is missing"))?;
     decode(&stored)
+}
+
+/// Notes that this version writes here from now on, so that an earlier one refuses what it would not understand.
+fn claim(db: &Db, syncer: &Syncer) -> Result<(), Error> {
+    let mut batch = sled::Batch::default();
+    batch.insert(keys::SCHEMA, encode(&SCHEMA_VERSION));
+    db.apply_batch(batch).map_err(failed)?;
+    syncer.sync(db)
 }
 
 /// Writes what every store begins with; returns its seal.

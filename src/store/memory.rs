@@ -1,16 +1,18 @@
 //! A model of the store: plain sets, nothing durable. It says what the ledger must do, and serves tests as a store.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::account::{Account, AccountId, ApiKey, KeyHash};
+use crate::attempt::Attempt;
 use crate::clock::Timestamp;
-use crate::event::{Draft, IdempotencyKey, Recorded};
+use crate::event::{Draft, Heading, IdempotencyKey, Recorded};
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
+use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Place};
 use crate::store::{
     Address, Answer, Backend, Backlog, Change, Committed, Error, Follows, Reader, Recovery, Retries, Retry,
-    Settlement, Tally, Untidy, Verb, shared_secret,
+    Rotation, Settlement, Tally, Untidy, Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -34,6 +36,8 @@ struct Model {
     next_subscription: SubscriptionNo,
     health: HashMap<SubscriptionNo, Health>,
     last_attempts: HashMap<SubscriptionNo, Timestamp>,
+    logs: BTreeMap<Place, Vec<Attempt>>,
+    replayed: BTreeSet<Place>,
     accounts: Vec<Account>,
     api_keys: BTreeMap<KeyHash, ApiKey>,
 }
@@ -121,6 +125,107 @@ impl Model {
             settlement.health.map(|health| self.health.insert(settlement.at.subscription, health));
         }
         self.last_attempts.insert(settlement.at.subscription, settlement.attempt.at);
+        let place = (settlement.event, settlement.at.subscription);
+        self.logs.entry(place).or_default().push(settlement.attempt);
+    }
+
+    fn rotate(&mut self, rotation: &Rotation) -> Option<Subscription> {
+        let old = self.subscriptions.get(&rotation.at)?.secret.clone();
+        let siblings = rotation.siblings.iter().map(|no| Address { subscription: *no, ..rotation.at });
+        for at in siblings.chain([rotation.at]) {
+            self.subscriptions.get_mut(&at).map(|one| rotation.apply(one, &old));
+        }
+        self.subscriptions.get(&rotation.at).cloned()
+    }
+
+    fn replay(&mut self, at: Address, events: Vec<(EventNo, u16)>, now: Timestamp) -> usize {
+        let alive = |one: &&Subscription| !matches!(one.status, Status::Deactivated { .. });
+        let Some(subscription) = self.subscriptions.get(&at).filter(alive) else {
+            return 0;
+        };
+        let mut replayed = 0;
+        for (event, attempts) in events {
+            let delivery = (at.subscription, event);
+            let attempts = match self.pending.get(&delivery) {
+                Some(Pending::First { generation }) if subscription.is_live(*generation) => {
+                    replayed += 1;
+                    continue;
+                }
+                Some(Pending::Retry(retry)) => retry.attempts,
+                Some(Pending::First { .. }) => attempts,
+                None if self.events.get(&event).is_some_and(|event| event.account == at.account) => attempts,
+                None => continue,
+            };
+            let generation = subscription.generation;
+            let retry = Retry { due: now, event, generation, attempts, retries: 0 };
+            self.pending.insert(delivery, Pending::Retry(retry));
+            self.replayed.insert((event, at.subscription));
+            replayed += 1;
+        }
+        replayed
+    }
+
+    fn listed(&self, query: &EventQuery) -> Vec<Arc<Recorded>> {
+        let below = self.events.range(..query.below).rev().map(|(_, event)| event.clone());
+        let wanted = |event: &Arc<Recorded>| {
+            event.account == query.account
+                && query.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+                && query.accepted.contains(event.accepted_at)
+        };
+        below.filter(wanted).collect()
+    }
+
+    fn deliveries(&self, query: &DeliveryQuery) -> Vec<Delivery> {
+        let DeliveryQuery { account, event_type, accepted, .. } = query.clone();
+        let below = EventNo(u64::MAX);
+        let events = self.listed(&EventQuery { account, event_type, accepted, below, limit: 0 });
+        let subscriptions: Vec<_> =
+            self.subscriptions.values().filter(|one| one.account == account).collect();
+        let mut deliveries = Vec::new();
+        for event in events {
+            let of_event = subscriptions.iter().rev().filter_map(|one| self.delivery(&event, one));
+            deliveries.extend(of_event.filter(|delivery| {
+                delivery.place() < query.below
+                    && query.event.is_none_or(|wanted| wanted == delivery.event.no)
+                    && query.subscription.is_none_or(|wanted| wanted == delivery.subscription.no)
+                    && query.status.is_none_or(|wanted| wanted == delivery.status)
+            }));
+        }
+        deliveries
+    }
+
+    fn delivery(&self, event: &Recorded, subscription: &Subscription) -> Option<Delivery> {
+        let place = (event.no, subscription.no);
+        let pending = self.pending.get(&(subscription.no, event.no));
+        let matched = event.matches.iter().any(|matched| matched.subscription == subscription.no);
+        if !matched && pending.is_none() && !self.replayed.contains(&place) {
+            return None;
+        }
+        let log = self.logs.get(&place).cloned().unwrap_or_default();
+        let made = log.last().map_or(0, |attempt| attempt.n);
+        let (status, attempts, next_attempt_at) = match pending {
+            None => (DeliveryStatus::Delivered, made, None),
+            Some(Pending::First { generation } | Pending::Retry(Retry { generation, .. }))
+                if !subscription.is_live(*generation) =>
+            {
+                (DeliveryStatus::Dead, made, None)
+            }
+            Some(Pending::First { .. }) => (DeliveryStatus::Pending, made, None),
+            Some(Pending::Retry(retry)) => {
+                let revived = retry.generation != subscription.generation;
+                let due = if revived { event.accepted_at } else { retry.due };
+                let due = (subscription.status == Status::Active).then_some(due);
+                (DeliveryStatus::Pending, made.max(retry.attempts), due)
+            }
+        };
+        let event = Heading {
+            no: event.no,
+            id: event.id,
+            account: event.account,
+            event_type: event.event_type.clone(),
+            accepted_at: event.accepted_at,
+        };
+        Some(Delivery { event, subscription: subscription.clone(), status, attempts, next_attempt_at, log })
     }
 
     fn apply(&mut self, verb: Verb, now: Timestamp) -> Answer {
@@ -131,10 +236,10 @@ impl Model {
                 Answer::Done
             }
             Verb::Subscribe(new) => {
-                let mut subscription = new.subscription;
-                let address = |no| Address { account: subscription.account, subscription: no };
+                let account = new.subscription.account;
+                let address = |no| Address { account, subscription: no };
                 let sibling = new.sibling.and_then(|no| self.subscriptions.get(&address(no)));
-                subscription.secret = shared_secret(subscription.secret, sibling);
+                let subscription = new.record(sibling);
                 self.next_subscription = SubscriptionNo(self.next_subscription.0.max(subscription.no.0 + 1));
                 self.subscriptions.insert(address(subscription.no), subscription.clone());
                 Answer::Subscription(Some(Box::new(subscription)))
@@ -148,6 +253,8 @@ impl Model {
                 }
                 Answer::Subscription(Some(Box::new(subscription.clone())))
             }
+            Verb::Rotate(rotation) => Answer::Subscription(self.rotate(&rotation).map(Box::new)),
+            Verb::Replay(at, events) => Answer::Replayed(self.replay(at, events, now)),
             Verb::Unsubscribe(at) => {
                 self.subscriptions.remove(&at);
                 self.health.remove(&at.subscription);
@@ -307,6 +414,46 @@ impl Reader for Memory {
     fn tallies(&self, subscriptions: &[Subscription]) -> Result<Vec<Tally>, Error> {
         let model = self.model();
         Ok(subscriptions.iter().map(|subscription| model.tally(subscription)).collect())
+    }
+
+    fn events(&self, query: &EventQuery) -> Result<Listed<Arc<Recorded>>, Error> {
+        Ok(Listed::of(self.model().listed(query), query.limit))
+    }
+
+    fn synced_at(&self, _: EventNo) -> Result<Option<Timestamp>, Error> {
+        Ok(None)
+    }
+
+    fn deliveries(&self, query: &DeliveryQuery) -> Result<Listed<Delivery>, Error> {
+        Ok(Listed::of(self.model().deliveries(query), query.limit))
+    }
+
+    fn delivery(&self, at: Address, event: EventNo) -> Result<Option<Delivery>, Error> {
+        let model = self.model();
+        let known = model.events.get(&event).filter(|event| event.account == at.account);
+        Ok(known.zip(model.subscriptions.get(&at)).and_then(|(event, one)| model.delivery(event, one)))
+    }
+
+    fn attempts(&self, event: EventNo) -> Result<HashMap<SubscriptionNo, u16>, Error> {
+        let model = self.model();
+        let logs = model.logs.range((event, SubscriptionNo(0))..=(event, SubscriptionNo(u64::MAX)));
+        let made = |log: &Vec<Attempt>| log.iter().map(|attempt| attempt.n).max().unwrap_or_default();
+        Ok(logs.map(|((_, subscription), log)| (*subscription, made(log))).collect())
+    }
+
+    fn replayable(
+        &self,
+        subscription: &Subscription,
+        query: &EventQuery,
+    ) -> Result<Listed<(EventNo, u16)>, Error> {
+        let model = self.model();
+        let wanted =
+            model.listed(query).into_iter().filter(|event| subscription.filter.matches(&event.event_type));
+        let attempts = |event: Arc<Recorded>| {
+            let log = model.logs.get(&(event.no, subscription.no));
+            (event.no, log.and_then(|log| log.iter().map(|attempt| attempt.n).max()).unwrap_or_default())
+        };
+        Ok(Listed::of(wanted.map(attempts).collect(), query.limit))
     }
 
     fn accounts(&self) -> Result<Vec<Account>, Error> {

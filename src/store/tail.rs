@@ -103,8 +103,8 @@ impl Tail {
         &self,
         subscription: SubscriptionNo,
         after: EventNo,
-    ) -> impl Iterator<Item = (&Arc<Recorded>, Generation)> {
-        let skip = (after.0 + 1).saturating_sub(self.first.0) as usize;
+    ) -> impl DoubleEndedIterator<Item = (&Arc<Recorded>, Generation)> {
+        let skip = after.0.saturating_add(1).saturating_sub(self.first.0) as usize;
         self.entries.range(skip.min(self.entries.len())..).filter_map(move |entry| {
             let event = entry.event.as_ref()?;
             let index = position(&event.matches, subscription)?;
@@ -122,6 +122,13 @@ impl Tail {
             held -= weight(event);
             overdue
         })
+    }
+
+    /// In which generation the match of `event` with `subscription` was made, if it is open.
+    pub fn open_generation(&self, event: EventNo, subscription: SubscriptionNo) -> Option<Generation> {
+        let event = self.event(event)?;
+        let index = self.open_match(event, subscription)?;
+        Some(event.matches[index].generation)
     }
 
     /// The open matches of an event, by their index.

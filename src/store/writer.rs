@@ -35,9 +35,17 @@ const TIDY_EVERY: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Store {
     queue: Sender<Request>,
+    readers: Readers,
+    failed: Arc<AtomicBool>,
+}
+
+/// The threads that read, told apart by who waits: the actors, a caller who looks something up, or one who looks back
+/// over a long time.
+#[derive(Clone)]
+struct Readers {
     reads: Sender<Job>,
     lookups: Sender<Job>,
-    failed: Arc<AtomicBool>,
+    history: Sender<Job>,
 }
 
 /// Verbs of one caller: committed together, answered together.
@@ -73,8 +81,7 @@ struct Write {
 struct Writer<B> {
     backend: B,
     queue: Receiver<Request>,
-    reads: Sender<Job>,
-    lookups: Sender<Job>,
+    readers: Readers,
     listener: Option<Listener>,
     failed: Arc<AtomicBool>,
     failure: Option<Error>,
@@ -103,13 +110,15 @@ impl Store {
     pub fn start(backend: impl Backend) -> std::io::Result<Self> {
         let (queue, requests) = unbounded();
         let failed = Arc::new(AtomicBool::new(false));
-        let (reads, lookups) =
-            (start_reader(&backend, "hookyard-reads")?, start_reader(&backend, "hookyard-looks")?);
+        let readers = Readers {
+            reads: start_reader(&backend, "hookyard-reads")?,
+            lookups: start_reader(&backend, "hookyard-looks")?,
+            history: start_reader(&backend, "hookyard-history")?,
+        };
         let writer = Writer {
             backend,
             queue: requests,
-            reads: reads.clone(),
-            lookups: lookups.clone(),
+            readers: readers.clone(),
             listener: None,
             failed: failed.clone(),
             failure: None,
@@ -117,7 +126,7 @@ impl Store {
             untidy: Untidy::Nothing,
         };
         thread::Builder::new().name("hookyard-writer".into()).spawn(move || writer.run())?;
-        Ok(Self { queue, reads, lookups, failed })
+        Ok(Self { queue, readers, failed })
     }
 
     /// Runs `recover` on the backend, in the writer's thread, behind everything that is queued; the listener that it
@@ -151,7 +160,15 @@ impl Store {
         &self,
         question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        asked(question, |read| drop(self.lookups.send(Job::Read(read)))).await
+        asked(question, |read| drop(self.readers.lookups.send(Job::Read(read)))).await
+    }
+
+    /// Looks over what was, which may take long; nothing but other such questions waits for it.
+    pub async fn look_back<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        asked(question, |read| drop(self.readers.history.send(Job::Read(read)))).await
     }
 
     /// Asks the store what is committed now.
@@ -159,7 +176,7 @@ impl Store {
         &self,
         question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        asked(question, |read| drop(self.reads.send(Job::Read(read)))).await
+        asked(question, |read| drop(self.readers.reads.send(Job::Read(read)))).await
     }
 
     /// Asks the store once everything that is queued by now is committed.
@@ -235,14 +252,15 @@ impl<B: Backend> Writer<B> {
 
     /// Lets go of the store, then lets one reader after the other do so, and the last answer.
     fn close(self, reply: oneshot::Sender<()>) {
-        let (reads, lookups) = (self.reads.clone(), self.lookups.clone());
+        let Readers { reads, lookups, history } = self.readers.clone();
         drop(self);
         // Nobody may be waiting any more.
         let answer = Box::new(move || {
             let _ = reply.send(());
         });
         let close_reads = Box::new(move || drop(reads.send(Job::Close(answer))));
-        drop(lookups.send(Job::Close(close_reads)));
+        let close_lookups = Box::new(move || drop(lookups.send(Job::Close(close_reads))));
+        drop(history.send(Job::Close(close_lookups)));
     }
 
     /// Commits `first` and what is queued behind it, up to what interrupts a batch, which is returned.
@@ -293,7 +311,7 @@ impl<B: Backend> Writer<B> {
             }
         }
         for read in reads {
-            drop(self.reads.send(Job::Read(read)));
+            drop(self.readers.reads.send(Job::Read(read)));
         }
     }
 

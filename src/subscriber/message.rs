@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::credit::Credit;
 use crate::event::Recorded;
 use crate::store::{Address, Settlement};
+use crate::subscription::Subscription;
 
 /// Forwards events that the subscription matched.
 #[derive(Message)]
@@ -54,7 +55,7 @@ pub enum Report {
     /// Nothing to do for a while; `heard` counts what it was forwarded.
     Idle { at: Address, heard: u64, next_due: Option<Timestamp> },
     /// The endpoint is to be given up, with this settlement.
-    GiveUp { settlement: Settlement, reason: String },
+    GiveUp { settlement: Settlement, reason: String, subscription: Box<Subscription> },
     /// It ended without being asked to.
     Died { at: Address, incarnation: u64 },
 }

@@ -239,10 +239,14 @@ impl Subscriber {
             (1, outcome) => format!("the attempt failed: {outcome}"),
             (n, outcome) => format!("all {n} attempts failed, the last with {outcome}"),
         };
+        let Some(subscription) = self.served.as_ref().map(|served| Box::new(served.subscription.clone()))
+        else {
+            return;
+        };
         self.ignore_answer();
         self.state = State::Deactivated;
         self.verdicts_due += 1;
-        self.reports.do_send(Report::GiveUp { settlement, reason });
+        self.reports.do_send(Report::GiveUp { settlement, reason, subscription });
     }
 
     fn change_state(&mut self, wake: Option<Timestamp>) {

@@ -25,6 +25,7 @@ fn hook(status: Status) -> Hook {
         url: "https://EXAMPLE.com/\"a\"".parse().unwrap(),
         filter: Filter::one("new_lead".parse().unwrap()),
         secret: Secret::generate(),
+        previous_secret: None,
         status,
         generation: Generation(0),
         floor: Generation(0),

@@ -3,12 +3,14 @@
 //! A row of the tree costs memory for as long as it exists, and a page of the tree must not outgrow its file's
 //! segments; hence many events to a row, and never more than [`ROW_LIMIT`] bytes in one.
 
+use std::iter::Peekable;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use sled::{IVec, Tree};
 
-use crate::event::Recorded;
-use crate::id::{EventNo, Nonce, Seal};
+use crate::event::{Heading, Recorded};
+use crate::id::{AccountNo, EventNo, Nonce, Seal};
 use crate::store::Error;
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::{Rows, failed};
@@ -18,6 +20,8 @@ use crate::store::ledger::values::{EventBlock, EventV1, SettledV1, SettlementBlo
 const ROW_LIMIT: usize = 7_000;
 /// The bytes of each row of a value that is larger.
 const PIECE: usize = 4_096;
+/// What the last settlement of a block may exceed its limit by.
+const ROOM_FOR_LAST: usize = 600;
 /// Stands where a whole value has its version: the value lies in pieces, its length follows.
 const IN_PIECES: u8 = 0xFF;
 /// The lowest bits of a settlement block's number tell the blocks of one commit apart.
@@ -32,24 +36,46 @@ pub fn put_events(rows: &mut Rows, events: &[(Arc<Recorded>, Nonce)], commit: u6
     }
 }
 
-/// Stages what one commit settled and parked.
-pub fn put_settlements(rows: &mut Rows, mut block: SettlementBlock, commit: u64) {
-    let mut part = 0;
+/// Stages what one commit settled and moved, in as few blocks as its size allows.
+pub fn put_settlements(rows: &mut Rows, block: SettlementBlock, commit: u64) {
     let mut settled = block.settled.into_iter().peekable();
-    let mut parked = block.parked.drain(..).peekable();
-    while settled.peek().is_some() || parked.peek().is_some() {
-        let (mut next, mut weight) = (SettlementBlock::default(), 0);
-        while let Some(one) = settled.next_if(|_| weight < ROW_LIMIT - 600) {
-            weight += SettledV1::weight(&one);
-            next.settled.push(one);
+    let mut parked = block.parked.into_iter().peekable();
+    let mut replayed = block.replayed.into_iter().peekable();
+    let mut synced = block.synced.into_iter().peekable();
+    for part in 0.. {
+        let mut room = ROW_LIMIT - ROOM_FOR_LAST;
+        let next = SettlementBlock {
+            settled: take_within(&mut room, &mut settled, SettledV1::weight),
+            parked: take_within(&mut room, &mut parked, weight_of_numbers),
+            replayed: take_within(&mut room, &mut replayed, weight_of_numbers),
+            synced: take_within(&mut room, &mut synced, weight_of_numbers),
+        };
+        if room == ROW_LIMIT - ROOM_FOR_LAST {
+            break;
         }
-        while let Some(one) = parked.next_if(|_| weight < ROW_LIMIT - 600) {
-            weight += size_of_val(&one) + 2;
-            next.parked.push(one);
-        }
-        put(rows, Block::Settlements, (commit << PART_BITS) + part, encode(&next));
-        part += 1;
+        put(rows, Block::Settlements, (commit << PART_BITS) + part, next.encode());
     }
+}
+
+/// Takes items until there is no room; the last may exceed it.
+fn take_within<T>(
+    room: &mut usize,
+    items: &mut Peekable<impl Iterator<Item = T>>,
+    weight: impl Fn(&T) -> usize,
+) -> Vec<T> {
+    let mut taken = Vec::new();
+    while *room > 0
+        && let Some(item) = items.next()
+    {
+        *room = room.saturating_sub(weight(&item));
+        taken.push(item);
+    }
+    taken
+}
+
+/// The most bytes of a pair of numbers: each a byte that says how long it is, and up to eight.
+fn weight_of_numbers<T>(numbers: &T) -> usize {
+    size_of_val(numbers) + 2
 }
 
 /// Reads events in the order of their numbers, and keeps the block it read last.
@@ -66,26 +92,52 @@ impl<'a> EventReader<'a> {
 
     /// The event at `no`.
     pub fn event(&mut self, no: EventNo) -> Result<Option<Recorded>, Error> {
-        if let Some(found) = self.in_block(no)? {
-            return Ok(Some(found));
+        let seal = self.seal;
+        self.look(no, |_, event| event.load(no, seal).ok_or_else(|| Error::damaged("an event")))
+    }
+
+    /// What is said of the event at `no`.
+    pub fn heading(&mut self, no: EventNo) -> Result<Option<Heading>, Error> {
+        let seal = self.seal;
+        self.look(no, |_, event| event.heading(no, seal))
+    }
+
+    /// The account of the event at `no`.
+    pub fn account(&mut self, no: EventNo) -> Result<Option<AccountNo>, Error> {
+        self.look(no, |_, event| Ok(event.account()))
+    }
+
+    /// The commit that recorded the event at `no`.
+    pub fn commit(&mut self, no: EventNo) -> Result<Option<u64>, Error> {
+        self.look(no, |block, _| Ok(block.commit))
+    }
+
+    /// Looks at the event at `no` where it lies.
+    fn look<T>(
+        &mut self,
+        no: EventNo,
+        take: impl Fn(&EventBlock<'_>, &EventV1<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        if let Some(taken) = self.in_block(no, &take)? {
+            return Ok(Some(taken));
         }
         let Some(first) = greatest_at_or_below(self.tree, no)? else {
             return Ok(None);
         };
         self.block = get(self.tree, Block::Events, first)?.map(|bytes| (first, bytes));
-        self.in_block(no)
+        self.in_block(no, &take)
     }
 
-    fn in_block(&self, no: EventNo) -> Result<Option<Recorded>, Error> {
-        let Some((first, bytes)) = &self.block else {
+    fn in_block<T>(
+        &self,
+        no: EventNo,
+        take: impl Fn(&EventBlock<'_>, &EventV1<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let Some((first, bytes)) = self.block.as_ref().filter(|(first, _)| *first <= no.0) else {
             return Ok(None);
         };
         let block: EventBlock<'_> = decode(bytes)?;
-        let event = no.0.checked_sub(*first).and_then(|index| block.events.get(index as usize));
-        match event {
-            None => Ok(None),
-            Some(event) => event.load(no, self.seal).map(Some).ok_or_else(|| Error::damaged("an event")),
-        }
+        block.events.get((no.0 - first) as usize).map(|event| take(&block, event)).transpose()
     }
 }
 
@@ -105,26 +157,31 @@ pub fn event_blocks(
     Ok(())
 }
 
-/// The newest event blocks first, while `each` returns `true`.
+/// The event blocks that begin at or below `from`, newest first, while `each` returns `true`.
 pub fn event_blocks_backwards(
     tree: &Tree,
-    mut each: impl FnMut(u64, &EventBlock<'_>) -> bool,
+    from: EventNo,
+    mut each: impl FnMut(u64, &EventBlock<'_>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    backwards(tree, Block::Events, |first, bytes| Ok(each(first, &decode(bytes)?)))
+    backwards(tree, Block::Events, 0..=from.0, |first, bytes| each(first, &decode(bytes)?))
 }
 
-/// Hands every settlement block since `commit` to `each`, oldest first.
+/// Hands every settlement block since `commit` to `each`, oldest first, while it returns `true`.
+///
+/// Returns the last commit that it saw.
 pub fn settlement_blocks(
     tree: &Tree,
     commit: u64,
-    mut each: impl FnMut(SettlementBlock),
+    mut each: impl FnMut(SettlementBlock) -> bool,
 ) -> Result<u64, Error> {
     let mut last = 0;
     for number in numbers(tree, Block::Settlements, commit << PART_BITS) {
         let number = number?;
         last = number >> PART_BITS;
-        if let Some(bytes) = get(tree, Block::Settlements, number)? {
-            each(decode(&bytes)?);
+        if let Some(bytes) = get(tree, Block::Settlements, number)?
+            && !each(SettlementBlock::decode(&bytes)?)
+        {
+            break;
         }
     }
     Ok(last)
@@ -135,15 +192,16 @@ pub fn settlement_blocks_backwards(
     tree: &Tree,
     mut each: impl FnMut(SettlementBlock) -> bool,
 ) -> Result<(), Error> {
-    backwards(tree, Block::Settlements, |_, bytes| Ok(each(decode(bytes)?)))
+    backwards(tree, Block::Settlements, 0..=u64::MAX, |_, bytes| Ok(each(SettlementBlock::decode(bytes)?)))
 }
 
 fn backwards(
     tree: &Tree,
     kind: Block,
+    within: RangeInclusive<u64>,
     mut each: impl FnMut(u64, &[u8]) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    for key in tree.range(kind.range(0..=u64::MAX)).keys().rev() {
+    for key in tree.range(kind.range(within)).keys().rev() {
         let key = key.map_err(failed)?;
         let Some((no, 0)) = Block::read(&key) else {
             continue;

@@ -14,16 +14,19 @@ use crate::store::ledger::pages::Pages;
 use crate::store::ledger::reader::{Shared, Volatile};
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::values::{
-    Counters, SettledV1, SettlementBlock, SubscriptionKey, Value, decode_subscription, encode,
+    Counters, Moved, SettledV1, SettlementBlock, SubscriptionKey, Value, decode_subscription, encode,
     encode_subscription,
 };
 use crate::store::{
-    Address, Answer, Change, Error, Follows, NewSubscription, Retry, Settlement, Verb, shared_secret,
+    Address, Answer, Change, Error, Follows, NewSubscription, Retry, Rotation, Settlement, Verb,
 };
-use crate::subscription::{Matches, Subscription};
+use crate::subscription::{Matches, Status, Subscription};
 
 /// How many commits may pass before the cursor is written again.
 const CURSOR_EVERY: u64 = 32;
+
+/// How many syncs are noted in memory before they get a block of their own.
+const SYNCS_NOTED: usize = 64;
 
 /// A batch on its way into the store.
 pub struct Commit<'a> {
@@ -70,6 +73,8 @@ impl<'a> Commit<'a> {
             Verb::Settle(settlement) => self.settle(settlement)?,
             Verb::Subscribe(new) => Answer::Subscription(Some(Box::new(self.subscribe(*new)?))),
             Verb::Change(at, change) => Answer::Subscription(self.change(at, &change)?),
+            Verb::Rotate(rotation) => Answer::Subscription(self.rotate(&rotation)?),
+            Verb::Replay(at, events) => self.replay(at, events)?,
             Verb::Unsubscribe(at) => self.unsubscribe(at)?,
             Verb::Look(at) => Answer::Subscription(self.subscription(at)?.map(Box::new)),
             Verb::CreateAccount(id) => self.create_account(id)?,
@@ -88,6 +93,9 @@ impl<'a> Commit<'a> {
     pub fn write(mut self) -> Result<Vec<Arc<Recorded>>, Error> {
         let commit = self.writing.next_commit;
         put_events(&mut self.rows, &self.events, commit);
+        if !self.settlements.is_empty() || self.volatile.synced.len() >= SYNCS_NOTED {
+            self.settlements.synced = std::mem::take(&mut self.volatile.synced);
+        }
         put_settlements(&mut self.rows, self.settlements, commit);
         self.pages.stage(&mut self.rows);
         if commit.is_multiple_of(CURSOR_EVERY) {
@@ -206,10 +214,10 @@ impl<'a> Commit<'a> {
     }
 
     fn subscribe(&mut self, new: NewSubscription) -> Result<Subscription, Error> {
-        let mut subscription = new.subscription;
-        let sibling = new.sibling.map(|no| Address { account: subscription.account, subscription: no });
+        let account = new.subscription.account;
+        let sibling = new.sibling.map(|no| Address { account, subscription: no });
         let sibling = sibling.map(|at| self.subscription(at)).transpose()?.flatten();
-        subscription.secret = shared_secret(subscription.secret, sibling.as_ref());
+        let subscription = new.record(sibling.as_ref());
         self.writing.counters.next_subscription =
             self.writing.counters.next_subscription.max(subscription.no.0 + 1);
         self.rows.put(keys::COUNTERS, encode(&self.writing.counters));
@@ -228,6 +236,72 @@ impl<'a> Commit<'a> {
             }
         }
         Ok(Some(Box::new(subscription)))
+    }
+
+    fn rotate(&mut self, rotation: &Rotation) -> Result<Option<Box<Subscription>>, Error> {
+        let Some(mut named) = self.subscription(rotation.at)? else {
+            return Ok(None);
+        };
+        let old = named.secret.clone();
+        for no in &rotation.siblings {
+            let sibling = self.subscription(Address { subscription: *no, ..rotation.at })?;
+            if let Some(mut sibling) = sibling
+                && rotation.apply(&mut sibling, &old)
+            {
+                self.put_subscription(&sibling);
+            }
+        }
+        if rotation.apply(&mut named, &old) {
+            self.put_subscription(&named);
+        }
+        Ok(Some(Box::new(named)))
+    }
+
+    fn replay(&mut self, at: Address, events: Vec<(EventNo, u16)>) -> Result<Answer, Error> {
+        let subscription = self.subscription(at)?;
+        let alive = |one: &Subscription| !matches!(one.status, Status::Deactivated { .. });
+        let Some(subscription) = subscription.filter(alive) else {
+            return Ok(Answer::Replayed(0));
+        };
+        let mut reader = EventReader::new(&self.shared.tree, &self.shared.seal);
+        let mut replayed = 0;
+        for (event, attempts) in events {
+            replayed += usize::from(self.replay_one(&subscription, event, attempts, &mut reader)?);
+        }
+        Ok(Answer::Replayed(replayed))
+    }
+
+    /// Makes one delivery due; says whether it is.
+    fn replay_one(
+        &mut self,
+        subscription: &Subscription,
+        event: EventNo,
+        mut attempts: u16,
+        events: &mut EventReader<'_>,
+    ) -> Result<bool, Error> {
+        let key = Pair::Retry.key(subscription.no, event);
+        let moved = Moved { event: event.0, subscription: subscription.no.0 };
+        if let Some(generation) = self.volatile.tail.open_generation(event, subscription.no) {
+            if subscription.is_live(generation) {
+                return Ok(true);
+            }
+            self.volatile.tail.close(event, subscription.no);
+            self.settlements.parked.push(moved);
+        } else if let Some(row) = self.rows.get(&key)? {
+            attempts = Retry::decode(&row, event)?.attempts;
+        } else if let Some(generation) = self.pages.generation(&self.shared.tree, subscription.no, event)? {
+            if subscription.is_live(generation) {
+                return Ok(true);
+            }
+            self.pages.finish(&self.shared.tree, subscription.no, event)?;
+        } else if events.account(event)? != Some(subscription.account) {
+            return Ok(false);
+        }
+        let generation = subscription.generation;
+        let retry = Retry { due: self.now, event, generation, attempts, retries: 0 };
+        self.rows.put(&key, retry.encode());
+        self.settlements.replayed.push(moved);
+        Ok(true)
     }
 
     fn unsubscribe(&mut self, at: Address) -> Result<Answer, Error> {

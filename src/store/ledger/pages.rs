@@ -47,8 +47,14 @@ struct PageV1 {
 
 impl Page {
     /// The deliveries that are not done.
-    pub fn waiting(&self) -> impl Iterator<Item = (EventNo, Generation)> + '_ {
+    pub fn waiting(&self) -> impl DoubleEndedIterator<Item = (EventNo, Generation)> + '_ {
         self.entries.iter().enumerate().filter(|(index, _)| !self.is_done(*index)).map(|(_, entry)| *entry)
+    }
+
+    /// In which generation a delivery waits here, if it does.
+    pub fn generation(&self, event: EventNo) -> Option<Generation> {
+        let index = self.entries.binary_search_by_key(&event, |(event, _)| *event).ok()?;
+        (!self.is_done(index)).then(|| self.entries[index].1)
     }
 
     fn is_done(&self, index: usize) -> bool {
@@ -105,6 +111,16 @@ impl Pages {
         let waited = touched.page.finish(event);
         touched.progressed |= waited;
         Ok(waited)
+    }
+
+    /// In which generation a delivery waits in a page, if it does.
+    pub fn generation(
+        &mut self,
+        tree: &Tree,
+        subscription: SubscriptionNo,
+        event: EventNo,
+    ) -> Result<Option<Generation>, Error> {
+        Ok(self.at_or_below(tree, subscription, event)?.and_then(|touched| touched.page.generation(event)))
     }
 
     /// Lets a delivery wait, behind all of its subscription's that wait already.
@@ -187,6 +203,26 @@ pub fn pages_of(
         }
     }
     Ok(())
+}
+
+/// The page of a subscription that an event falls into, if there is one.
+pub fn page_of(tree: &Tree, subscription: SubscriptionNo, event: EventNo) -> Result<Option<Page>, Error> {
+    pages_backwards(tree, subscription, event).next().transpose()
+}
+
+/// A subscription's pages that begin at or below `from`, newest first.
+pub fn pages_backwards(
+    tree: &Tree,
+    subscription: SubscriptionNo,
+    from: EventNo,
+) -> impl Iterator<Item = Result<Page, Error>> + use<> {
+    let range = Pair::Page.key(subscription, EventNo(0))..=Pair::Page.key(subscription, from);
+    let tree = tree.clone();
+    tree.range(range).rev().map(move |row| {
+        let (key, value) = row.map_err(failed)?;
+        let (_, first) = Pair::read(&key).ok_or_else(|| Error::damaged("the key of a page"))?;
+        Page::read(&tree, subscription, first, &value)
+    })
 }
 
 /// The subscriptions that have pages.

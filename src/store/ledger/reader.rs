@@ -7,18 +7,20 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sled::Tree;
+use sled::{IVec, Tree};
 
 use crate::account::{Account, ApiKey};
 use crate::clock::Timestamp;
 use crate::event::Recorded;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
+use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed};
 use crate::store::ledger::blocks::{EventReader, settlement_blocks_backwards};
+use crate::store::ledger::history;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::pages_of;
 use crate::store::ledger::rows::failed;
-use crate::store::ledger::values::{SubscriptionKey, Value, decode_subscription};
+use crate::store::ledger::values::{SubscriptionKey, Synced, Value, decode_subscription};
 use crate::store::tail::Tail;
 use crate::store::{Address, Backlog, Error, Reader, Retries, Retry, Tally};
 use crate::subscription::{Generation, Status, Subscription};
@@ -38,11 +40,14 @@ pub struct Volatile {
     pub tail: Tail,
     /// When each subscription was last attempted, as far as this process knows.
     pub last_attempts: HashMap<SubscriptionNo, Timestamp>,
+    /// When the latest commits with events had become durable; some later commit writes it down.
+    pub synced: Vec<Synced>,
 }
 
 impl Shared {
     pub fn new(tree: Tree, seal: Seal) -> Self {
-        let volatile = Volatile { tail: Tail::new(EventNo(1)), last_attempts: HashMap::new() };
+        let volatile =
+            Volatile { tail: Tail::new(EventNo(1)), last_attempts: HashMap::new(), synced: Vec::new() };
         Self { tree, seal, volatile: Mutex::new(volatile) }
     }
 
@@ -52,11 +57,17 @@ impl Shared {
     }
 
     fn retries_of(&self, subscription: SubscriptionNo) -> impl Iterator<Item = Result<Retry, Error>> + use<> {
-        self.tree.range(Pair::Retry.of(subscription)).map(|row| {
-            let (key, value) = row.map_err(failed)?;
-            let (_, event) = Pair::read(&key).ok_or_else(|| Error::damaged("the key of a retry"))?;
-            Retry::decode(&value, event)
-        })
+        self.tree.range(Pair::Retry.of(subscription)).map(read_retry)
+    }
+
+    /// A subscription's retries of events below `below`, newest event first.
+    pub fn retries_below(
+        &self,
+        subscription: SubscriptionNo,
+        below: EventNo,
+    ) -> impl Iterator<Item = Result<Retry, Error>> + use<> {
+        let range = Pair::Retry.key(subscription, EventNo(0))..Pair::Retry.key(subscription, below);
+        self.tree.range(range).rev().map(read_retry)
     }
 
     /// Counts what waits in rows, but for what was counted in the tail and has moved since.
@@ -232,6 +243,34 @@ impl Reader for Shared {
         Ok(subscriptions.iter().map(|subscription| counts[&subscription.no].tally).collect())
     }
 
+    fn events(&self, query: &EventQuery) -> Result<Listed<Arc<Recorded>>, Error> {
+        history::events(self, query)
+    }
+
+    fn synced_at(&self, event: EventNo) -> Result<Option<Timestamp>, Error> {
+        history::synced_at(self, event)
+    }
+
+    fn deliveries(&self, query: &DeliveryQuery) -> Result<Listed<Delivery>, Error> {
+        history::deliveries(self, query)
+    }
+
+    fn delivery(&self, at: Address, event: EventNo) -> Result<Option<Delivery>, Error> {
+        history::delivery(self, at, event)
+    }
+
+    fn attempts(&self, event: EventNo) -> Result<HashMap<SubscriptionNo, u16>, Error> {
+        history::attempts(self, event)
+    }
+
+    fn replayable(
+        &self,
+        subscription: &Subscription,
+        query: &EventQuery,
+    ) -> Result<Listed<(EventNo, u16)>, Error> {
+        history::replayable(self, subscription, query)
+    }
+
     fn accounts(&self) -> Result<Vec<Account>, Error> {
         let rows = self.tree.scan_prefix(keys::ALL_ACCOUNTS);
         let accounts: Result<Vec<Account>, Error> = rows
@@ -253,6 +292,12 @@ impl Reader for Shared {
         })
         .collect()
     }
+}
+
+fn read_retry(row: sled::Result<(IVec, IVec)>) -> Result<Retry, Error> {
+    let (key, value) = row.map_err(failed)?;
+    let (_, event) = Pair::read(&key).ok_or_else(|| Error::damaged("the key of a retry"))?;
+    Retry::decode(&value, event)
 }
 
 /// A retry as its subscription sees it: one of an earlier generation has come back, and begins its schedule anew.

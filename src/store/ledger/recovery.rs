@@ -88,6 +88,7 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
     })?;
     let mut volatile = shared.volatile();
     volatile.last_attempts.clear();
+    volatile.synced.clear();
     let last_settled = settlement_blocks(&shared.tree, cursor.commit, |block| {
         for settled in &block.settled {
             let (event, subscription) = settled.delivery();
@@ -97,6 +98,7 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
         for parked in &block.parked {
             tail.close(EventNo(parked.event), SubscriptionNo(parked.subscription));
         }
+        true
     })?;
     volatile.tail = tail;
     writing.next_commit = last_commit.max(last_settled) + 1;
@@ -105,13 +107,13 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
 
 fn recover_keys(shared: &Shared) -> Result<KnownKeys, Error> {
     let (mut known, now) = (KnownKeys::default(), Timestamp::now());
-    event_blocks_backwards(&shared.tree, |first, block| {
+    event_blocks_backwards(&shared.tree, EventNo(u64::MAX), |first, block| {
         for (no, event) in (first..).zip(&block.events) {
             if let Some(key) = event.idempotency() {
                 known.insert(key, EventNo(no), event.accepted_at());
             }
         }
-        block.events.last().is_some_and(|event| KnownKeys::is_remembered(event.accepted_at(), now))
+        Ok(block.events.last().is_some_and(|event| KnownKeys::is_remembered(event.accepted_at(), now)))
     })?;
     Ok(known)
 }

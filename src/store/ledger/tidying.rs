@@ -14,7 +14,7 @@ use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::Pages;
 use crate::store::ledger::reader::{Shared, Volatile};
 use crate::store::ledger::rows::{Rows, failed};
-use crate::store::ledger::values::{Parked, SettlementBlock, Value};
+use crate::store::ledger::values::{Moved, SettlementBlock, Value};
 use crate::store::tail::Tail;
 use crate::store::{Address, Error, Untidy};
 use crate::subscription::Match;
@@ -128,7 +128,7 @@ impl<'a> Step<'a> {
         if self.is_subscribed(event.account, subscription)? {
             self.pages.add(&self.shared.tree, subscription, event.no, generation)?;
         }
-        self.block.parked.push(Parked { event: event.no.0, subscription: subscription.0 });
+        self.block.parked.push(Moved { event: event.no.0, subscription: subscription.0 });
         Ok(())
     }
 

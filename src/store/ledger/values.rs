@@ -20,14 +20,18 @@ use crate::store::tail::Cursor;
 use crate::store::{Error, Retry};
 use crate::subscription::Generation;
 
-pub use blocks::{EventBlock, EventV1, Parked, SettledV1, SettlementBlock};
+pub use blocks::{EventBlock, EventV1, Moved, SettledV1, SettlementBlock, Synced};
 pub use subscription::{SubscriptionKey, decode_subscription, encode_subscription};
 
 /// The layout that this code reads and writes.
-pub const SCHEMA_VERSION: u32 = 1;
+///
+/// A store of an earlier one is read as it is: each value says its own version, and is written anew in the newest.
+pub const SCHEMA_VERSION: u32 = 2;
 
-/// The version byte of every value below.
+/// The version byte of values that have not changed.
 const V1: u8 = 1;
+/// The version byte of those that have changed once.
+const V2: u8 = 2;
 /// More than any value has; a decoder is never told to allocate more.
 const DECODE_LIMIT: u64 = 64 << 20;
 
@@ -88,17 +92,30 @@ fn options() -> impl Options {
 
 /// A value's bytes.
 pub fn encode(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = vec![V1];
-    options().serialize_into(&mut bytes, value).expect("a value serialises into memory");
-    bytes
+    encode_as(V1, value)
 }
 
 /// The value of these bytes.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
+    decode_as(V1, bytes)
+}
+
+fn encode_as(version: u8, value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = vec![version];
+    options().serialize_into(&mut bytes, value).expect("a value serialises into memory");
+    bytes
+}
+
+fn decode_as<'a, T: Deserialize<'a>>(version: u8, bytes: &'a [u8]) -> Result<T, Error> {
     match bytes.split_first() {
-        Some((&V1, rest)) => options().deserialize(rest).map_err(Error::damaged),
+        Some((found, rest)) if *found == version => options().deserialize(rest).map_err(Error::damaged),
         _ => Err(Error::damaged("a value of an unknown version")),
     }
+}
+
+/// The version that a value says it has.
+fn version(bytes: &[u8]) -> Result<u8, Error> {
+    bytes.first().copied().ok_or_else(|| Error::damaged("a value without a version"))
 }
 
 /// A record that is kept as a value of its own.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::{V1, V2, decode_as, encode_as, version};
 use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
-use crate::event::{Body, IdempotencyKey, Recorded};
+use crate::event::{Body, Heading, IdempotencyKey, Recorded};
 use crate::event_type::EventType;
 use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
-use crate::store::{Follows, Settlement};
+use crate::store::{Error, Follows, Settlement};
 use crate::subscription::{Generation, Match};
 
 /// The events of one commit, or some of them.
@@ -36,11 +37,23 @@ pub struct EventV1<'a> {
     body: &'a [u8],
 }
 
-/// What one commit settled and parked, or some of it.
+/// What one commit settled and moved, or some of it.
 #[derive(Default, Serialize, Deserialize)]
 pub struct SettlementBlock {
     pub settled: Vec<SettledV1>,
-    pub parked: Vec<Parked>,
+    /// Matches of events that went from the tail to a page, or were given up on before they came to one.
+    pub parked: Vec<Moved>,
+    /// Deliveries that are due again, or for the first time although the event did not match.
+    pub replayed: Vec<Moved>,
+    /// When earlier commits had become durable.
+    pub synced: Vec<Synced>,
+}
+
+/// A settlement block before deliveries were replayed and syncs noted.
+#[derive(Deserialize)]
+struct SettlementBlockV1 {
+    settled: Vec<SettledV1>,
+    parked: Vec<Moved>,
 }
 
 /// An attempt as it lies in its block.
@@ -61,11 +74,48 @@ pub struct SettledV1 {
     next_due_ms: Option<u64>,
 }
 
-/// A match of an event that went from the tail to a page.
+/// A delivery that a commit moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parked {
+pub struct Moved {
     pub event: u64,
     pub subscription: u64,
+}
+
+/// When a commit had become durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Synced {
+    pub commit: u64,
+    pub at_ms: u64,
+}
+
+impl<'a> EventBlock<'a> {
+    /// The events of a block that begins at `first`, newest first.
+    pub fn newest_first(&self, first: u64) -> impl Iterator<Item = (EventNo, &EventV1<'a>)> {
+        self.events.iter().enumerate().rev().map(move |(index, event)| (EventNo(first + index as u64), event))
+    }
+}
+
+impl SettlementBlock {
+    /// Whether nothing was settled or moved.
+    pub fn is_empty(&self) -> bool {
+        self.settled.is_empty() && self.parked.is_empty() && self.replayed.is_empty()
+    }
+
+    /// The block as bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        encode_as(V2, self)
+    }
+
+    /// The block of these bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        match version(bytes)? {
+            V1 => {
+                let SettlementBlockV1 { settled, parked } = decode_as(V1, bytes)?;
+                Ok(Self { settled, parked, ..Self::default() })
+            }
+            _ => decode_as(V2, bytes),
+        }
+    }
 }
 
 impl<'a> EventV1<'a> {
@@ -121,6 +171,40 @@ impl<'a> EventV1<'a> {
         })
     }
 
+    /// What is said of the event at `no`.
+    pub fn heading(&self, no: EventNo, seal: &Seal) -> Result<Heading, Error> {
+        Ok(Heading {
+            no,
+            id: seal.close(no.0, self.nonce),
+            account: self.account(),
+            event_type: self.event_type.parse().map_err(Error::damaged)?,
+            accepted_at: self.accepted_at(),
+        })
+    }
+
+    /// The account that it belongs to.
+    pub fn account(&self) -> AccountNo {
+        AccountNo(self.account)
+    }
+
+    /// The name of its type.
+    pub fn event_type(&self) -> &str {
+        self.event_type
+    }
+
+    /// How many bytes its body has.
+    pub fn body_bytes(&self) -> usize {
+        self.body.len()
+    }
+
+    /// The subscriptions that it matched, ascending.
+    pub fn matched(&self) -> impl Iterator<Item = SubscriptionNo> + '_ {
+        self.matches.iter().scan(0, |before, (distance, _)| {
+            *before += distance;
+            Some(SubscriptionNo(*before))
+        })
+    }
+
     /// When it was accepted.
     pub fn accepted_at(&self) -> Timestamp {
         Timestamp(self.accepted_ms)
@@ -170,5 +254,20 @@ impl SettledV1 {
     /// When the attempt began.
     pub fn at(&self) -> Timestamp {
         Timestamp(self.at_ms)
+    }
+
+    /// The attempt, but for what the receiver asked for: that is in what followed.
+    pub fn attempt(self) -> Attempt {
+        let outcome = match self.error {
+            Some(kind) => Outcome::Failed(kind),
+            None => Outcome::Answered { status: self.status, retry_after: None },
+        };
+        let (at, response) = (self.at(), self.response.into());
+        Attempt { n: self.n, at, outcome, duration_ms: self.duration_ms, response }
+    }
+
+    /// How many attempts there were, this one included.
+    pub fn attempts(&self) -> u16 {
+        self.n
     }
 }

@@ -2,20 +2,35 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{decode, encode};
+use super::{V1, V2, decode_as, encode_as, version};
 use crate::clock::Timestamp;
 use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, Nonce, Seal, SubscriptionNo};
 use crate::store::Error;
-use crate::subscription::{Generation, Status, Subscription};
+use crate::subscription::{Generation, PreviousSecret, Status, Subscription};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SubscriptionV1 {
     nonce: Nonce,
     url: String,
     event_types: Vec<String>,
     secret: String,
+    status: StatusV1,
+    generation: u32,
+    floor: u32,
+    created_ms: u64,
+}
+
+/// Since secrets are rotated.
+#[derive(Serialize, Deserialize)]
+struct SubscriptionV2 {
+    nonce: Nonce,
+    url: String,
+    event_types: Vec<String>,
+    secret: String,
+    /// The secret before it, and until when it counts, in milliseconds since the epoch.
+    previous: Option<(String, u64)>,
     status: StatusV1,
     generation: u32,
     floor: u32,
@@ -29,6 +44,14 @@ enum StatusV1 {
     Deactivated { at_ms: u64, reason: String },
 }
 
+impl From<SubscriptionV1> for SubscriptionV2 {
+    fn from(stored: SubscriptionV1) -> Self {
+        let SubscriptionV1 { nonce, url, event_types, secret, status, generation, floor, created_ms } =
+            stored;
+        Self { nonce, url, event_types, secret, previous: None, status, generation, floor, created_ms }
+    }
+}
+
 /// A subscription's place in the store and the seal of its id.
 pub struct SubscriptionKey<'a> {
     pub account: AccountNo,
@@ -39,11 +62,13 @@ pub struct SubscriptionKey<'a> {
 /// Encodes a subscription; its nonce is found with the seal.
 pub fn encode_subscription(subscription: &Subscription, seal: &Seal) -> Vec<u8> {
     let event_types = subscription.filter.event_types().iter().map(ToString::to_string).collect();
-    encode(&SubscriptionV1 {
+    let previous = subscription.previous_secret.as_ref();
+    let stored = SubscriptionV2 {
         nonce: seal.open(&subscription.id).1,
         url: subscription.url.as_sent().to_owned(),
         event_types,
         secret: subscription.secret.reveal().to_owned(),
+        previous: previous.map(|previous| (previous.secret.reveal().to_owned(), previous.until.0)),
         status: match &subscription.status {
             Status::Active => StatusV1::Active,
             Status::Paused => StatusV1::Paused,
@@ -54,12 +79,20 @@ pub fn encode_subscription(subscription: &Subscription, seal: &Seal) -> Vec<u8> 
         generation: subscription.generation.0,
         floor: subscription.floor.0,
         created_ms: subscription.created_at.0,
-    })
+    };
+    encode_as(V2, &stored)
 }
 
 /// Decodes a subscription.
 pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Subscription, Error> {
-    let stored: SubscriptionV1 = decode(bytes)?;
+    let stored = match version(bytes)? {
+        V1 => decode_as::<SubscriptionV1>(V1, bytes)?.into(),
+        _ => decode_as::<SubscriptionV2>(V2, bytes)?,
+    };
+    let previous = |(secret, until): (String, u64)| {
+        let secret = secret.parse().map_err(Error::damaged)?;
+        Ok(PreviousSecret { secret, until: Timestamp(until) })
+    };
     let event_types: Result<Vec<EventType>, _> = stored.event_types.iter().map(|name| name.parse()).collect();
     let id: HookId = key.seal.close(key.no.0, stored.nonce);
     Ok(Subscription {
@@ -69,6 +102,7 @@ pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Sub
         url: stored.url.parse().map_err(Error::damaged)?,
         filter: Filter::of(event_types.map_err(Error::damaged)?),
         secret: stored.secret.parse().map_err(Error::damaged)?,
+        previous_secret: stored.previous.map(previous).transpose()?,
         status: match stored.status {
             StatusV1::Active => Status::Active,
             StatusV1::Paused => Status::Paused,

@@ -10,8 +10,7 @@ use crate::filter::Filter;
 use crate::id::{Seal, SubscriptionNo};
 use crate::store::Address;
 use crate::store::{Follows, Settlement};
-use crate::subscription::Secret;
-use crate::subscription::{Match, Status, Subscription};
+use crate::subscription::{Match, PreviousSecret, Secret, Status, Subscription};
 
 const SEAL: [u8; 32] = [7; 32];
 
@@ -23,6 +22,10 @@ fn subscription() -> Subscription {
         url: "https://example.com/hook".parse().unwrap(),
         filter: Filter::one("new_lead".parse().unwrap()),
         secret: "sixteen-visible!".parse::<Secret>().unwrap(),
+        previous_secret: Some(PreviousSecret {
+            secret: "visible-sixteen!".parse().unwrap(),
+            until: Timestamp(900),
+        }),
         status: Status::Deactivated { at: Timestamp(300), reason: "gone".into() },
         generation: Generation(1),
         floor: Generation(1),
@@ -92,11 +95,16 @@ fn retry() -> Retry {
 fn values_have_the_bytes_that_they_always_had() {
     let (event, seal) = (event(), Seal::new(&SEAL));
     let block = EventBlock { commit: 3, events: vec![EventV1::of(&event, [2; 12])] };
-    let parked = vec![Parked { event: 5, subscription: 300 }];
-    let settled = SettlementBlock { settled: vec![SettledV1::of(settlement())], parked };
+    let parked = vec![Moved { event: 5, subscription: 300 }];
+    let settled = SettlementBlock {
+        settled: vec![SettledV1::of(settlement())],
+        parked,
+        replayed: vec![Moved { event: 6, subscription: 9 }],
+        synced: vec![Synced { commit: 2, at_ms: 1100 }],
+    };
     let golden = [
         ("events", encode(&block), GOLDEN_EVENTS),
-        ("settlements", encode(&settled), GOLDEN_SETTLEMENTS),
+        ("settlements", settled.encode(), GOLDEN_SETTLEMENTS),
         ("subscription", encode_subscription(&subscription(), &seal), GOLDEN_SUBSCRIPTION),
         ("account", account().encode(), GOLDEN_ACCOUNT),
         ("key", key().encode(), GOLDEN_KEY),
@@ -125,6 +133,18 @@ fn what_was_written_is_read_back() {
 }
 
 #[test]
+fn what_the_first_version_wrote_is_read() {
+    let block = SettlementBlock::decode(&hex::decode(GOLDEN_SETTLEMENTS_V1).unwrap()).unwrap();
+    assert_eq!(block.settled[0].delivery(), (EventNo(5), SubscriptionNo(9)));
+    assert_eq!(block.parked, [Moved { event: 5, subscription: 300 }]);
+    assert!(block.replayed.is_empty() && block.synced.is_empty());
+    let seal = Seal::new(&SEAL);
+    let place = SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal };
+    let decoded = decode_subscription(&hex::decode(GOLDEN_SUBSCRIPTION_V1).unwrap(), place).unwrap();
+    assert_eq!(decoded, Subscription { previous_secret: None, ..subscription() });
+}
+
+#[test]
 fn damaged_values_are_errors() {
     assert!(decode::<u32>(&[]).is_err());
     assert!(decode::<u32>(&[9, 1]).is_err(), "a version of the future");
@@ -133,8 +153,11 @@ fn damaged_values_are_errors() {
 }
 
 const GOLDEN_EVENTS: &str = "01030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d";
-const GOLDEN_SETTLEMENTS: &str = "010109050102fbe803fbf701000c046275737901fc701101000105fb2c01";
-const GOLDEN_SUBSCRIPTION: &str = "010101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c652102fb2c0104676f6e650101c8";
+const GOLDEN_SETTLEMENTS: &str =
+    "020109050102fbe803fbf701000c046275737901fc701101000105fb2c010106090102fb4c04";
+const GOLDEN_SETTLEMENTS_V1: &str = "010109050102fbe803fbf701000c046275737901fc701101000105fb2c01";
+const GOLDEN_SUBSCRIPTION: &str = "020101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb840302fb2c0104676f6e650101c8";
+const GOLDEN_SUBSCRIPTION_V1: &str = "010101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c652102fb2c0104676f6e650101c8";
 const GOLDEN_ACCOUNT: &str = "010207";
 const GOLDEN_KEY: &str = "01040404040404040404040404040404040404040402030001020263690100";
 const GOLDEN_HEALTH: &str = "01000101fb8403";

@@ -1,0 +1,334 @@
+//! Deliveries: looking at them, and delivering again.
+
+use crate::account::AccountId;
+use crate::attempt::Attempt;
+use crate::clock::Timestamp;
+use crate::event_type::EventType;
+use crate::id::{AccountNo, DeliveryId, EventId, EventNo, HookId, Seal, SubscriptionNo};
+use crate::router;
+use crate::store::history::{self, EventQuery, NEWEST, Period};
+use crate::store::{Address, Answer, Verb};
+use crate::subscription::{Status, Subscription};
+
+use super::{Hookyard, LookupError, Page, PageRequest, Unavailable};
+
+pub use crate::store::history::DeliveryStatus;
+
+/// How many deliveries one commit makes due; while it is on its way, others get theirs.
+const REPLAY_STEP: usize = 4_096;
+/// How many subscriptions one commit replays an event to.
+const REPLAY_HOOKS: usize = 256;
+
+/// One event for one hook.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    pub event_id: EventId,
+    pub hook_id: HookId,
+    pub event: EventType,
+    pub status: DeliveryStatus,
+    /// Attempts made.
+    pub attempts: u16,
+    /// When the next attempt is due; none while the delivery waits for its turn, or for its hook.
+    pub next_attempt_at: Option<Timestamp>,
+    /// When the event was accepted.
+    pub created_at: Timestamp,
+    /// The attempts that are still known, in order.
+    pub log: Vec<Attempt>,
+}
+
+/// Narrows a list of deliveries.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryQuery {
+    pub hook: Option<HookId>,
+    pub event: Option<String>,
+    pub status: Option<DeliveryStatus>,
+    /// Only those whose event was accepted then or later.
+    pub since: Option<Timestamp>,
+    /// Only those whose event was accepted before.
+    pub until: Option<Timestamp>,
+}
+
+/// Which events a hook is to get again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Replay {
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub what: Replayed,
+}
+
+/// What is delivered again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Replayed {
+    /// Dead letters.
+    #[default]
+    Dead,
+    /// Every event of the hook's type that is still there, delivered or not, matched or not.
+    All,
+}
+
+/// Why nothing is delivered again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A hook that was given up gets nothing before it is subscribed again.
+    #[error(
+        "the hook is deactivated; subscribe it again first, with \"replay\": true for what it has not got"
+    )]
+    Deactivated,
+    #[error("hook: it does not subscribe to this event")]
+    NotWanted,
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Hookyard {
+    /// An account's deliveries, newest event first.
+    ///
+    /// # Errors
+    /// When there is no such account, or the cursor is none of this list.
+    pub async fn deliveries(
+        &self,
+        account: &AccountId,
+        query: DeliveryQuery,
+        page: PageRequest,
+    ) -> Result<Page<Delivery>, LookupError> {
+        let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
+        let subscription = match query.hook {
+            None => None,
+            Some(id) => match self.record(account, id).await? {
+                Some(record) => Some(record.no),
+                None => return Ok(Page::empty()),
+            },
+        };
+        let event_type = match query.event.map(|name| name.parse()).transpose() {
+            Ok(event_type) => event_type,
+            Err(_) => return Ok(Page::empty()),
+        };
+        let below = match page.cursor {
+            None => NEWEST,
+            Some(cursor) => self.0.seal.open_delivery(&cursor.parse().map_err(|_| LookupError::Cursor)?),
+        };
+        let query = history::DeliveryQuery {
+            account,
+            subscription,
+            event: None,
+            event_type,
+            status: query.status,
+            accepted: period(query.since, query.until),
+            below,
+            limit: page.limit,
+        };
+        let listed = self.look_back(move |reader| reader.deliveries(&query)).await?;
+        let items = listed.items.into_iter().map(|one| Delivery::of(one, &self.0.seal)).collect();
+        Ok(Page::part(items, listed.more, |delivery: &Delivery| delivery.id.to_string()))
+    }
+
+    /// A delivery by its id, with its attempts.
+    ///
+    /// # Errors
+    /// When the account has none with this id.
+    pub async fn delivery(&self, account: &AccountId, id: DeliveryId) -> Result<Delivery, LookupError> {
+        let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
+        self.delivery_of(account, id).await?.ok_or(LookupError::NotFound)
+    }
+
+    /// Attempts a delivery again, now and with a fresh schedule, whether it waits, was given up or was delivered.
+    ///
+    /// When it returns, the wish is durable; the delivery is as it was found.
+    ///
+    /// # Errors
+    /// When the account has none with this id, its hook is deactivated, or nothing can be changed now.
+    pub async fn retry(&self, account: &AccountId, id: DeliveryId) -> Result<Delivery, ReplayError> {
+        let delivery = self.delivery(account, id).await.map_err(ReplayError::lookup("delivery"))?;
+        let account = self.0.registry.account(account).ok_or(ReplayError::NotFound("delivery"))?;
+        let (event, subscription) = self.0.seal.open_delivery(&id);
+        let at = Address { account, subscription };
+        self.living(account, delivery.hook_id).await?;
+        self.replay_to(vec![(at, vec![(event, delivery.attempts)])]).await?;
+        self.delivery_of(account, id).await?.ok_or(ReplayError::NotFound("delivery"))
+    }
+
+    /// Delivers to a hook again what is asked for; returns how many deliveries that are.
+    ///
+    /// Attempt numbers go on, schedules begin anew. When it returns, all of them are due, durably.
+    ///
+    /// # Errors
+    /// When the account has no such hook, it is deactivated, or nothing can be changed now.
+    pub async fn replay(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        replay: Replay,
+    ) -> Result<usize, ReplayError> {
+        let account = self.0.registry.account(account).ok_or(ReplayError::NotFound("hook"))?;
+        let hook = self.living(account, id).await?;
+        match replay {
+            Replay { what: Replayed::All, .. } => self.replay_all(hook, replay).await,
+            Replay { since: None, until: None, .. } => self.replay_dead(hook).await,
+            _ => self.replay_dead_of(hook, replay).await,
+        }
+    }
+
+    /// Delivers an event again, to all hooks that match it now or to one of them; returns how many these are.
+    ///
+    /// # Errors
+    /// When the account has no such event or hook, the hook is deactivated or does not want such events, or nothing
+    /// can be changed now.
+    pub async fn replay_event(
+        &self,
+        account: &AccountId,
+        id: EventId,
+        hook: Option<HookId>,
+    ) -> Result<usize, ReplayError> {
+        let account = self.0.registry.account(account).ok_or(ReplayError::NotFound("event"))?;
+        let event = self.recorded(account, id).await?.ok_or(ReplayError::NotFound("event"))?;
+        let event_type = event.event_type.clone();
+        let hooks: Vec<SubscriptionNo> = match hook {
+            Some(id) => {
+                let hook = self.living(account, id).await?;
+                if !hook.filter.matches(&event_type) {
+                    return Err(ReplayError::NotWanted);
+                }
+                vec![hook.no]
+            }
+            None => {
+                let matching = self.router()?.send(router::Match { account, event_type }).await;
+                let matching = matching.map_err(|_| self.gone())?;
+                matching.iter().map(|matched| matched.subscription).collect()
+            }
+        };
+        let no = event.no;
+        let made = self.look_back(move |reader| reader.attempts(no)).await?;
+        let wished = hooks.into_iter().map(|subscription| {
+            let attempts = made.get(&subscription).copied().unwrap_or_default();
+            (Address { account, subscription }, vec![(no, attempts)])
+        });
+        self.replay_to(wished.collect()).await
+    }
+
+    /// Everything that was given up becomes pending in one stroke, however much it is.
+    async fn replay_dead(&self, hook: Subscription) -> Result<usize, ReplayError> {
+        let at = Address { account: hook.account, subscription: hook.no };
+        let dead = self.with_tally(hook).await?.dead;
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.router()?.do_send(router::Replay { at, reply });
+        self.answer(answer).await?.ok_or(ReplayError::NotFound("hook"))?;
+        Ok(dead as usize)
+    }
+
+    async fn replay_dead_of(&self, hook: Subscription, replay: Replay) -> Result<usize, ReplayError> {
+        let at = Address { account: hook.account, subscription: hook.no };
+        let (mut count, mut below) = (0, NEWEST);
+        loop {
+            let query = history::DeliveryQuery {
+                account: hook.account,
+                subscription: Some(hook.no),
+                event: None,
+                event_type: None,
+                status: Some(DeliveryStatus::Dead),
+                accepted: period(replay.since, replay.until),
+                below,
+                limit: REPLAY_STEP,
+            };
+            let dead = self.look_back(move |reader| reader.deliveries(&query)).await?;
+            below = dead.items.last().map_or(below, |delivery| delivery.place());
+            let events = dead.items.iter().map(|delivery| (delivery.event.no, delivery.attempts));
+            count += self.replay_to(vec![(at, events.collect())]).await?;
+            if !dead.more {
+                return Ok(count);
+            }
+        }
+    }
+
+    async fn replay_all(&self, hook: Subscription, replay: Replay) -> Result<usize, ReplayError> {
+        let at = Address { account: hook.account, subscription: hook.no };
+        let (mut count, mut below) = (0, EventNo(u64::MAX));
+        loop {
+            let query = EventQuery {
+                account: hook.account,
+                event_type: None,
+                accepted: period(replay.since, replay.until),
+                below,
+                limit: REPLAY_STEP,
+            };
+            let wanted = hook.clone();
+            let events = self.look_back(move |reader| reader.replayable(&wanted, &query)).await?;
+            below = events.items.last().map_or(below, |(event, _)| *event);
+            count += self.replay_to(vec![(at, events.items)]).await?;
+            if !events.more {
+                return Ok(count);
+            }
+        }
+    }
+
+    /// Makes deliveries due, and tells their subscribers; returns how many there are.
+    async fn replay_to(&self, wished: Vec<(Address, Vec<(EventNo, u16)>)>) -> Result<usize, ReplayError> {
+        let mut count = 0;
+        for wished in wished.chunks(REPLAY_HOOKS) {
+            let verbs = wished.iter().map(|(at, events)| Verb::Replay(*at, events.clone()));
+            let answers = self.commit_all(verbs.collect()).await?;
+            count += answers.iter().map(replayed).sum::<usize>();
+            let named = wished.iter().map(|(at, _)| at.subscription);
+            self.router()?.do_send(router::Wake(named.collect()));
+        }
+        Ok(count)
+    }
+
+    async fn delivery_of(&self, account: AccountNo, id: DeliveryId) -> Result<Option<Delivery>, Unavailable> {
+        let (event, subscription) = self.0.seal.open_delivery(&id);
+        let at = Address { account, subscription };
+        let found = self.look_back(move |reader| reader.delivery(at, event)).await?;
+        let found = found.map(|found| Delivery::of(found, &self.0.seal));
+        // The numbers in an id are only a hint; the id that they make must be this one.
+        Ok(found.filter(|found| found.id == id))
+    }
+
+    /// A hook that may be delivered to.
+    async fn living(&self, account: AccountNo, id: HookId) -> Result<Subscription, ReplayError> {
+        let hook = self.record(account, id).await?.ok_or(ReplayError::NotFound("hook"))?;
+        if matches!(hook.status, Status::Deactivated { .. }) {
+            return Err(ReplayError::Deactivated);
+        }
+        Ok(hook)
+    }
+}
+
+impl Delivery {
+    pub(super) fn of(delivery: history::Delivery, seal: &Seal) -> Self {
+        let history::Delivery { event, subscription, status, attempts, next_attempt_at, log } = delivery;
+        Self {
+            id: seal.close_delivery(&event.id, subscription.no),
+            event_id: event.id,
+            hook_id: subscription.id,
+            event: event.event_type,
+            status,
+            attempts,
+            next_attempt_at,
+            created_at: event.accepted_at,
+            log,
+        }
+    }
+}
+
+impl ReplayError {
+    fn lookup(what: &'static str) -> impl FnOnce(LookupError) -> Self {
+        move |error| match error {
+            LookupError::NotFound | LookupError::Cursor => Self::NotFound(what),
+            LookupError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+/// The time between two moments, either of which may be left out.
+pub(super) fn period(since: Option<Timestamp>, until: Option<Timestamp>) -> Period {
+    Period { since: since.unwrap_or(Period::ALWAYS.since), until: until.unwrap_or(Period::ALWAYS.until) }
+}
+
+fn replayed(answer: &Answer) -> usize {
+    match answer {
+        Answer::Replayed(count) => *count,
+        _ => 0,
+    }
+}

@@ -1,0 +1,182 @@
+//! Events: looking at those that were accepted, and samples of them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::account::AccountId;
+use crate::clock::Timestamp;
+use crate::event::{Receipt, Recorded};
+use crate::event_type::HOOK_DEACTIVATED;
+use crate::id::{AccountNo, EventId, EventNo};
+use crate::store::history::{self, NEWEST, Period};
+
+use super::deliveries::{Delivery, period};
+use super::{Hookyard, LookupError, Page, PageRequest, SubscribeError, Unavailable};
+
+/// The most deliveries that are shown with their event.
+pub const DELIVERIES_SHOWN: usize = 1_000;
+
+/// An event that was accepted.
+#[derive(Clone, Debug)]
+pub struct Emitted {
+    pub receipt: Receipt,
+    /// The emitter's data: the bytes of one JSON value.
+    pub data: Bytes,
+    pub accepted_at: Timestamp,
+}
+
+/// An event and what became of it.
+#[derive(Clone, Debug)]
+pub struct EventHistory {
+    pub event: Emitted,
+    /// When it had become durable; that is not known for ever, nor across every crash.
+    pub synced_at: Option<Timestamp>,
+    /// Its deliveries, to the newest hook first: at most [`DELIVERIES_SHOWN`].
+    pub deliveries: Vec<Delivery>,
+}
+
+/// Narrows a list of events.
+#[derive(Clone, Debug, Default)]
+pub struct EventQuery {
+    pub event: Option<String>,
+    /// Only those accepted then or later.
+    pub since: Option<Timestamp>,
+    /// Only those accepted before.
+    pub until: Option<Timestamp>,
+}
+
+/// What a receiver gets, and under which id.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    pub id: EventId,
+    pub event: String,
+    pub timestamp: String,
+    /// The bytes of one JSON value.
+    pub data: Bytes,
+}
+
+impl Hookyard {
+    /// An account's events, newest first.
+    ///
+    /// # Errors
+    /// When there is no such account, or the cursor is none of this list.
+    pub async fn events(
+        &self,
+        account: &AccountId,
+        query: EventQuery,
+        page: PageRequest,
+    ) -> Result<Page<Emitted>, LookupError> {
+        let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
+        let below = match page.cursor {
+            None => EventNo(u64::MAX),
+            Some(cursor) => {
+                let id: EventId = cursor.parse().map_err(|_| LookupError::Cursor)?;
+                EventNo(self.0.seal.open(&id).0)
+            }
+        };
+        let Ok(event_type) = query.event.map(|name| name.parse()).transpose() else {
+            return Ok(Page::empty());
+        };
+        let accepted = period(query.since, query.until);
+        let query = history::EventQuery { account, event_type, accepted, below, limit: page.limit };
+        let listed = self.look_back(move |reader| reader.events(&query)).await?;
+        let items = listed.items.iter().map(|event| Emitted::of(event)).collect();
+        Ok(Page::part(items, listed.more, |event: &Emitted| event.receipt.id.to_string()))
+    }
+
+    /// An event by its id, with its deliveries.
+    ///
+    /// # Errors
+    /// When the account has none with this id.
+    pub async fn event(&self, account: &AccountId, id: EventId) -> Result<EventHistory, LookupError> {
+        let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
+        let event = self.recorded(account, id).await?.ok_or(LookupError::NotFound)?;
+        let query = history::DeliveryQuery {
+            account,
+            subscription: None,
+            event: Some(event.no),
+            event_type: None,
+            status: None,
+            accepted: Period::ALWAYS,
+            below: NEWEST,
+            limit: DELIVERIES_SHOWN,
+        };
+        let no = event.no;
+        let (deliveries, synced_at) =
+            self.look_back(move |reader| Ok((reader.deliveries(&query)?, reader.synced_at(no)?))).await?;
+        let deliveries = deliveries.items.into_iter().map(|one| Delivery::of(one, &self.0.seal));
+        Ok(EventHistory { event: Emitted::of(&event), synced_at, deliveries: deliveries.collect() })
+    }
+
+    /// What a hook for this event type gets: the account's newest events of it, or else the catalogue's example.
+    ///
+    /// # Errors
+    /// When the event type or the account is unknown.
+    pub async fn samples(
+        &self,
+        account: &AccountId,
+        event: &str,
+        limit: usize,
+    ) -> Result<Vec<Sample>, SubscribeError> {
+        let event_type = self.0.catalogue.wanted(event)?;
+        let no = self.0.registry.account(account);
+        let account = no.ok_or_else(|| SubscribeError::UnknownAccount(account.clone()))?;
+        let (event_type, below) = (Some(event_type), EventNo(u64::MAX));
+        let query = history::EventQuery { account, event_type, accepted: Period::ALWAYS, below, limit };
+        let recent = self.look_back(move |reader| reader.events(&query)).await?;
+        if recent.items.is_empty() {
+            return Ok(vec![self.example(event)]);
+        }
+        Ok(recent.items.iter().map(|event| Sample::of(event)).collect())
+    }
+
+    /// The catalogue's example of an event type, as of now; its id is always the same.
+    pub(super) fn example(&self, event: &str) -> Sample {
+        let declared = self.event_types().iter().find(|spec| spec.name == event).map(|spec| &spec.example);
+        let data = match declared {
+            Some(example) => example.to_string(),
+            None if event == HOOK_DEACTIVATED => EXAMPLE_DEACTIVATED.to_owned(),
+            None => "null".to_owned(),
+        };
+        let digest = Sha256::new().chain_update("example ").chain_update(event).finalize();
+        Sample {
+            id: EventId::from_bytes(digest[..20].try_into().expect("a SHA-256 digest has 32 bytes")),
+            event: event.to_owned(),
+            timestamp: Timestamp::now().to_string(),
+            data: data.into(),
+        }
+    }
+
+    /// An event of the ledger; the number in an id is only a hint, which the nonce must confirm.
+    pub(super) async fn recorded(
+        &self,
+        account: AccountNo,
+        id: EventId,
+    ) -> Result<Option<Arc<Recorded>>, Unavailable> {
+        let no = EventNo(self.0.seal.open(&id).0);
+        let event = self.read(move |reader| reader.event(no)).await?;
+        Ok(event.filter(|event| event.id == id && event.account == account))
+    }
+}
+
+/// The example of the router's own event type.
+const EXAMPLE_DEACTIVATED: &str = r#"{"hook":{"id":"hook_0000000000000000000000000Ex","url":"https://example.com/hook","event":"new_lead"},"account":"default","reason":"the receiver answered 410 Gone","deactivated_at":"2026-01-15T10:30:00Z"}"#;
+
+impl Emitted {
+    fn of(event: &Recorded) -> Self {
+        Self { receipt: event.receipt(false), data: event.body.data_bytes(), accepted_at: event.accepted_at }
+    }
+}
+
+impl Sample {
+    fn of(event: &Recorded) -> Self {
+        Self {
+            id: event.id,
+            event: event.event_type.to_string(),
+            timestamp: event.body.timestamp().to_owned(),
+            data: event.body.data_bytes(),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! History: lists of events and deliveries, read from blocks, newest first.
+//!
+//! Events lie in their blocks with what they matched, attempts in the blocks of the commits that settled them, and what
+//! waits in the tail, in retries and in pages. A list of deliveries is read window by window: the matches of some
+//! events, where each waits, and the attempts that were settled since the oldest of these events. Nothing has a row for
+//! the sake of a list.
+
+mod waiting;
+mod window;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::event::{Heading, Recorded};
+use crate::id::{AccountNo, EventNo, SubscriptionNo};
+use crate::store::history::{
+    Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, NEWEST, Period, Place,
+};
+use crate::store::ledger::blocks::{EventReader, event_blocks_backwards, settlement_blocks};
+use crate::store::ledger::reader::{Shared, revived};
+use crate::store::ledger::values::EventV1;
+use crate::store::{Address, Error, Reader};
+use crate::subscription::{Status, Subscription};
+
+use self::waiting::{Waiting, waiting_at};
+use self::window::{Log, Window, attempts_since};
+
+/// The most bytes of bodies that a list of events answers with; the rest is on the next page.
+const LISTED_BYTES: usize = 8 << 20;
+/// How many deliveries are looked at in one go at most, to find those of one status.
+const WINDOW_LIMIT: usize = 4_096;
+/// Accepted times are nearly in the order of numbers; an event that waited for a credit may be out of it by this much.
+const DISORDER_MS: u64 = 60_000;
+
+/// Some of an account's events.
+pub fn events(shared: &Shared, query: &EventQuery) -> Result<Listed<Arc<Recorded>>, Error> {
+    let (mut items, mut bytes) = (Vec::new(), 0);
+    let more = walk(shared, query, |no, event| {
+        if items.len() == query.limit || bytes > LISTED_BYTES {
+            return Ok(false);
+        }
+        bytes += event.body_bytes();
+        let event = event.load(no, &shared.seal).ok_or_else(|| Error::damaged("an event"))?;
+        items.push(Arc::new(event));
+        Ok(true)
+    })?;
+    Ok(Listed { items, more })
+}
+
+/// When the commit that recorded an event had become durable.
+pub fn synced_at(shared: &Shared, event: EventNo) -> Result<Option<Timestamp>, Error> {
+    let Some(commit) = EventReader::new(&shared.tree, &shared.seal).commit(event)? else {
+        return Ok(None);
+    };
+    let noted = shared.volatile().synced.iter().find(|synced| synced.commit == commit).copied();
+    if let Some(noted) = noted {
+        return Ok(Some(Timestamp(noted.at_ms)));
+    }
+    let mut found = None;
+    settlement_blocks(&shared.tree, commit, |block| {
+        found = block.synced.iter().find(|synced| synced.commit == commit).copied();
+        // They are written in order: a later one says that this one was lost with a crash.
+        block.synced.iter().all(|synced| synced.commit < commit)
+    })?;
+    Ok(found.map(|found| Timestamp(found.at_ms)))
+}
+
+/// Some of an account's deliveries.
+pub fn deliveries(shared: &Shared, query: &DeliveryQuery) -> Result<Listed<Delivery>, Error> {
+    let mut records = Records::new(shared, query.account);
+    match query.status {
+        Some(DeliveryStatus::Pending | DeliveryStatus::Dead) => waiting::list(&mut records, query),
+        Some(DeliveryStatus::Delivered) | None => list_all(&mut records, query),
+    }
+}
+
+/// One delivery with its attempts.
+pub fn delivery(shared: &Shared, at: Address, event: EventNo) -> Result<Option<Delivery>, Error> {
+    let query = DeliveryQuery {
+        account: at.account,
+        subscription: Some(at.subscription),
+        event: Some(event),
+        event_type: None,
+        status: None,
+        accepted: Period::ALWAYS,
+        below: NEWEST,
+        limit: 1,
+    };
+    Ok(deliveries(shared, &query)?.items.pop())
+}
+
+/// The attempts made to deliver an event.
+pub fn attempts(shared: &Shared, event: EventNo) -> Result<HashMap<SubscriptionNo, u16>, Error> {
+    let made = attempts_since(shared, event, |(of, _)| of == event)?;
+    Ok(made.into_iter().map(|((_, subscription), made)| (subscription, made)).collect())
+}
+
+/// The events that a subscription wants, with the attempts made to deliver each.
+pub fn replayable(
+    shared: &Shared,
+    subscription: &Subscription,
+    query: &EventQuery,
+) -> Result<Listed<(EventNo, u16)>, Error> {
+    let mut items: Vec<(EventNo, u16)> = Vec::new();
+    let more = walk(shared, query, |no, event| {
+        let wanted = subscription.filter.event_types().iter().any(|one| one.as_str() == event.event_type());
+        if wanted && items.len() == query.limit {
+            return Ok(false);
+        }
+        items.extend(wanted.then_some((no, 0)));
+        Ok(true)
+    })?;
+    if let Some((oldest, _)) = items.last() {
+        let (of, oldest) = (subscription.no, *oldest);
+        let made = attempts_since(shared, oldest, |(event, to)| to == of && event >= oldest)?;
+        for (event, attempts) in &mut items {
+            *attempts = made.get(&(*event, of)).copied().unwrap_or_default();
+        }
+    }
+    Ok(Listed { items, more })
+}
+
+/// Hands the events that are asked for to `each`, newest first, until it returns `false`; says whether it did.
+fn walk(
+    shared: &Shared,
+    query: &EventQuery,
+    mut each: impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
+) -> Result<bool, Error> {
+    let wanted_type = query.event_type.as_ref().map(|event_type| event_type.as_str());
+    let mut stopped = false;
+    event_blocks_backwards(&shared.tree, query.below, |first, block| {
+        for (no, event) in block.newest_first(first).filter(|(no, _)| *no < query.below) {
+            if is_long_before(event.accepted_at(), query.accepted) {
+                return Ok(false);
+            }
+            let wanted = event.account() == query.account
+                && wanted_type.is_none_or(|wanted| wanted == event.event_type())
+                && query.accepted.contains(event.accepted_at());
+            if wanted && !each(no, event)? {
+                stopped = true;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })?;
+    Ok(stopped)
+}
+
+/// Whether nothing older than an event that was accepted then can be within the period.
+fn is_long_before(accepted_at: Timestamp, period: Period) -> bool {
+    accepted_at.0.saturating_add(DISORDER_MS) < period.since.0
+}
+
+/// Deliveries of any status, or those that were delivered.
+fn list_all(records: &mut Records<'_>, query: &DeliveryQuery) -> Result<Listed<Delivery>, Error> {
+    let mut found = Vec::new();
+    let (mut below, mut size) = (query.below, query.limit + 1);
+    loop {
+        let window = Window::read(records, query, below, size)?;
+        let (end, is_last) = (window.end, window.is_last);
+        for delivery in judge(records, window)? {
+            if query.status.is_none_or(|wanted| wanted == delivery.status) {
+                found.push(delivery);
+            }
+        }
+        if found.len() > query.limit || is_last {
+            return Ok(Listed::of(found, query.limit));
+        }
+        (below, size) = (end, (size * 4).min(WINDOW_LIMIT.max(query.limit)));
+    }
+}
+
+/// Says where each delivery of a window stands.
+fn judge(records: &mut Records<'_>, window: Window) -> Result<Vec<Delivery>, Error> {
+    let mut judged = Vec::with_capacity(window.found.len());
+    for (place, found) in window.found.into_iter().rev() {
+        let waiting = match found.waiting {
+            Some(known) => known,
+            // It was found by what was settled: if it waits, then since before or since again.
+            None => waiting_at(records.shared, place)?,
+        };
+        let Some(subscription) = records.subscription(place.1)?.cloned() else {
+            continue;
+        };
+        if waiting.is_some() || found.matched || !found.log.is_empty() {
+            judged.push(delivered(found.heading, subscription, waiting, found.log));
+        }
+    }
+    Ok(judged)
+}
+
+fn delivered(event: Heading, subscription: Subscription, waiting: Option<Waiting>, mut log: Log) -> Delivery {
+    log.sort_by_key(|attempt| attempt.n);
+    let made = log.last().map_or(0, |attempt| attempt.n);
+    let (status, attempts, next_attempt_at) = match waiting {
+        None => (DeliveryStatus::Delivered, made, None),
+        Some(waiting) if !subscription.is_live(waiting.generation()) => {
+            (DeliveryStatus::Dead, made.max(waiting.attempts()), None)
+        }
+        Some(Waiting::First { .. }) => (DeliveryStatus::Pending, made, None),
+        Some(Waiting::Retry(retry)) => {
+            let due = revived(retry, &subscription).due.max(event.accepted_at);
+            let due = (subscription.status == Status::Active).then_some(due);
+            (DeliveryStatus::Pending, made.max(retry.attempts), due)
+        }
+    };
+    Delivery { event, subscription, status, attempts, next_attempt_at, log }
+}
+
+/// The records of an account's subscriptions, each read once.
+struct Records<'a> {
+    shared: &'a Shared,
+    account: AccountNo,
+    known: HashMap<SubscriptionNo, Option<Subscription>>,
+}
+
+impl<'a> Records<'a> {
+    fn new(shared: &'a Shared, account: AccountNo) -> Self {
+        Self { shared, account, known: HashMap::new() }
+    }
+
+    /// The record of a subscription, if it is there and the account's.
+    fn subscription(&mut self, no: SubscriptionNo) -> Result<Option<&Subscription>, Error> {
+        let known = match self.known.entry(no) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let at = Address { account: self.account, subscription: no };
+                unknown.insert(self.shared.subscription(at)?)
+            }
+        };
+        Ok(known.as_ref())
+    }
+}
+
+/// Whether a delivery's event is among those that are asked for.
+fn is_wanted(query: &DeliveryQuery, event: &Heading) -> bool {
+    event.account == query.account
+        && query.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+        && query.accepted.contains(event.accepted_at)
+}
+
+/// Whether a delivery may be among those that are asked for, going by its place.
+fn is_in_scope(query: &DeliveryQuery, (event, subscription): Place) -> bool {
+    query.event.is_none_or(|wanted| wanted == event)
+        && query.subscription.is_none_or(|wanted| wanted == subscription)
+}

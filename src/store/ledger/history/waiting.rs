@@ -1,0 +1,163 @@
+//! What waits: deliveries that are pending or dead, wherever they wait.
+
+use std::collections::BTreeMap;
+
+use crate::event::Heading;
+use crate::id::{EventNo, SubscriptionNo};
+use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, Listed, Place};
+use crate::store::ledger::blocks::EventReader;
+use crate::store::ledger::keys::Pair;
+use crate::store::ledger::pages::{page_of, pages_backwards};
+use crate::store::ledger::reader::Shared;
+use crate::store::ledger::rows::failed;
+use crate::store::ledger::values::Value;
+use crate::store::{Error, Reader, Retry};
+use crate::subscription::{Generation, Subscription};
+
+use super::window::logs_since;
+use super::{Records, delivered, is_in_scope, is_wanted};
+
+/// What a delivery waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    First { generation: Generation },
+    Retry(Retry),
+}
+
+impl Waiting {
+    /// The life of its subscription in which it began to wait.
+    pub fn generation(self) -> Generation {
+        match self {
+            Self::First { generation } => generation,
+            Self::Retry(retry) => retry.generation,
+        }
+    }
+
+    /// Attempts made before.
+    pub fn attempts(self) -> u16 {
+        match self {
+            Self::First { .. } => 0,
+            Self::Retry(retry) => retry.attempts,
+        }
+    }
+}
+
+/// What a delivery waits for, if it does.
+///
+/// The tail is asked first: what leaves it has its row by then.
+pub fn waiting_at(shared: &Shared, (event, subscription): Place) -> Result<Option<Waiting>, Error> {
+    let in_tail = shared.volatile().tail.open_generation(event, subscription);
+    if let Some(generation) = in_tail {
+        return Ok(Some(Waiting::First { generation }));
+    }
+    let row = shared.tree.get(Pair::Retry.key(subscription, event)).map_err(failed)?;
+    if let Some(row) = row {
+        return Retry::decode(&row, event).map(|retry| Some(Waiting::Retry(retry)));
+    }
+    let page = page_of(&shared.tree, subscription, event)?;
+    let generation = page.and_then(|page| page.generation(event));
+    Ok(generation.map(|generation| Waiting::First { generation }))
+}
+
+/// Hands what waits for a subscription below `below` to `each`: three runs, each newest first, which end when it
+/// returns `false`.
+pub fn waiting_of(
+    shared: &Shared,
+    subscription: SubscriptionNo,
+    below: EventNo,
+    mut each: impl FnMut(EventNo, Waiting) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let in_tail: Vec<(EventNo, Generation)> = {
+        let volatile = shared.volatile();
+        let open = volatile.tail.open_of(subscription, EventNo(0)).rev();
+        open.map(|(event, generation)| (event.no, generation)).collect()
+    };
+    for (event, generation) in in_tail.into_iter().filter(|(event, _)| *event < below) {
+        if !each(event, Waiting::First { generation })? {
+            break;
+        }
+    }
+    'pages: for page in pages_backwards(&shared.tree, subscription, below) {
+        let page = page?;
+        for (event, generation) in page.waiting().rev().filter(|(event, _)| *event < below) {
+            if !each(event, Waiting::First { generation })? {
+                break 'pages;
+            }
+        }
+    }
+    for retry in shared.retries_below(subscription, below) {
+        let retry = retry?;
+        if !each(retry.event, Waiting::Retry(retry))? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The newest deliveries that are pending, or dead.
+pub fn list(records: &mut Records<'_>, query: &DeliveryQuery) -> Result<Listed<Delivery>, Error> {
+    let newest = newest(records, query)?;
+    let shared = records.shared;
+    let attempted = newest.iter().filter(|(_, (_, waiting))| matches!(waiting, Waiting::Retry(_)));
+    let oldest = attempted.map(|((event, _), _)| *event).next();
+    let mut logs = match oldest {
+        Some(oldest) => logs_since(shared, oldest, |place| newest.contains_key(&place))?,
+        None => BTreeMap::new(),
+    };
+    let mut listed = Vec::with_capacity(newest.len());
+    for (place, (heading, waiting)) in newest.into_iter().rev() {
+        if let Some(subscription) = records.subscription(place.1)?.cloned() {
+            let log = logs.remove(&place).unwrap_or_default();
+            listed.push(delivered(heading, subscription, Some(waiting), log));
+        }
+    }
+    Ok(Listed::of(listed, query.limit))
+}
+
+/// One more than are asked for, by place.
+fn newest(
+    records: &mut Records<'_>,
+    query: &DeliveryQuery,
+) -> Result<BTreeMap<Place, (Heading, Waiting)>, Error> {
+    let mut newest: BTreeMap<Place, (Heading, Waiting)> = BTreeMap::new();
+    let (shared, wants_dead) = (records.shared, query.status == Some(DeliveryStatus::Dead));
+    let mut events = EventReader::new(&shared.tree, &shared.seal);
+    for subscription in subscriptions(records, query)? {
+        let below = EventNo(query.below.0.0.saturating_add(1));
+        waiting_of(shared, subscription.no, below, |event, waiting| {
+            let place = (event, subscription.no);
+            let is_full = newest.len() > query.limit;
+            if is_full && newest.first_key_value().is_some_and(|(last, _)| place <= *last) {
+                return Ok(false);
+            }
+            let is_dead = !subscription.is_live(waiting.generation());
+            if place >= query.below || is_dead != wants_dead || !is_in_scope(query, place) {
+                return Ok(true);
+            }
+            if let Some(heading) = events.heading(event)?.filter(|heading| is_wanted(query, heading)) {
+                newest.insert(place, (heading, waiting));
+                if newest.len() > query.limit + 1 {
+                    newest.pop_first();
+                }
+            }
+            Ok(true)
+        })?;
+    }
+    Ok(newest)
+}
+
+fn subscriptions(records: &mut Records<'_>, query: &DeliveryQuery) -> Result<Vec<Subscription>, Error> {
+    if let Some(no) = query.subscription {
+        return Ok(records.subscription(no)?.cloned().into_iter().collect());
+    }
+    let mut all = Vec::new();
+    let wanted =
+        |one: &Subscription| query.event_type.as_ref().is_none_or(|wanted| one.filter.matches(wanted));
+    records.shared.subscriptions(query.account, SubscriptionNo(u64::MAX), &mut |one| {
+        if wanted(&one) {
+            all.push(one);
+        }
+        true
+    })?;
+    Ok(all)
+}
