@@ -2,17 +2,28 @@
 //!
 //! Each command has a file of its own below.
 
+mod accounts;
 mod admin_key;
 mod bench;
+mod client;
+mod completions;
 mod demo;
 mod descriptors;
 mod durable;
+mod emit;
 mod greeting;
+mod hooks;
+mod keys;
+mod listing;
+mod output;
+mod progress;
 mod serve;
+mod shown;
 mod signals;
+mod word;
 
-use std::fmt;
 use std::process::ExitCode;
+use std::{fmt, io};
 
 use clap::{Parser, Subcommand};
 use hookyard::config;
@@ -31,6 +42,11 @@ pub struct Cli {
 enum Command {
     Demo(demo::Demo),
     Serve(serve::Serve),
+    Emit(emit::Emit),
+    Hooks(hooks::Hooks),
+    Accounts(accounts::Accounts),
+    Keys(keys::Keys),
+    Completions(completions::Completions),
     Bench(bench::Options),
 }
 
@@ -39,6 +55,12 @@ enum Command {
 pub enum Failure {
     /// The command line or the configuration asks for something that cannot be.
     Usage(String),
+    /// No server answers.
+    Unreachable(String),
+    /// The server has no room just now.
+    Busy { message: String, retry_after_seconds: Option<u64> },
+    /// Nobody reads the output any more; nothing is to be said, and nobody to say it to.
+    BrokenPipe,
     /// Anything else.
     Other(anyhow::Error),
 }
@@ -48,9 +70,15 @@ Examples:
   hookyard demo                             see it at work on this machine
   hookyard serve --dev                      try it out on this machine
   hookyard serve --config hookyard.toml     serve as the file says
+  hookyard hooks subscribe https://example.com/webhook new_lead
+  hookyard emit new_lead '{\"name\":\"Jane Doe\"}'
   hookyard help serve                       more on a command
 
-Exit status: 0 success, 1 failure, 2 wrong usage or configuration.";
+Exit status: 0 success; 1 failure, also when no server answers or it says no; 2 wrong usage or configuration, also when
+it is the server that finds it wrong.";
+
+/// What a shell reports of a program that SIGPIPE ended.
+const SIGPIPE_STATUS: u8 = 128 + 13;
 
 impl Cli {
     /// Runs the command to its end.
@@ -61,26 +89,88 @@ impl Cli {
         match self.command {
             Command::Demo(demo) => demo.run(env),
             Command::Serve(serve) => serve.run(env),
+            Command::Emit(emit) => emit.run(),
+            Command::Hooks(hooks) => hooks.run(),
+            Command::Accounts(accounts) => accounts.run(),
+            Command::Keys(keys) => keys.run(),
+            Command::Completions(completions) => completions.run(),
             Command::Bench(bench) => bench.run(),
         }
     }
 }
 
+/// The action that was named, or else the list that the options before it ask for.
+///
+/// # Errors
+/// When there are both.
+fn only_with_list<A, L: Default + PartialEq>(
+    action: Option<A>,
+    list: L,
+    listing: impl FnOnce(L) -> A,
+) -> Result<A, Failure> {
+    match action {
+        None => Ok(listing(list)),
+        Some(action) if list == L::default() => Ok(action),
+        Some(_) => {
+            Err(Failure::Usage("options of a list stand behind the word `list`, or without any".to_owned()))
+        }
+    }
+}
+
 impl Failure {
-    /// 2 for wrong usage, as clap has it, 1 for all else.
+    /// A failure that one sentence says.
+    pub fn other(message: String) -> Self {
+        Self::Other(anyhow::Error::msg(message))
+    }
+
+    /// The same failure, said otherwise.
+    pub fn map(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Usage(message) => Self::Usage(change(message)),
+            Self::Unreachable(message) => Self::Unreachable(change(message)),
+            Self::Busy { message, retry_after_seconds } => {
+                Self::Busy { message: change(message), retry_after_seconds }
+            }
+            Self::Other(error) => Self::other(change(format!("{error:#}"))),
+            Self::BrokenPipe => Self::BrokenPipe,
+        }
+    }
+
+    /// 2 for wrong usage, as clap has it, 1 for all else, but as if by the signal when nobody reads.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(2),
-            Self::Other(_) => ExitCode::FAILURE,
+            Self::BrokenPipe => ExitCode::from(SIGPIPE_STATUS),
+            Self::Unreachable(_) | Self::Busy { .. } | Self::Other(_) => ExitCode::FAILURE,
         }
+    }
+
+    /// Whether somebody should be told.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::BrokenPipe)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(message) => f.write_str(message),
+            Self::Usage(message) | Self::Unreachable(message) => f.write_str(message),
+            Self::Busy { message, retry_after_seconds: Some(seconds) } => {
+                write!(f, "{message}; try again in {seconds} s")
+            }
+            Self::Busy { message, retry_after_seconds: None } => write!(f, "{message}; try again later"),
+            Self::BrokenPipe => f.write_str("nobody reads the output"),
             Self::Other(error) => write!(f, "{error:#}"),
+        }
+    }
+}
+
+/// The output could not be written.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
+            _ => Self::Other(anyhow::Error::from(error).context("cannot write the output")),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,7 +19,10 @@ fn main() -> ExitCode {
     match Cli::parse().run(std::env::vars_os().map(variable)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("hookyard: {failure}");
+            if !failure.is_silent() {
+                // The status says it too, should nobody read this.
+                let _ = writeln!(io::stderr(), "hookyard: {failure}");
+            }
             failure.exit_code()
         }
     }

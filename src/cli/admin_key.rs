@@ -23,7 +23,7 @@ pub enum Whereabouts {
 }
 
 /// The key's file, in the data directory. The clients read it too.
-const FILE: &str = "admin-key";
+pub const FILE: &str = "admin-key";
 /// What the file is called until it is whole.
 const UNFINISHED: &str = "admin-key.new";
 /// How the key is named in the list of keys.

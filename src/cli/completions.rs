@@ -1,0 +1,34 @@
+//! `hookyard completions`: what makes a shell complete this command line.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::output::Output;
+use super::{Cli, Failure};
+
+/// Print the completion script of a shell
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Completions {
+    /// The shell that is to complete
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hookyard completions bash > ~/.local/share/bash-completion/completions/hookyard
+  hookyard completions zsh > ~/.zfunc/_hookyard
+  hookyard completions fish > ~/.config/fish/completions/hookyard.fish";
+
+impl Completions {
+    /// Prints the script.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn run(self) -> Result<(), Failure> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "hookyard", &mut script);
+        Output::to_stdout(false).write(&String::from_utf8_lossy(&script))
+    }
+}

@@ -1,0 +1,85 @@
+//! Replaying: a hook gets again what it did not take, and whoever asked for it can watch.
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::client::{Client, Query};
+use super::super::output::Output;
+use super::super::progress;
+use super::super::shown::{Hook, Queued};
+use super::super::word::{self, Moment};
+use super::{Failure, PATH};
+
+#[derive(Debug, clap::Args)]
+pub struct Replay {
+    #[arg(value_name = "HOOK_ID", value_parser = word::hook_id)]
+    hook: String,
+
+    /// Only events since then: a time, a date, or how long ago, such as 24h
+    #[arg(long, value_name = "TIME", value_parser = word::moment)]
+    since: Option<Moment>,
+
+    /// Only events until then
+    #[arg(long, value_name = "TIME", value_parser = word::moment)]
+    until: Option<Moment>,
+
+    /// What was given up, or every event of its type that is kept
+    #[arg(long, default_value = "dead", value_parser = ["dead", "all"])]
+    status: String,
+
+    /// Wait until nothing waits for the hook any more, with a progress bar; fails if it is deactivated meanwhile
+    #[arg(long)]
+    wait: bool,
+}
+
+/// How often the hook is looked at.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+impl Replay {
+    /// Has the deliveries queued, and waits for them if asked to.
+    ///
+    /// # Errors
+    /// When it is refused, or the hook does not take them.
+    pub fn run(&self, client: &Client, output: &mut Output) -> Result<(), Failure> {
+        let mut wish = serde_json::Map::new();
+        wish.insert("status".to_owned(), json!(self.status));
+        for (name, moment) in [("since", &self.since), ("until", &self.until)] {
+            wish.extend(moment.as_ref().map(|moment| (name.to_owned(), json!(moment.to_string()))));
+        }
+        let queueing = progress::endless("queueing");
+        let answer = client.post(&format!("{PATH}/{}/replay", self.hook), &Query::new(), &wish);
+        queueing.finish_and_clear();
+        let answer = answer?;
+        let Queued { queued } = answer.decode()?;
+        match output.is_json() {
+            true => output.json(&answer.json)?,
+            false => output.line(format_args!("queued {queued} deliveries"))?,
+        }
+        if !self.wait || queued == 0 {
+            return Ok(());
+        }
+        self.watch(client, queued)?;
+        if output.is_json() { Ok(()) } else { output.line("all are delivered") }
+    }
+
+    /// Waits until nothing is pending.
+    fn watch(&self, client: &Client, queued: u64) -> Result<(), Failure> {
+        let bar = progress::of_things(queued, "delivering");
+        loop {
+            let hook: Hook = client.get(&format!("{PATH}/{}", self.hook), &Query::new())?.decode()?;
+            bar.set_position(queued.saturating_sub(hook.pending));
+            if hook.status == "deactivated" {
+                bar.abandon();
+                let reason = hook.reason.unwrap_or_default();
+                return Err(Failure::other(format!("the hook was deactivated: {reason}")));
+            }
+            if hook.pending == 0 {
+                bar.finish_and_clear();
+                return Ok(());
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Subscribing, and secrets: the two actions that print one.
+
+use serde_json::json;
+
+use super::super::client::{Client, Query};
+use super::super::output::Output;
+use super::super::output::note;
+use super::super::shown::Hook;
+use super::super::word;
+use super::{Failure, PATH};
+
+#[derive(Debug, clap::Args)]
+pub struct Subscribe {
+    /// Where the events are to be delivered
+    #[arg(value_name = "URL", value_parser = target)]
+    url: String,
+
+    /// The event type; `hookyard events types` shows what there is
+    #[arg(value_name = "EVENT")]
+    event: String,
+
+    /// Sign with this secret instead of a generated one: whsec_<base64>, or 16 to 128 visible ASCII characters
+    #[arg(long)]
+    secret: Option<String>,
+
+    /// Deliver what was parked too, if the hook was deactivated before
+    #[arg(long)]
+    replay: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RotateSecret {
+    #[arg(value_name = "HOOK_ID", value_parser = word::hook_id)]
+    hook: String,
+
+    /// The new secret, instead of a generated one
+    #[arg(long)]
+    secret: Option<String>,
+
+    /// How long requests are signed with both, the old and the new
+    #[arg(long, value_name = "DURATION", value_parser = word::duration)]
+    overlap: Option<String>,
+}
+
+impl Subscribe {
+    /// Subscribes, and prints the hook with its secret.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn run(&self, client: &Client, output: &mut Output) -> Result<(), Failure> {
+        let Self { url, event, secret, replay } = self;
+        let wish = json!({"url": url, "event": event, "secret": secret, "replay": replay});
+        let answer = client.post(&format!("{PATH}/subscribe"), &Query::new(), &wish)?;
+        if output.is_json() {
+            return output.json(&answer.json);
+        }
+        output.fields(&super::fields(&answer.decode()?))
+    }
+}
+
+impl RotateSecret {
+    /// Makes the new secret, and prints it alone.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn run(&self, client: &Client, output: &mut Output) -> Result<(), Failure> {
+        let Self { hook, secret, overlap } = self;
+        let mut wish = serde_json::Map::new();
+        wish.extend(secret.as_ref().map(|secret| ("secret".to_owned(), json!(secret))));
+        wish.extend(overlap.as_ref().map(|overlap| ("overlap".to_owned(), json!(overlap))));
+        let answer = client.post(&format!("{PATH}/{hook}/rotate-secret"), &Query::new(), &wish)?;
+        if output.is_json() {
+            return output.json(&answer.json);
+        }
+        let rotated: Hook = answer.decode()?;
+        note(format_args!("the new secret of {}, and of the hooks that shared the old one:", rotated.id));
+        output.line(rotated.secret.unwrap_or_default())
+    }
+}
+
+fn target(text: &str) -> Result<String, String> {
+    match url::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(text.to_owned()),
+        _ => Err("a target is written as https://example.com/webhook".to_owned()),
+    }
+}
