@@ -7,10 +7,13 @@ mod admin_key;
 mod bench;
 mod client;
 mod completions;
+mod deliveries;
 mod demo;
 mod descriptors;
 mod durable;
 mod emit;
+mod events;
+mod explain;
 mod greeting;
 mod hooks;
 mod keys;
@@ -43,7 +46,10 @@ enum Command {
     Demo(demo::Demo),
     Serve(serve::Serve),
     Emit(emit::Emit),
+    Explain(explain::Explain),
     Hooks(hooks::Hooks),
+    Deliveries(deliveries::Deliveries),
+    Events(events::Events),
     Accounts(accounts::Accounts),
     Keys(keys::Keys),
     Completions(completions::Completions),
@@ -90,7 +96,10 @@ impl Cli {
             Command::Demo(demo) => demo.run(env),
             Command::Serve(serve) => serve.run(env),
             Command::Emit(emit) => emit.run(),
+            Command::Explain(explain) => explain.run(),
             Command::Hooks(hooks) => hooks.run(),
+            Command::Deliveries(deliveries) => deliveries.run(),
+            Command::Events(events) => events.run(),
             Command::Accounts(accounts) => accounts.run(),
             Command::Keys(keys) => keys.run(),
             Command::Completions(completions) => completions.run(),

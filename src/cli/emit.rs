@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use self::lines::Lines;
 use super::client::{Client, Connection, Query};
+use super::events::{PATH, TYPES_PATH};
 use super::output::Output;
 use super::output::cell::{BOLD, DIM, GOOD};
 use super::shown::{Event, EventType};
@@ -74,8 +75,6 @@ Examples:
   hookyard emit --lines events.jsonl
   zcat leads.gz | hookyard emit new_lead --lines";
 
-const PATH: &str = "/api/v1/events";
-
 impl Emit {
     /// Emits and says what came of it.
     ///
@@ -119,7 +118,7 @@ fn show(receipt: &Event, output: &mut Output) -> Result<(), Failure> {
 
 /// The data that the catalogue shows for this type.
 fn example(client: &Client, event: &str) -> Result<Box<RawValue>, Failure> {
-    let catalogue: Vec<EventType> = client.get("/api/v1/event-types", &Query::new())?.decode()?;
+    let catalogue: Vec<EventType> = client.get(TYPES_PATH, &Query::new())?.decode()?;
     let known: Vec<&str> = catalogue.iter().map(|known| known.name.as_str()).collect();
     let known = known.join(", ");
     let found = catalogue.into_iter().find(|known| known.name == event).and_then(|found| found.example);

@@ -24,8 +24,10 @@ pub struct Extent {
 pub trait Row: DeserializeOwned {
     /// What the entries are called, for when there are none.
     const PLURAL: &'static str;
+    /// The columns that a terminal shows.
     const HEADINGS: &'static [&'static str];
 
+    /// The value of each column, and behind them those that only a program gets.
     fn cells(&self) -> Vec<Cell>;
 }
 

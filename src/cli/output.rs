@@ -100,6 +100,22 @@ impl Output {
         self.write(&rows.iter().map(line).collect::<String>())
     }
 
+    /// Writes rows one by one, as they come: on a terminal in columns of the widths that are usual for them.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn stream(&mut self, widths: &[usize], rows: &[Vec<Cell>]) -> Result<(), Failure> {
+        if !self.is_terminal() {
+            return self.rows(rows);
+        }
+        let line = |row: &Vec<Cell>| {
+            let cells: Vec<String> =
+                row.iter().zip(widths).map(|(cell, width)| cell.padded(*width)).collect();
+            cells.join("  ").trim_end().to_owned() + "\n"
+        };
+        self.write(&rows.iter().map(line).collect::<String>())
+    }
+
     /// Writes rows as a table with headings.
     ///
     /// # Errors

@@ -12,10 +12,11 @@ use indicatif::ProgressBar;
 use serde_json::value::RawValue;
 
 use super::super::client::{self, Client, Query};
+use super::super::events::PATH;
 use super::super::output::Output;
 use super::super::progress;
 use super::super::shown::Event;
-use super::{Failure, Outgoing, PATH};
+use super::{Failure, Outgoing};
 
 /// How lines become events.
 pub struct Lines<'a> {

@@ -92,6 +92,12 @@ impl Cell {
         format!("{style}{text}{style:#}")
     }
 
+    /// For a person, in colour, in a column of this width.
+    pub fn padded(&self, width: usize) -> String {
+        let length = self.shown.as_deref().unwrap_or(&self.value).chars().count();
+        self.painted() + &" ".repeat(width.saturating_sub(length))
+    }
+
     fn or_nothing(mut self) -> Self {
         if self.value.is_empty() {
             self.shown = Some(NOTHING.to_owned());

@@ -12,12 +12,12 @@ struct Flexible(Vec<bool>);
 /// To how many characters a column may be cut.
 const NARROWEST: usize = 12;
 
-/// The table's text; `width` is the terminal's.
+/// The table's text; `width` is the terminal's. Cells behind the last heading are left out.
 pub fn draw(headings: &[&str], rows: &[Vec<Cell>], width: Option<usize>) -> String {
     let mut table = Builder::with_capacity(rows.len() + 1, headings.len());
     table.push_record(headings.iter().map(|heading| format!("{BOLD}{heading}{BOLD:#}")));
     for row in rows {
-        table.push_record(row.iter().map(Cell::painted));
+        table.push_record(row.iter().take(headings.len()).map(Cell::painted));
     }
     let mut table = table.build();
     table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
