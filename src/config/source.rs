@@ -34,7 +34,7 @@ struct Layer {
 
 const PREFIX: &str = "HOOKYARD_";
 /// Variables of the commands that are clients of the HTTP API.
-const CLIENT_VARIABLES: [&str; 2] = ["HOOKYARD_URL", "HOOKYARD_KEY"];
+const CLIENT_VARIABLES: [&str; 3] = ["HOOKYARD_URL", "HOOKYARD_KEY", "HOOKYARD_ACCOUNT"];
 /// The two ways to give the admin key; one in the environment replaces either of them in the file.
 const ADMIN_KEYS: [&str; 2] = ["admin_key", "admin_key_file"];
 

@@ -3,6 +3,10 @@
 mod support;
 
 mod accounts;
+mod cli_emitting;
+mod cli_failing;
+mod cli_hooks;
+mod cli_keys;
 mod configuring;
 mod deactivating;
 mod delivered_request;

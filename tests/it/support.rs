@@ -1,6 +1,7 @@
 //! The field's language for these tests: a real server, clients of its API, and receivers of its requests.
 
 pub mod api;
+pub mod cli;
 pub mod embedding;
 pub mod patience;
 pub mod process;

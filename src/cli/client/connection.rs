@@ -1,5 +1,6 @@
 //! Where the commands find the server and the key, and how they show what they get: the options that they share.
 
+use std::convert::Infallible;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,8 @@ pub struct Connection {
     key: Option<Key>,
 
     /// Where the server keeps its data, and the admin key
-    #[arg(long, global = true, env = "HOOKYARD_DATA_DIR", default_value = "data", value_name = "DIR")]
+    #[arg(long, global = true, env = "HOOKYARD_DATA_DIR", value_name = "DIR")]
+    #[arg(default_value = DEFAULT_DATA_DIR, value_parser = directory)]
     data_dir: PathBuf,
 
     /// The account to act for; an admin key may name any
@@ -50,6 +52,8 @@ pub struct Key(Zeroizing<String>);
 
 /// Where a server listens unless told.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+/// Where it keeps its data unless told.
+const DEFAULT_DATA_DIR: &str = "data";
 
 impl Connection {
     /// The client that these options ask for.
@@ -133,6 +137,11 @@ fn read(file: &Path) -> Result<Option<Key>, Failure> {
             Ok(unread?)
         }
     }
+}
+
+/// A variable that is set to nothing is as good as unset.
+fn directory(text: &str) -> Result<PathBuf, Infallible> {
+    Ok(if text.is_empty() { DEFAULT_DATA_DIR } else { text }.into())
 }
 
 fn server(text: &str) -> Result<Url, String> {

@@ -122,8 +122,12 @@ impl Lines<'_> {
         let Batch { body, lines } = std::mem::take(batch);
         let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return Ok(()) };
         let answer = self.post(&(body + "]")).map_err(|failure| {
-            let where_to = format!("lines {first} to {last}");
-            failure.map(|message| tally.told(&where_to, &naming_the_line(message, &lines)))
+            failure.map(|message| {
+                tally.told(&match naming_the_line(&message, &lines) {
+                    Some(named) => named,
+                    None => format!("lines {first} to {last}: {message}"),
+                })
+            })
         })?;
         for receipt in answer.entries()? {
             tally.count(&client::decode(&receipt)?);
@@ -173,23 +177,21 @@ impl Tally {
         format!("accepted {accepted} events{duplicates}: {matched} deliveries")
     }
 
-    fn told(&self, place: &str, message: &str) -> String {
-        format!("{place}: {message} (accepted before that: {} events)", self.accepted)
+    fn told(&self, message: &str) -> String {
+        format!("{message} (accepted before that: {} events)", self.accepted)
     }
 
     /// The input is at fault.
     fn stopped(&self, message: String) -> Failure {
-        Failure::Usage(format!("{message} (accepted before that: {} events)", self.accepted))
+        Failure::Usage(self.told(&message))
     }
 }
 
-/// The API counts the entries of a batch, `[12]: …`; a person counts lines.
-fn naming_the_line(message: String, lines: &[u64]) -> String {
-    let entry = message.strip_prefix('[').and_then(|rest| rest.split_once("]: "));
-    match entry.and_then(|(at, why)| Some((lines.get(at.parse::<usize>().ok()?)?, why))) {
-        Some((line, why)) => format!("line {line}: {why}"),
-        None => message,
-    }
+/// The API counts the entries of a batch, `[12]: …`; a person counts lines. `None` when it names no entry.
+fn naming_the_line(message: &str, lines: &[u64]) -> Option<String> {
+    let (entry, why) = message.strip_prefix('[')?.split_once("]: ")?;
+    let line = lines.get(entry.parse::<usize>().ok()?)?;
+    Some(format!("line {line}: {why}"))
 }
 
 #[cfg(test)]
@@ -198,10 +200,10 @@ mod tests {
 
     #[test]
     fn the_api_counts_entries_and_a_person_lines() {
-        let lines = [3, 5, 9];
-        assert_eq!(naming_the_line("[1]: event is required".into(), &lines), "line 5: event is required");
+        let named = |message| naming_the_line(message, &[3, 5, 9]);
+        assert_eq!(named("[1]: event is required").as_deref(), Some("line 5: event is required"));
         for other in ["[7]: beyond", "[x]: no number", "nothing of the sort"] {
-            assert_eq!(naming_the_line(other.into(), &lines), other);
+            assert_eq!(named(other), None, "{other}");
         }
     }
 }
