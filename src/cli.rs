@@ -80,8 +80,10 @@ Examples:
   hookyard emit new_lead '{\"name\":\"Jane Doe\"}'
   hookyard help serve                       more on a command
 
-Exit status: 0 success; 1 failure, also when no server answers or it says no; 2 wrong usage or configuration, also when
-it is the server that finds it wrong.";
+Exit status:
+  0  success
+  1  failure; also when no server answers, or it says no
+  2  wrong usage or configuration; also when it is the server that finds it wrong";
 
 /// What a shell reports of a program that SIGPIPE ended.
 const SIGPIPE_STATUS: u8 = 128 + 13;

@@ -160,7 +160,7 @@ impl Client {
 
     fn answered(&self, response: Response<Body>) -> Result<Answer, Failure> {
         let mut response = self.accepted(response)?;
-        let next = response.headers().get(http::header::LINK).and_then(|link| Query::of_next_page(link));
+        let next = response.headers().get(http::header::LINK).and_then(Query::of_next_page);
         let body = response.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec();
         let body = body.map_err(|error| self.no_answer(&error))?;
         let json = serde_json::from_slice(&body).map_err(|_| self.foreign(response.status()))?;

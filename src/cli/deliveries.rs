@@ -18,7 +18,7 @@ use super::{Failure, only_with_list};
 /// List, follow and repeat deliveries: which event went to which hook, and what came of it
 ///
 /// Without an action it lists them. It needs a key with the scope hooks. Piped, a line has the id, status, event type,
-/// attempts, last answer, next attempt, creation, URL, event id and hook id.
+/// attempts, last answer, creation, next attempt, hook id and event id.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Deliveries {
@@ -43,6 +43,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct One {
+    /// The delivery's id
     #[arg(value_name = "DELIVERY_ID", value_parser = word::delivery_id)]
     delivery: String,
 }
@@ -166,7 +167,6 @@ fn fields(delivery: &Delivery) -> Vec<(&'static str, Cell)> {
         ("event id", Cell::of(delivery.event_id.as_ref())),
         ("event", Cell::of(delivery.event.as_ref())),
         ("hook", Cell::of(delivery.hook_id.as_ref())),
-        ("url", Cell::of(delivery.url.as_ref())),
         ("status", Cell::status(&delivery.status)),
         ("created", Cell::moment(delivery.created_at.as_deref(), now)),
         ("attempts", Cell::new(delivery.attempts)),
@@ -189,22 +189,23 @@ impl Attempt {
 
     /// What came of it: `500 in 12 ms: the response's first bytes`.
     pub fn told(&self) -> String {
+        let took = |word: &str| self.duration_ms.map(|ms| format!(" {word} {ms} ms")).unwrap_or_default();
         let answer = match (self.status, self.error.as_deref()) {
-            (Some(status), None) => status.to_string(),
-            (Some(status), Some(error)) => format!("{status}, then {error}"),
-            (None, error) => error.unwrap_or("no answer").to_owned(),
+            (Some(status), _) => format!("{status}{}", took("in")),
+            (None, Some("timeout")) => format!("timeout{}", took("after")),
+            (None, Some(error)) => format!("{} error{}", visible(error), took("after")),
+            (None, None) => format!("no answer{}", took("after")),
         };
-        let took = self.duration_ms.map(|ms| format!(" in {ms} ms")).unwrap_or_default();
         let response = self.response.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let response = response.map(|text| format!(": {}", visible(text))).unwrap_or_default();
-        format!("{answer}{took}{response}")
+        format!("{answer}{response}")
     }
 }
 
 impl Row for Delivery {
     const PLURAL: &'static str = "deliveries";
     const HEADINGS: &'static [&'static str] =
-        &["ID", "STATUS", "EVENT", "TRIES", "ANSWER", "NEXT", "CREATED", "URL"];
+        &["ID", "STATUS", "EVENT", "TRIES", "ANSWER", "CREATED", "NEXT", "HOOK"];
 
     fn cells(&self) -> Vec<Cell> {
         let now = Timestamp::now();
@@ -214,11 +215,10 @@ impl Row for Delivery {
             Cell::of(self.event.as_ref()),
             Cell::new(self.attempts),
             Cell::answer(self.last_status, self.last_error.as_deref()),
-            Cell::moment(self.next_attempt_at.as_deref(), now),
             Cell::moment(self.created_at.as_deref(), now),
-            Cell::of(self.url.as_ref()).flexible(),
-            Cell::of(self.event_id.as_ref()),
+            Cell::moment(self.next_attempt_at.as_deref(), now),
             Cell::of(self.hook_id.as_ref()),
+            Cell::of(self.event_id.as_ref()),
         ]
     }
 }
@@ -237,7 +237,8 @@ mod tests {
         );
         assert_eq!(
             attempt(r#"{"status":null,"error":"timeout","duration_ms":10000}"#),
-            "timeout in 10000 ms"
+            "timeout after 10000 ms"
         );
+        assert_eq!(attempt(r#"{"error":"connect","duration_ms":0}"#), "connect error after 0 ms");
     }
 }

@@ -46,6 +46,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct One {
+    /// The event's id, which receivers get as webhook-id
     #[arg(value_name = "EVENT_ID", value_parser = word::event_id)]
     id: String,
 }
@@ -116,9 +117,8 @@ fn get(client: &Client, output: &mut Output, id: &str) -> Result<(), Failure> {
     let event: Event = answer.decode()?;
     output.fields(&fields(&event))?;
     for delivery in &event.deliveries {
-        let to = delivery.url.as_ref().or(delivery.hook_id.as_ref());
-        let to = to.map(String::as_str).unwrap_or_default();
-        let text = format!("{} {} {to}", delivery.id, delivery.status);
+        let hook = delivery.hook_id.as_deref().unwrap_or_default();
+        let text = format!("{} {} to {hook}", delivery.id, delivery.status);
         output.fields(&[("delivery", Cell::new(text))])?;
     }
     Ok(())

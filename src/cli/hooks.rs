@@ -55,6 +55,7 @@ enum Action {
     Replay(Replay),
     /// Show payloads as a hook would get them: recent events, or the catalogue's example
     Sample {
+        /// The event type
         #[arg(value_name = "EVENT")]
         event: String,
     },
@@ -62,6 +63,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct One {
+    /// The hook's id
     #[arg(value_name = "HOOK_ID", value_parser = word::hook_id)]
     hook: String,
 }

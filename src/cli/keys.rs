@@ -44,6 +44,7 @@ enum Action {
     /// Delete a key, which takes effect at once
     #[command(alias = "rm")]
     Delete {
+        /// The key's id, which is not the key
         #[arg(value_name = "KEY_ID", value_parser = word::key_id)]
         id: String,
     },

@@ -3,7 +3,9 @@
 mod support;
 
 mod accounts;
+mod cli_deliveries;
 mod cli_emitting;
+mod cli_explain;
 mod cli_failing;
 mod cli_hooks;
 mod cli_keys;

@@ -35,7 +35,7 @@ struct State {
 }
 
 /// How wide the columns usually are; the ids have a fixed length.
-const WIDTHS: [usize; 8] = [31, 9, 18, 2, 8, 10, 10, 40];
+const WIDTHS: [usize; 8] = [31, 9, 18, 2, 8, 10, 10, 32];
 
 impl Follow<'_> {
     /// Shows the newest `count`, and then what happens, for ever.

@@ -30,12 +30,10 @@ pub enum Prospect {
         reason: Option<String>,
         is_deactivated: bool,
     },
-    /// Its hook is not there any more.
-    Unsubscribed,
 }
 
 impl Prospect {
-    /// The prospect of a delivery whose hook is `hook`, if it still exists.
+    /// The prospect of a delivery whose hook is `hook`, as far as that is known.
     pub fn of(delivery: &Delivery, hook: Option<&Hook>, now: Timestamp) -> Self {
         let is_deactivated = hook.is_some_and(|hook| hook.status == "deactivated");
         let Delivery { attempts, .. } = *delivery;
@@ -47,12 +45,11 @@ impl Prospect {
                 return Self::GivenUp { reason, is_deactivated };
             }
         }
-        let Some(hook) = hook else { return Self::Unsubscribed };
-        if hook.status == "paused" {
+        if hook.is_some_and(|hook| hook.status == "paused") {
             return Self::Paused;
         }
         let moment = |text: &Option<String>| text.as_deref().and_then(Timestamp::parse);
-        let probe = moment(&hook.next_attempt_at).filter(|at| *at > now);
+        let probe = hook.and_then(|hook| moment(&hook.next_attempt_at)).filter(|at| *at > now);
         match (moment(&delivery.next_attempt_at), probe) {
             (Some(at), Some(probe_at)) if at <= now => Self::BehindProbe { probe_at },
             (Some(at), _) => Self::Due { attempt: attempts + 1, at },
@@ -66,7 +63,7 @@ impl Prospect {
         match self {
             Self::Due { .. } | Self::BehindProbe { .. } | Self::UnderWay => 0,
             Self::Paused => 1,
-            Self::GivenUp { .. } | Self::Unsubscribed => 2,
+            Self::GivenUp { .. } => 2,
             Self::Delivered { .. } => 3,
         }
     }
@@ -75,7 +72,6 @@ impl Prospect {
         match self {
             Self::Delivered { .. } => Mood::Good,
             Self::GivenUp { .. } => Mood::Bad,
-            Self::Unsubscribed => Mood::Plain,
             Self::Due { .. } | Self::BehindProbe { .. } | Self::Paused | Self::UnderWay => Mood::Waiting,
         }
     }
@@ -99,7 +95,6 @@ impl Prospect {
             }
             Self::GivenUp { reason: Some(reason), .. } => format!("given up, a dead letter: {reason}"),
             Self::GivenUp { reason: None, .. } => "given up, a dead letter".to_owned(),
-            Self::Unsubscribed => "nothing: the hook has unsubscribed".to_owned(),
         }
     }
 

@@ -49,6 +49,7 @@ const NAMED: usize = 100;
 ///
 /// `hooks` are the hooks of the event's account as they are now; `are_all` says whether none is missing.
 pub fn tell(event: &Event, hooks: &[Hook], are_all: bool, now: Timestamp) -> Vec<Line> {
+    let event = &with_urls(event, hooks);
     let title =
         Line::Title { id: event.id.clone(), rest: format!("{}, of {}", event.event, event.timestamp) };
     let mut lines = vec![title];
@@ -56,6 +57,16 @@ pub fn tell(event: &Event, hooks: &[Hook], are_all: bool, now: Timestamp) -> Vec
     lines.extend(prospects(event, hooks, now));
     lines.extend(absences(event, hooks, are_all));
     lines
+}
+
+/// The event whose deliveries know where they go.
+fn with_urls(event: &Event, hooks: &[Hook]) -> Event {
+    let mut event = event.clone();
+    for delivery in event.deliveries.iter_mut().filter(|delivery| delivery.url.is_none()) {
+        let hook = hooks.iter().find(|hook| Some(&hook.id) == delivery.hook_id.as_ref());
+        delivery.url = hook.map(|hook| hook.url.clone());
+    }
+    event
 }
 
 /// What happened, in the order of time.

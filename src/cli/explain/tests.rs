@@ -25,7 +25,7 @@ fn hook(id: &str, value: Value) -> Hook {
 fn delivery(hook: &str, status: &str, value: Value) -> Value {
     let mut delivery = json!({
         "id": format!("dlv_{hook}"), "event_id": "evt_1", "hook_id": hook, "event": "new_lead",
-        "url": format!("https://{hook}.example/"), "status": status, "attempts": 1,
+        "status": status, "attempts": 1,
     });
     delivery.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
     delivery
@@ -71,7 +71,7 @@ evt_1  new_lead, of 2026-01-15T10:30:00Z
 2026-01-15T10:30:00.104Z     +4 ms  on disk; the receipt went out
 2026-01-15T10:30:00.140Z    +40 ms  attempt 1 to https://b.example/: 200 in 9 ms
 2026-01-15T10:30:00.150Z    +50 ms  attempt 1 to https://a.example/: 500 in 8 ms: oops
-2026-01-15T10:30:02.350Z    +2.2 s  attempt 2 to https://a.example/: timeout in 10000 ms
+2026-01-15T10:30:02.350Z    +2.2 s  attempt 2 to https://a.example/: timeout after 10000 ms
 
 What happens next
   https://a.example/  a

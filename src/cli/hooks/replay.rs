@@ -14,6 +14,7 @@ use super::{Failure, PATH};
 
 #[derive(Debug, clap::Args)]
 pub struct Replay {
+    /// The hook's id
     #[arg(value_name = "HOOK_ID", value_parser = word::hook_id)]
     hook: String,
 

@@ -30,6 +30,7 @@ pub struct Subscribe {
 
 #[derive(Debug, clap::Args)]
 pub struct RotateSecret {
+    /// The hook's id
     #[arg(value_name = "HOOK_ID", value_parser = word::hook_id)]
     hook: String,
 

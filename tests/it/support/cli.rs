@@ -1,10 +1,12 @@
 //! The command line as scripts and people use it: the real binary, which calls a real server.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use serde::de::DeserializeOwned;
 
@@ -16,6 +18,12 @@ use super::settings::ADMIN_KEY;
 pub struct Cli {
     directory: PathBuf,
     environment: Vec<(String, String)>,
+}
+
+/// A command that goes on; dropping it kills it.
+pub struct Following {
+    child: Child,
+    printed: Arc<Mutex<String>>,
 }
 
 /// A command that has ended.
@@ -96,9 +104,18 @@ impl Cli {
         child.expect("the binary is built").wait_with_output().expect("its pipes can be read").into()
     }
 
-    /// Starts a command that goes on, with its output piped.
-    pub fn follow(&self, arguments: &[&str]) -> Child {
-        self.start(self.command(arguments).stdin(Stdio::null()))
+    /// Starts a command that goes on.
+    pub fn follow(&self, arguments: &[&str]) -> Following {
+        let mut child = self.start(self.command(arguments).stdin(Stdio::null()));
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let printed = Arc::new(Mutex::new(String::new()));
+        let page = Arc::clone(&printed);
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                page.lock().expect("no reader panics").push_str(&(line + "\n"));
+            }
+        });
+        Following { child, printed }
     }
 
     /// Runs a command on a terminal of this width, and returns what it wrote there.
@@ -130,6 +147,21 @@ impl Cli {
         command.args(arguments).current_dir(&self.directory).env("TERM", "xterm");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
+    }
+}
+
+impl Following {
+    /// What it has printed so far, in whole lines.
+    pub fn printed(&self) -> String {
+        self.printed.lock().expect("the reader does not panic").clone()
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to kill.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
