@@ -33,8 +33,10 @@ mod health;
 mod hooks;
 mod keys;
 mod list;
+mod metrics;
 mod object;
 mod query;
+mod tally;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -51,6 +53,7 @@ use actix_web::{App, HttpResponse, HttpServer, Resource};
 use crate::hookyard::Hookyard;
 
 use self::error::{Error, Kind};
+use self::tally::{Route, Tally};
 
 /// How long the head of a request may take; whoever sends it slower than this holds sockets on purpose.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -59,10 +62,12 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Connections per worker beyond which nobody is let in; an idle one costs about 10 kB.
 const CONNECTIONS_PER_WORKER: usize = 10_000;
+/// Connections to the metrics' own address; a few scrapers come to it.
+const METRICS_CONNECTIONS: usize = 64;
 /// How long a stop waits for the answers being made. A commit takes milliseconds; only slow senders are cut off.
 const STOP_TIMEOUT_SECONDS: u64 = 10;
 
-/// Serves the API on `listener` until `shutdown` resolves.
+/// Serves the API on `listener` until `shutdown` resolves; the metrics too, unless they have an address of their own.
 ///
 /// It then accepts no more connections, closes the idle ones, finishes the requests that it has begun and returns.
 /// It works in any tokio runtime; the requests are served by threads of its own.
@@ -77,12 +82,38 @@ pub async fn run(
     let server = HttpServer::new(move || {
         // Only a target that is no path, such as `*`, gets past the routes.
         let fallback = web::to(nothing_here).wrap(from_fn(envelope::wrap));
-        App::new().configure(routes(hookyard.clone())).default_service(fallback)
+        App::new()
+            .app_data(Tally::new(&hookyard))
+            .configure(routes(hookyard.clone()))
+            .default_service(fallback)
     })
     .client_request_timeout(HEAD_TIMEOUT)
     .keep_alive(KEEP_ALIVE)
     .max_connections(CONNECTIONS_PER_WORKER)
     .tcp_nodelay(true)
+    .shutdown_timeout(STOP_TIMEOUT_SECONDS)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    serve(server, shutdown).await
+}
+
+/// Serves the metrics, and nothing else, on `listener` until `shutdown` resolves.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn run_metrics(
+    listener: TcpListener,
+    hookyard: Hookyard,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let server = HttpServer::new(move || {
+        let fallback = web::to(nothing_here).wrap(from_fn(envelope::wrap));
+        App::new().app_data(hookyard.clone()).configure(metrics::routes).default_service(fallback)
+    })
+    .workers(1)
+    .client_request_timeout(HEAD_TIMEOUT)
+    .max_connections(METRICS_CONNECTIONS)
     .shutdown_timeout(STOP_TIMEOUT_SECONDS)
     .disable_signals()
     .listen(listener)?
@@ -112,7 +143,9 @@ async fn serve(server: Server, shutdown: impl Future<Output = ()>) -> io::Result
 /// before it.
 pub fn routes(hookyard: Hookyard) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
+        let with_metrics = hookyard.config().metrics.listen.is_empty();
         let scope = web::scope("")
+            .app_data(Tally::new(&hookyard))
             .app_data(hookyard)
             .wrap(from_fn(envelope::wrap))
             // The hot path comes first: routes are tried in order.
@@ -127,6 +160,11 @@ pub fn routes(hookyard: Hookyard) -> impl FnOnce(&mut ServiceConfig) {
             .configure(hook_routes)
             .configure(delivery_routes)
             .configure(admin_routes)
+            .configure(|config| {
+                if with_metrics {
+                    metrics::routes(config)
+                }
+            })
             .service(at("/health/live", "GET, HEAD").route(health::get().to(health::live)))
             .service(at("/health/ready", "GET, HEAD").route(health::get().to(health::ready)))
             .service(at("/", "GET, HEAD").route(health::get().to(health::page)))
@@ -180,8 +218,8 @@ fn admin_routes(config: &mut ServiceConfig) {
 }
 
 /// A resource that tells whoever comes with another method which ones it has.
-fn at(path: &str, allow: &'static str) -> Resource {
-    web::resource(path).default_service(web::to(move || async move {
+fn at(path: &'static str, allow: &'static str) -> Resource {
+    web::resource(path).app_data(Route(path)).default_service(web::to(move || async move {
         let message = format!("this path takes {allow}");
         Err::<HttpResponse, _>(Error::new(Kind::MethodNotAllowed { allow }, message))
     }))

@@ -23,7 +23,8 @@ use crate::event_type::EventTypeSpec;
 pub use admin_key::AdminKey;
 pub use catalogue::Catalogue;
 pub use error::Error;
-pub use section::{Delivery, Egress, Events, Health, Limits, Retry, Shutdown, Subscriber, UnknownEvents};
+pub use section::UnknownEvents;
+pub use section::{Delivery, Egress, Events, Health, Limits, Metrics, Retry, Shutdown, Subscriber};
 pub use source::{Loaded, Warning};
 
 /// What a router is opened with.
@@ -54,6 +55,7 @@ pub struct Config {
     pub egress: Egress,
     pub events: Events,
     pub limits: Limits,
+    pub metrics: Metrics,
     pub shutdown: Shutdown,
     pub subscriber: Subscriber,
     /// The event types that may be emitted and subscribed to.
@@ -81,6 +83,7 @@ impl Default for Config {
             egress: Egress::default(),
             events: Events::default(),
             limits: Limits::default(),
+            metrics: Metrics::default(),
             shutdown: Shutdown::default(),
             subscriber: Subscriber::default(),
             event_types: Catalogue::default(),

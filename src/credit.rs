@@ -68,6 +68,16 @@ impl Credits {
         self.units.close();
     }
 
+    /// How many events, and how many bytes of them, may be added to what is in flight now.
+    pub fn left(&self) -> (usize, usize) {
+        (self.events.available_permits(), self.units.available_permits() * UNIT)
+    }
+
+    /// The same when nothing is in flight.
+    pub fn limit(&self) -> (usize, usize) {
+        (self.limit.0, self.limit.1 * UNIT)
+    }
+
     /// Whether credits are still given.
     pub fn is_closed(&self) -> bool {
         self.events.is_closed()
@@ -88,7 +98,9 @@ mod tests {
         let credits = Credits::new(2, 4096);
         let first = credits.try_take(2, 10).unwrap();
         assert_eq!(credits.try_take(1, 10).unwrap_err(), NoCredit::Spent);
+        assert_eq!(credits.left(), (0, 3 * UNIT));
         drop(first);
+        assert_eq!(credits.left(), credits.limit());
         assert!(credits.try_take(1, 1 << 40).is_ok(), "what exceeds the whole is let through alone");
         credits.close();
         assert_eq!(credits.try_take(1, 1).unwrap_err(), NoCredit::Closed);

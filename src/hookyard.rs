@@ -9,6 +9,7 @@ mod deliveries;
 mod emitting;
 mod events;
 mod hooks;
+mod measuring;
 mod paging;
 mod secrets;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use crate::delivery::guard::Guard;
 use crate::delivery::tls;
 use crate::event_type::EventTypeSpec;
 use crate::id::Seal;
+use crate::metrics::Metrics;
 use crate::router::Router;
 use crate::runtime::{self, Blueprint, Current, Planner, Started, Stop, Stopper};
 use crate::shard::Plan;
@@ -83,6 +85,8 @@ struct Inner {
     seal: Seal,
     router: Current,
     store: Store,
+    slots: Slots,
+    metrics: Metrics,
     stopper: Stopper,
 }
 
@@ -150,18 +154,21 @@ impl Hookyard {
 
     /// Starts the threads of a router on a store; `path` names it in errors.
     async fn open_on(backend: impl Backend, config: Config, path: PathBuf) -> Result<Self, OpenError> {
-        let store = Store::start(backend).map_err(OpenError::Threads)?;
+        let metrics = Metrics::new();
+        let store = Store::start(backend, metrics.clone()).map_err(OpenError::Threads)?;
         let unrecoverable = |error: StoreError| OpenError::Recovery { path, why: error.to_string() };
 
         let guard = Arc::new(Guard::new(config.egress.https_only, config.egress.allow_networks.clone()));
         let router = Current::new(ArcSwapOption::empty());
         let names = AccountNames::default();
+        let slots = Slots::new(config.delivery.max_connections);
         let blueprint = Blueprint {
             workers: workers(&config),
-            plan: plan(&config, store.clone(), guard.clone())?,
+            plan: plan(&config, store.clone(), slots.clone(), guard.clone(), metrics.clone())?,
             store: store.clone(),
             current: router.clone(),
             names: names.clone(),
+            metrics: metrics.clone(),
         };
         let begun = async {
             let Started { stopper, seal } = runtime::start(blueprint).await?;
@@ -172,8 +179,20 @@ impl Hookyard {
         let credits = Credits::new(config.limits.in_flight_events, config.limits.in_flight_bytes as usize);
         let catalogue = Catalogue::new(&config);
         let tests = Semaphore::new(TESTS_AT_A_TIME);
-        let inner =
-            Inner { config, catalogue, guard, credits, tests, registry, seal, router, store, stopper };
+        let inner = Inner {
+            config,
+            catalogue,
+            guard,
+            credits,
+            tests,
+            registry,
+            seal,
+            router,
+            store,
+            slots,
+            metrics,
+            stopper,
+        };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -279,7 +298,13 @@ fn workers(config: &Config) -> usize {
     }
 }
 
-fn plan(config: &Config, store: Store, guard: Arc<Guard>) -> Result<Planner, config::Error> {
+fn plan(
+    config: &Config,
+    store: Store,
+    slots: Slots,
+    guard: Arc<Guard>,
+    metrics: Metrics,
+) -> Result<Planner, config::Error> {
     let header = &config.delivery.signature_header;
     let settings = Settings::new(config.delivery.timeout, header, guard, tls::trusting_the_web());
     let refused = |error: crate::delivery::client::NotASignatureHeader| {
@@ -297,12 +322,12 @@ fn plan(config: &Config, store: Store, guard: Arc<Guard>) -> Result<Planner, con
         window: config.subscriber.window,
         idle: config.subscriber.idle,
     };
-    let slots = Slots::new(config.delivery.max_connections);
     Ok(Box::new(move |given_up, ended| Plan {
         store: store.clone(),
         policy: policy.clone(),
         delivery: delivery.clone(),
         slots: slots.clone(),
+        metrics: metrics.clone(),
         given_up,
         ended,
     }))

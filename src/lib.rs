@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`id`] [`clock`] [`event_type`] [`event`] [`account`] [`subscription`] [`filter`] [`attempt`] | the vocabulary |
 //! | `retry` `health` `credit` | policy: when to try again, whom to probe, how much may be in flight |
+//! | `metrics` | what is counted and measured, as text for Prometheus |
 //! | `store` | the ledger's verbs, the sled backend behind them, and the one writer that makes all changes durable |
 //! | `delivery` | one attempt: the egress guard, the [`signature`], the request, its outcome |
 //! | `subscriber` | the actor that serves one subscription |
@@ -46,6 +47,7 @@ pub mod filter;
 mod health;
 pub mod hookyard;
 pub mod id;
+mod metrics;
 mod retry;
 mod router;
 mod runtime;

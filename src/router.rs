@@ -21,6 +21,7 @@ use crate::account::AccountNames;
 use crate::clock::Timestamp;
 use crate::event::Recorded;
 use crate::id::{Seal, SubscriptionNo};
+use crate::metrics::Metrics;
 use crate::shard::{self, Due, GiveUp, Shard};
 use crate::store::writer::{Store, Verbs, gone};
 use crate::store::{Address, Answer, Change, Error, NewSubscription, Rotation, Verb};
@@ -40,6 +41,7 @@ pub struct Router {
     next_subscription: SubscriptionNo,
     seal: Seal,
     names: AccountNames,
+    metrics: Metrics,
     /// Told when the router is gone.
     _ended: Ended,
 }
@@ -58,9 +60,15 @@ pub struct Beginning {
 
 impl Router {
     /// A router that goes on from what recovery found; what waits is handed to the shards.
-    pub fn new(beginning: Beginning, store: Store, shards: Vec<Addr<Shard>>, ended: Ended) -> Self {
+    pub fn new(
+        beginning: Beginning,
+        store: Store,
+        shards: Vec<Addr<Shard>>,
+        metrics: Metrics,
+        ended: Ended,
+    ) -> Self {
         let Beginning { index, next_subscription, seal, waiting, names } = beginning;
-        let router = Self { index, store, shards, next_subscription, seal, names, _ended: ended };
+        let router = Self { index, store, shards, next_subscription, seal, names, metrics, _ended: ended };
         let mut due: Vec<Vec<(Address, Timestamp)>> = vec![Vec::new(); router.shards.len()];
         for (subscription, at) in waiting {
             if let Some(entry) = router.index.get(subscription).filter(|entry| entry.state == State::Active) {
@@ -386,6 +394,10 @@ impl Handler<GiveUp> for Router {
         };
         // Its host alone: many a URL is a secret by itself.
         warn!(hook = %subscription.id, host = subscription.url.authority(), reason, "a hook is deactivated");
+        match settlement.attempt.outcome.is_gone() {
+            true => self.metrics.hooks.deactivated_gone.inc(),
+            false => self.metrics.hooks.deactivated_exhausted.inc(),
+        };
         self.index.set(at.subscription, State::Deactivated);
         let notices = self.notices(&subscription, &reason);
         let mut verbs = Verbs::new();

@@ -10,6 +10,7 @@ use tracing::{error, info};
 
 use crate::account::AccountNames;
 use crate::id::Seal;
+use crate::metrics::Metrics;
 use crate::router::index::Index;
 use crate::router::{Beginning, Committed, Ended, Ping, Router};
 use crate::shard::{Abandon, Drain, GiveUp, Plan, Shard};
@@ -26,6 +27,7 @@ pub struct Blueprint {
     pub plan: Planner,
     pub current: Current,
     pub names: AccountNames,
+    pub metrics: Metrics,
 }
 
 /// Makes the plan of a shard, given whom to tell of endpoints that are given up, and of its own end.
@@ -123,8 +125,9 @@ async fn begin(
     let (hand_over, beginning) = oneshot::channel();
     let (router_made, router_known) = std::sync::mpsc::channel::<Addr<Router>>();
     let names = blueprint.names.clone();
+    let by_status = blueprint.metrics.hooks.by_status.clone();
     blueprint.store.recover(move |backend| {
-        let found = recover(backend, names);
+        let found = recover(backend, Index::counting_in(by_status), names);
         let recovered = found.is_ok();
         // If the runtime is gone, nobody listens either.
         let _ = hand_over.send(found);
@@ -141,14 +144,16 @@ async fn begin(
         let shard = Shard::start_in_arbiter(&arbiter.handle(), move |_| Shard::new(plan));
         shards.push(shard);
     }
-    let actor = Router::new(beginning, blueprint.store.clone(), shards.clone(), Ended(ended));
+    let (store, metrics) = (blueprint.store.clone(), blueprint.metrics.clone());
+    let actor = Router::new(beginning, store, shards.clone(), metrics, Ended(ended));
     // The writer may have gone; then nothing is committed either.
     let _ = router_made.send(router.run(actor));
     Ok((address, shards, seal))
 }
 
-fn recover(backend: &mut dyn Backend, names: AccountNames) -> Result<Beginning, Error> {
-    let (mut index, mut count) = (Index::default(), 0u64);
+/// Rebuilds the store and fills the index.
+fn recover(backend: &mut dyn Backend, mut index: Index, names: AccountNames) -> Result<Beginning, Error> {
+    let mut count = 0u64;
     let recovery = backend.recover(&mut |subscription| {
         index.insert(&subscription);
         count += 1;

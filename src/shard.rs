@@ -23,6 +23,8 @@ use crate::delivery::client::Settings;
 use crate::delivery::clients::Clients;
 use crate::delivery::endpoint::Endpoint;
 use crate::id::SubscriptionNo;
+use crate::metrics::Metrics;
+use crate::metrics::hooks::Counted;
 use crate::store::Address;
 use crate::store::writer::Store;
 use crate::subscriber::{
@@ -61,6 +63,7 @@ pub struct Plan {
     pub delivery: Arc<Settings>,
     /// Requests in flight, of all shards together.
     pub slots: Slots,
+    pub metrics: Metrics,
     pub given_up: Recipient<GiveUp>,
     /// Told when a shard panicked.
     pub ended: mpsc::UnboundedSender<()>,
@@ -71,6 +74,7 @@ struct Running {
     incarnation: u64,
     /// How often it was forwarded something.
     told: u64,
+    _counted: Counted,
 }
 
 impl Shard {
@@ -80,6 +84,7 @@ impl Shard {
             store: plan.store,
             slots: plan.slots,
             policy: plan.policy,
+            metrics: plan.metrics,
             clients: Clients::new(plan.delivery),
         };
         Self {
@@ -106,7 +111,8 @@ impl Shard {
             self.lives += 1;
             let reports = ctx.address().recipient();
             let subscriber = Subscriber::new(at, self.lives, start, self.surroundings.clone(), reports);
-            Running { subscriber: subscriber.start(), incarnation: self.lives, told: 0 }
+            let _counted = self.surroundings.metrics.hooks.run();
+            Running { subscriber: subscriber.start(), incarnation: self.lives, told: 0, _counted }
         });
         Some(running)
     }

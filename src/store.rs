@@ -16,6 +16,7 @@ mod conformance;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::account::{Account, AccountId, ApiKey, KeyHash};
 use crate::attempt::Attempt;
@@ -241,6 +242,8 @@ pub struct Committed {
     pub answers: Vec<Answer>,
     /// Events that were not known before and matched something, by number.
     pub fresh: Vec<Arc<Recorded>>,
+    /// How much of the time was spent on making it durable.
+    pub sync: Duration,
 }
 
 /// What a recovered store holds.

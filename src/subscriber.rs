@@ -27,6 +27,7 @@ use crate::delivery::clients::Clients;
 use crate::delivery::endpoint::Endpoint;
 use crate::health::Health;
 use crate::id::EventNo;
+use crate::metrics::Metrics;
 use crate::retry;
 use crate::store::writer::Store;
 use crate::store::{self, Address};
@@ -73,6 +74,7 @@ pub struct Surroundings {
     pub slots: Slots,
     pub policy: Policy,
     pub clients: Clients,
+    pub metrics: Metrics,
 }
 
 /// What the configuration says about serving endpoints.

@@ -3,6 +3,8 @@
 //! Handlers take the bare request and payload, no extractor that could fail by itself, so every error that comes out
 //! of them is an [`Error`].
 
+use std::time::Instant;
+
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -10,6 +12,7 @@ use actix_web::http::uri::{PathAndQuery, Uri};
 use actix_web::middleware::Next;
 
 use super::error::Error;
+use super::tally::Tally;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ID_LENGTH: usize = 16;
@@ -22,6 +25,7 @@ pub async fn wrap(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let began = Instant::now();
     // Of the path, what the application that we may be mounted in has left to us.
     let path = request.match_info().unprocessed();
     if path.len() > 1
@@ -39,6 +43,9 @@ pub async fn wrap(
     }
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if let Some(tally) = response.request().app_data::<Tally>() {
+        tally.count(response.request(), response.status(), began);
     }
     Ok(response)
 }

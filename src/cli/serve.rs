@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use hookyard::config::{self, Config, Loaded};
 use hookyard::{Durability, Hookyard};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -38,6 +39,13 @@ pub struct Serve {
     /// Whoever may subscribe can then reach services of this machine and its network.
     #[arg(long)]
     dev: bool,
+}
+
+/// Where it listens.
+struct Doors {
+    front: TcpListener,
+    /// For the metrics, if they have an address of their own.
+    metrics: Option<TcpListener>,
 }
 
 const EXAMPLES: &str = "\
@@ -72,45 +80,61 @@ impl Serve {
 
         signals::survive_file_size_limit();
         let stop = signals::first().context("cannot listen for signals")?;
-        let listener = bind(&config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
-        Ok(actix_web::rt::System::new().block_on(serve(config, self.dev, listener, stop))?)
+        let doors = Doors::bind(&config)?;
+        Ok(actix_web::rt::System::new().block_on(serve(config, self.dev, doors, stop))?)
     }
 }
 
 async fn serve(
     config: Config,
     dev: bool,
-    listener: TcpListener,
+    doors: Doors,
     stop: impl Future<Output = ()> + 'static,
 ) -> anyhow::Result<()> {
     let directory = config.data_dir.display();
     let opening = Hookyard::open_with(config.clone(), Durability::FlushSyncs).await;
     let hookyard = opening.with_context(|| format!("cannot open the store in {directory}"))?;
-    let served = face(&config, dev, &hookyard, listener, stop).await;
+    let served = face(&config, dev, &hookyard, doors, stop).await;
     hookyard.shutdown().await;
     info!("stopped");
     served
 }
 
-/// Greets, then runs the front door until `stop`.
+/// Greets, then runs the front door, and that of the metrics, until `stop`.
 async fn face(
     config: &Config,
     dev: bool,
     hookyard: &Hookyard,
-    listener: TcpListener,
+    doors: Doors,
     stop: impl Future<Output = ()> + 'static,
 ) -> anyhow::Result<()> {
     let admin_key = admin_key::bootstrap(hookyard, config).await.context("cannot make an admin key")?;
     let event = config.event_types.first().map_or("new_lead", |spec| spec.name.as_str());
-    let greeting = Greeting { address: listener.local_addr()?, admin_key, event, dev };
+    let greeting = Greeting { address: doors.front.local_addr()?, admin_key, event, dev };
     // Serving goes on when nobody reads what is printed.
     let _ = write!(io::stdout(), "{greeting}").and_then(|()| io::stdout().flush());
 
+    let (close, closed) = oneshot::channel();
     let stop = async {
         stop.await;
         info!("stopping: attempts in flight may finish; a second signal exits at once");
+        // The metrics may have no door of their own.
+        let _ = close.send(());
     };
-    hookyard::api::run(listener, hookyard.clone(), stop).await.context("the front door failed")
+    let front = async {
+        let served = hookyard::api::run(doors.front, hookyard.clone(), stop).await;
+        served.context("the front door failed")
+    };
+    let metrics = async {
+        let Some(listener) = doors.metrics else {
+            return Ok(());
+        };
+        info!(address = %listener.local_addr()?, "the metrics have an address of their own");
+        let closed = async { drop(closed.await) };
+        let served = hookyard::api::run_metrics(listener, hookyard.clone(), closed).await;
+        served.context("the door of the metrics failed")
+    };
+    tokio::try_join!(front, metrics).map(drop)
 }
 
 /// Logs to the standard error, in colour on a terminal.
@@ -127,10 +151,23 @@ pub(super) fn log(directives: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn bind(address: &str) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    socket2::SockRef::from(&listener).listen(BACKLOG)?;
-    Ok(listener)
+impl Doors {
+    /// Takes the ports that the configuration names.
+    ///
+    /// # Errors
+    /// When one of them cannot be had.
+    fn bind(config: &Config) -> anyhow::Result<Self> {
+        let own = Some(&config.metrics.listen).filter(|address| !address.is_empty());
+        Ok(Self { front: bind(&config.listen)?, metrics: own.map(|address| bind(address)).transpose()? })
+    }
+}
+
+fn bind(address: &str) -> anyhow::Result<TcpListener> {
+    let listening = TcpListener::bind(address).and_then(|listener| {
+        socket2::SockRef::from(&listener).listen(BACKLOG)?;
+        Ok(listener)
+    });
+    listening.with_context(|| format!("cannot listen on {address}"))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::duration::written;
-use super::{Catalogue, Config, Delivery, Egress, Error, Health, Limits, Retry, Shutdown, Subscriber};
-use super::{Events, UnknownEvents};
+use super::{Catalogue, Config, Delivery, Egress, Error, Events, Health, Limits};
+use super::{Metrics, Retry, Shutdown, Subscriber, UnknownEvents};
 use crate::event_type::{EventType, NAME_LIMIT, OWN_PREFIX};
 use crate::subscription::URL_LIMIT;
 
@@ -17,6 +17,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The finest time that the router keeps.
 const MILLISECOND: Duration = Duration::from_millis(1);
 
+const LISTENABLE: &str = r#"an address and a port such as "127.0.0.1:8080", "[::]:8080" or "localhost:8080""#;
 /// Sixteen random characters of 62 are 95 bits.
 const ADMIN_KEY_LENGTH: RangeInclusive<usize> = 16..=512;
 /// Enough to tell keys apart, little enough to type.
@@ -63,6 +64,7 @@ impl Config {
         self.health.validate()?;
         self.egress.validate()?;
         self.limits.validate()?;
+        self.metrics.validate()?;
         self.shutdown.validate()?;
         self.subscriber.validate()?;
         self.event_types.validate(&self.events, &self.limits)
@@ -70,9 +72,7 @@ impl Config {
 
     fn own(&self) -> Result<(), Error> {
         if !is_listenable(&self.listen) {
-            let allowed =
-                r#"an address and a port such as "127.0.0.1:8080", "[::]:8080" or "localhost:8080""#;
-            return Err(Error::value("listen", format!("{:?}", self.listen), allowed));
+            return Err(Error::value("listen", format!("{:?}", self.listen), LISTENABLE));
         }
         if self.data_dir.as_os_str().is_empty() {
             return Err(Error::value("data_dir", "\"\"", "the path of a directory"));
@@ -152,6 +152,16 @@ impl Limits {
         within("limits.in_flight_bytes", self.in_flight_bytes, self.request_bytes as u64..=1 << 36)?;
         within("limits.url_chars", self.url_chars, 16..=URL_LIMIT)?;
         within("limits.name_chars", self.name_chars, 16..=NAME_LIMIT)
+    }
+}
+
+impl Metrics {
+    fn validate(&self) -> Result<(), Error> {
+        if !self.listen.is_empty() && !is_listenable(&self.listen) {
+            let allowed = format!("{LISTENABLE}, or nothing");
+            return Err(Error::value("metrics.listen", format!("{:?}", self.listen), allowed));
+        }
+        Ok(())
     }
 }
 

@@ -115,6 +115,14 @@ pub struct Subscriber {
     pub idle: Duration,
 }
 
+/// `[metrics]`: where they are served.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// An address for them alone, `address:port` or `name:port`; when empty, they are at `/metrics` of the front door.
+    pub listen: String,
+}
+
 impl Default for Retry {
     fn default() -> Self {
         Self {

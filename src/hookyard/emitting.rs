@@ -115,9 +115,13 @@ impl Hookyard {
     /// # Errors
     /// As [`Self::emit`]; a single conflict of idempotency keys refuses the whole batch.
     pub async fn emit_batch(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
-        let (drafts, bytes) = self.drafts(events)?;
-        let credit = self.0.credits.take(drafts.len(), bytes).await.map_err(Unavailable::from)?;
-        self.append(drafts, credit).await
+        let count = events.len();
+        let emitted = async {
+            let (drafts, bytes) = self.drafts(events)?;
+            let credit = self.0.credits.take(drafts.len(), bytes).await.map_err(Unavailable::from)?;
+            self.append(drafts, credit).await
+        };
+        emitted.await.inspect_err(|error| self.count_refused(error, count))
     }
 
     /// [`Self::emit`] for those who would rather try again than wait.
@@ -133,9 +137,13 @@ impl Hookyard {
     /// # Errors
     /// As [`Self::emit_batch`], and [`Unavailable::Full`] when too much is in flight.
     pub async fn try_emit_batch(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
-        let (drafts, bytes) = self.drafts(events)?;
-        let credit = self.0.credits.try_take(drafts.len(), bytes).map_err(Unavailable::from)?;
-        self.append(drafts, credit).await
+        let count = events.len();
+        let emitted = async {
+            let (drafts, bytes) = self.drafts(events)?;
+            let credit = self.0.credits.try_take(drafts.len(), bytes).map_err(Unavailable::from)?;
+            self.append(drafts, credit).await
+        };
+        emitted.await.inspect_err(|error| self.count_refused(error, count))
     }
 
     async fn append(&self, drafts: Vec<Draft>, credit: Credit) -> Result<Vec<Receipt>, EmitError> {

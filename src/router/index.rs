@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::id::{AccountNo, SubscriptionNo};
+use crate::metrics::hooks::ByStatus;
 use crate::store::Address;
 use crate::subscription::{EndpointUrl, Generation, Match, Matches, Status, Subscription};
 
@@ -23,6 +24,7 @@ pub struct Index {
     by_url: HashMap<UrlHash, SmallVec<[SubscriptionNo; 1]>>,
     matching: HashMap<(AccountNo, TypeNo), Matches>,
     types: HashMap<EventType, TypeNo>,
+    by_status: ByStatus,
 }
 
 /// What routing needs to know of a subscription.
@@ -54,6 +56,12 @@ struct UrlHash([u8; 16]);
 struct TypeNo(u32);
 
 impl Index {
+    /// An empty index that says how many subscriptions it holds of each state.
+    pub fn counting_in(by_status: ByStatus) -> Self {
+        by_status.reset();
+        Self { by_status, ..Self::default() }
+    }
+
     /// Adds a subscription.
     pub fn insert(&mut self, subscription: &Subscription) {
         let filter = subscription.filter.event_types().iter().map(|event_type| self.type_no(event_type));
@@ -67,6 +75,7 @@ impl Index {
         };
         self.by_url.entry(entry.url).or_default().push(subscription.no);
         self.list(subscription.no, &entry);
+        self.by_status.add(entry.state as usize);
         self.entries.insert(subscription.no, entry);
     }
 
@@ -74,6 +83,7 @@ impl Index {
     pub fn remove(&mut self, no: SubscriptionNo) -> Option<Entry> {
         let entry = self.entries.remove(&no)?;
         self.unlist(no, &entry);
+        self.by_status.remove(entry.state as usize);
         if let Some(same_url) = self.by_url.get_mut(&entry.url) {
             same_url.retain(|other| *other != no);
             if same_url.is_empty() {
@@ -102,6 +112,8 @@ impl Index {
         if entry.state == State::Deactivated && state != State::Deactivated {
             entry.generation = entry.generation.next();
         }
+        self.by_status.remove(entry.state as usize);
+        self.by_status.add(state as usize);
         entry.state = state;
         self.list(no, &entry);
         self.entries.insert(no, entry);

@@ -131,7 +131,9 @@ impl Backend for Ledger {
                 verbs.into_iter().map(|verb| commit.apply(verb)).collect();
             (answers?, commit.write()?)
         };
+        let applied = Instant::now();
         self.syncer.sync(&self.db)?;
+        let sync = applied.elapsed();
         let mut volatile = self.shared.volatile();
         if !events.is_empty() {
             volatile.synced.push(Synced { commit: commit_no, at_ms: Timestamp::now().0 });
@@ -140,7 +142,7 @@ impl Backend for Ledger {
             volatile.tail.push(event.clone(), commit_no);
         }
         let fresh = events.into_iter().filter(|event| !event.matches.is_empty()).collect();
-        Ok(Committed { answers, fresh })
+        Ok(Committed { answers, fresh, sync })
     }
 
     fn tidy(&mut self, now: Timestamp) -> Result<Untidy, Error> {

@@ -343,7 +343,8 @@ impl Backend for Memory {
         let known = model.events.keys().next_back().copied().unwrap_or_default();
         let answers = verbs.into_iter().map(|verb| model.apply(verb, now)).collect();
         let fresh = model.events.range(known.next()..).map(|(_, event)| event.clone());
-        Ok(Committed { answers, fresh: fresh.filter(|event| !event.matches.is_empty()).collect() })
+        let fresh = fresh.filter(|event| !event.matches.is_empty()).collect();
+        Ok(Committed { answers, fresh, ..Committed::default() })
     }
 
     fn tidy(&mut self, _: Timestamp) -> Result<Untidy, Error> {

@@ -18,7 +18,8 @@ use tracing::error;
 use crate::clock::Timestamp;
 use crate::credit::Credit;
 use crate::event::Recorded;
-use crate::store::{Answer, Backend, Error, Reader, Untidy, Verb};
+use crate::metrics::Metrics;
+use crate::store::{Answer, Backend, Committed, Error, Reader, Untidy, Verb};
 
 /// The most verbs in a commit.
 const COMMIT_VERBS: usize = 4_096;
@@ -84,6 +85,7 @@ struct Writer<B> {
     readers: Readers,
     listener: Option<Listener>,
     failed: Arc<AtomicBool>,
+    metrics: Metrics,
     failure: Option<Error>,
     tidied: Instant,
     untidy: Untidy,
@@ -107,7 +109,7 @@ struct Gathered {
 
 impl Store {
     /// Starts the threads of a store. Nothing may be written before [`Self::recover`].
-    pub fn start(backend: impl Backend) -> std::io::Result<Self> {
+    pub fn start(backend: impl Backend, metrics: Metrics) -> std::io::Result<Self> {
         let (queue, requests) = unbounded();
         let failed = Arc::new(AtomicBool::new(false));
         let readers = Readers {
@@ -121,6 +123,7 @@ impl Store {
             readers: readers.clone(),
             listener: None,
             failed: failed.clone(),
+            metrics,
             failure: None,
             tidied: Instant::now(),
             untidy: Untidy::Nothing,
@@ -193,6 +196,11 @@ impl Store {
         self.send(Request::Close(reply));
         // An error says that it was closed before.
         let _ = closed.await;
+    }
+
+    /// How many calls wait for the writer.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
     }
 
     /// Whether the store has stopped accepting changes.
@@ -322,9 +330,30 @@ impl<B: Backend> Writer<B> {
         if verbs.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
+        let (count, began) = (verbs.len(), Instant::now());
         match self.backend.commit(verbs, Timestamp::now()) {
-            Ok(committed) => Ok((committed.answers, committed.fresh)),
+            Ok(Committed { answers, fresh, sync }) => {
+                self.metrics.store.commit(count, began.elapsed(), sync);
+                answers.iter().for_each(|answer| self.count(answer));
+                Ok((answers, fresh))
+            }
             Err(failure) => Err(self.fail(failure)),
+        }
+    }
+
+    /// Counts the events of an answer.
+    fn count(&self, answer: &Answer) {
+        let Answer::Appended(events) = answer else {
+            return;
+        };
+        let counts = &self.metrics.events;
+        for (event, is_duplicate) in events {
+            if *is_duplicate {
+                counts.duplicates.inc();
+            } else {
+                counts.accepted.inc();
+                counts.matched.inc_by(event.matches.len() as u64);
+            }
         }
     }
 

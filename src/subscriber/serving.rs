@@ -101,15 +101,22 @@ impl Subscriber {
         let Some(generation) = self.served.as_ref().map(|served| served.subscription.generation) else {
             return;
         };
+        let now = Timestamp::now();
+        let figures = &self.surroundings.metrics.attempts;
         let (delivery, event) = match picked {
             Pick::Retry(event) => match self.retries.take(event) {
-                Some(Retry { attempts, retries, .. }) => {
+                Some(Retry { attempts, retries, due, .. }) => {
+                    // One that came back with its hook is due at once, and says no more than that.
+                    if due > Timestamp(0) {
+                        figures.begin(true, due.until(now));
+                    }
                     (Delivery { event, generation, attempts, retries }, None)
                 }
                 None => return,
             },
             _ => match self.window.take() {
                 Some(event) => {
+                    figures.begin(false, event.accepted_at.until(now));
                     (Delivery { event: event.no, generation, attempts: 0, retries: 0 }, Some(event))
                 }
                 None => return,
@@ -151,6 +158,7 @@ impl Subscriber {
     fn settle(&mut self, delivery: Delivery, attempt: Attempt) {
         let now = Timestamp::now();
         let outcome = attempt.outcome;
+        self.surroundings.metrics.attempts.end(&attempt);
         let policy = &self.surroundings.policy.retry;
         let asked = outcome.retry_after().filter(|_| !outcome.is_success());
         let retries = usize::from(delivery.retries);
@@ -169,13 +177,16 @@ impl Subscriber {
         let health = self.change_health(outcome, asked, now);
         let settlement = self.settlement(delivery, attempt, follows, health);
         match (follows, next) {
+            (Follows::Done, _) => {}
             (Follows::Retry { .. }, Next::GiveUp) => return self.give_up(settlement),
-            (Follows::Retry { due, retries }, _) if self.state != State::Loading => {
+            (Follows::Retry { due, retries }, Next::Retry { .. }) => {
+                self.surroundings.metrics.attempts.retries.inc();
                 let (event, generation, attempts) =
                     (delivery.event, delivery.generation, settlement.attempt.n);
-                self.retries.add(Retry { due, event, generation, attempts, retries });
+                if self.state != State::Loading {
+                    self.retries.add(Retry { due, event, generation, attempts, retries });
+                }
             }
-            _ => {}
         }
         self.surroundings.store.settle(Verb::Settle(settlement));
     }
@@ -197,6 +208,7 @@ impl Subscriber {
             let (event, generation) = (delivery.event, served.subscription.generation);
             let attempts = settlement.attempt.n;
             let retry = Retry { due: Timestamp(0), event, generation, attempts, retries: 0 };
+            self.surroundings.metrics.attempts.retries.inc();
             self.retries.add(retry);
         }
         self.surroundings.store.settle(Verb::Settle(settlement));

@@ -16,6 +16,15 @@ pub struct Slots(Arc<Mutex<Shared>>);
 /// Leave to have one request in flight; given back when dropped.
 pub struct Slot(Slots);
 
+/// How the slots stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    pub in_use: usize,
+    pub count: usize,
+    /// How many subscribers wait for one.
+    pub in_line: usize,
+}
+
 /// Tells who waited that it is their turn.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -57,6 +66,13 @@ impl Slots {
     /// How many requests are in flight.
     pub fn in_use(&self) -> usize {
         self.shared().in_use
+    }
+
+    /// How they stand at this moment.
+    pub fn usage(&self) -> Usage {
+        let shared = self.shared();
+        let in_line = shared.waiting.values().map(VecDeque::len).sum();
+        Usage { in_use: shared.in_use, count: shared.in_use + shared.free, in_line }
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -151,8 +167,10 @@ mod tests {
                 let account = AccountNo(if name.starts_with('a') { 1 } else { 2 });
                 assert!(slots.take_or_wait(account, || waiter.clone().recipient()).is_none());
             }
+            assert_eq!(slots.usage(), Usage { in_use: 1, count: 1, in_line: 4 });
             drop(held);
             assert_eq!(turns_taken(&slots, &turns).await, ["a1", "b1", "a2", "a3"]);
+            assert_eq!(slots.usage(), Usage { in_use: 0, count: 1, in_line: 0 });
         });
     }
 

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod cli;
 pub mod embedding;
+pub mod exposition;
 pub mod patience;
 pub mod process;
 pub mod raw;

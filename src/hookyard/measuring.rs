@@ -1,0 +1,52 @@
+//! Measuring: the metrics of the router, with what is only looked at when they are asked for.
+
+use crate::metrics::Metrics;
+use crate::metrics::events::Refusal;
+
+use super::{EmitError, Hookyard, Unavailable};
+
+impl Hookyard {
+    /// The metrics of this router in the Prometheus text format, version 0.0.4.
+    ///
+    /// They count from its start.
+    pub fn metrics(&self) -> String {
+        self.look();
+        self.figures().text()
+    }
+
+    pub(crate) fn figures(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Counts so many events as refused.
+    pub(super) fn count_refused(&self, error: &EmitError, events: usize) {
+        let why = match error {
+            EmitError::Unavailable(Unavailable::Full) => Refusal::Full,
+            EmitError::Unavailable(Unavailable::Store) => Refusal::Store,
+            EmitError::Unavailable(Unavailable::ShuttingDown) => Refusal::ShuttingDown,
+            EmitError::Conflict => Refusal::Conflict,
+            _ => Refusal::Invalid,
+        };
+        self.figures().events.refuse(why, events);
+    }
+
+    /// Sets the figures that nobody keeps.
+    fn look(&self) {
+        let (inner, figures) = (&self.0, self.figures());
+        let (left, limit, slots) = (inner.credits.left(), inner.credits.limit(), inner.slots.usage());
+        let limits = &figures.limits;
+        for (gauge, value) in [
+            (&limits.credit_events, left.0),
+            (&limits.credit_bytes, left.1),
+            (&limits.credit_events_limit, limit.0),
+            (&limits.credit_bytes_limit, limit.1),
+            (&limits.attempts_in_flight, slots.in_use),
+            (&limits.attempts_in_flight_limit, slots.count),
+            (&limits.subscribers_in_line, slots.in_line),
+            (&figures.store.queued, inner.store.queued()),
+            (&figures.store.writable, usize::from(!inner.store.has_failed())),
+        ] {
+            gauge.set(value as i64);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Figures of hooks and of the subscribers that serve them.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+
+use super::book::Book;
+
+/// Counted by the router and its shards.
+#[derive(Debug)]
+pub struct Hooks {
+    pub by_status: ByStatus,
+    pub deactivated_gone: Counter,
+    pub deactivated_exhausted: Counter,
+    running: Gauge,
+}
+
+/// How many hooks are active, paused and deactivated, in this order.
+#[derive(Clone, Debug, Default)]
+pub struct ByStatus([Gauge; 3]);
+
+/// Counts one for as long as it lives.
+#[derive(Debug)]
+pub struct Counted(Gauge);
+
+impl Hooks {
+    pub(super) fn new(book: &mut Book<'_>) -> Self {
+        let [deactivated_gone, deactivated_exhausted] = book.counters(
+            "hooks_deactivated",
+            "Hooks that were deactivated: the receiver answered 410, or the last retry failed",
+            "reason",
+            ["gone", "exhausted"],
+        );
+        Self {
+            by_status: ByStatus(book.gauges(
+                "hooks",
+                "Hooks by where they stand",
+                "status",
+                ["active", "paused", "deactivated"],
+            )),
+            deactivated_gone,
+            deactivated_exhausted,
+            running: book
+                .gauge("subscribers_running", "Hooks that are being served: those with something to do"),
+        }
+    }
+
+    /// Counts a subscriber until the value is dropped.
+    pub fn run(&self) -> Counted {
+        self.running.inc();
+        Counted(self.running.clone())
+    }
+}
+
+impl ByStatus {
+    /// Counts from zero.
+    pub fn reset(&self) {
+        for count in &self.0 {
+            count.set(0);
+        }
+    }
+
+    pub fn add(&self, status: usize) {
+        self.0[status].inc();
+    }
+
+    pub fn remove(&self, status: usize) {
+        self.0[status].dec();
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
