@@ -24,7 +24,9 @@ pub use admin_key::AdminKey;
 pub use catalogue::Catalogue;
 pub use error::Error;
 pub use section::UnknownEvents;
-pub use section::{Delivery, Egress, Events, Health, Limits, Metrics, Retry, Shutdown, Subscriber};
+pub use section::{
+    Delivery, Egress, Events, Health, Limits, LogFormat, Metrics, Retry, Shutdown, Subscriber,
+};
 pub use source::{Loaded, Warning};
 
 /// What a router is opened with.
@@ -49,6 +51,8 @@ pub struct Config {
     pub workers: usize,
     /// What is logged, as `tracing` filter directives: `info`, or `warn,hookyard=debug`.
     pub log: String,
+    /// What a line of the log looks like.
+    pub log_format: LogFormat,
     pub retry: Retry,
     pub delivery: Delivery,
     pub health: Health,
@@ -77,6 +81,7 @@ impl Default for Config {
             key_prefix: "fp_".to_owned(),
             workers: 0,
             log: "info,actix_server=warn".to_owned(),
+            log_format: LogFormat::default(),
             retry: Retry::default(),
             delivery: Delivery::default(),
             health: Health::default(),

@@ -17,7 +17,7 @@ use std::time::Duration;
 use actix_web::rt;
 use anyhow::{Context, anyhow, bail};
 use hookyard::account::KeyText;
-use hookyard::config::{Config, Retry, Shutdown};
+use hookyard::config::{Config, LogFormat, Retry, Shutdown};
 use hookyard::{Durability, Hookyard};
 use tempfile::TempDir;
 use tokio::select;
@@ -68,7 +68,7 @@ impl Demo {
     pub fn run(self, env: impl Iterator<Item = (String, String)>) -> Result<(), Failure> {
         let deadline = Instant::now() + DEADLINE;
         let log = env.into_iter().find(|(name, text)| name == "HOOKYARD_LOG" && !text.is_empty());
-        serve::log(log.as_ref().map_or("error", |(_, text)| text))?;
+        serve::log(log.as_ref().map_or("error", |(_, text)| text), LogFormat::Text)?;
         durable::prove().map_err(anyhow::Error::msg)?;
         let stop = signals::first().context("cannot listen for signals")?;
         let directory = tempfile::Builder::new().prefix("hookyard-demo-").tempdir();

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use hookyard::config::{self, Config, Loaded};
+use hookyard::config::{self, Config, Loaded, LogFormat};
 use hookyard::{Durability, Hookyard};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -70,7 +70,7 @@ impl Serve {
             eprintln!("hookyard: DEV MODE: hooks may have http:// URLs and loopback or private addresses.");
             eprintln!("hookyard: DEV MODE: whoever may subscribe can reach this machine and its network.");
         }
-        log(&config.log)?;
+        log(&config.log, config.log_format)?;
         for warning in warnings {
             warn!("{warning}");
         }
@@ -137,17 +137,21 @@ async fn face(
     tokio::try_join!(front, metrics).map(drop)
 }
 
-/// Logs to the standard error, in colour on a terminal.
+/// Logs to the standard error; text is in colour on a terminal.
 ///
 /// # Errors
 /// When the directives are none.
-pub(super) fn log(directives: &str) -> Result<(), Failure> {
+pub(super) fn log(directives: &str, format: LogFormat) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(directives).map_err(|error| {
         let allowed = format!("a level such as info, or directives such as warn,hookyard=debug ({error})");
         config::Error::value("log", format!("{directives:?}"), allowed)
     })?;
     let ansi = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi).init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi);
+    match format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
     Ok(())
 }
 
@@ -176,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_wrong_log_directive_is_refused_as_a_configuration_error() {
-        let refused = log("hookyard=loud").unwrap_err();
+        let refused = log("hookyard=loud", LogFormat::Text).unwrap_err();
         assert!(
             matches!(&refused, Failure::Usage(message) if message.starts_with("log = \"hookyard=loud\""))
         );

@@ -123,6 +123,17 @@ pub struct Metrics {
     pub listen: String,
 }
 
+/// What a line of the log looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object for each.
+    Json,
+}
+
 impl Default for Retry {
     fn default() -> Self {
         Self {

@@ -23,6 +23,7 @@ mod health;
 mod hostile_requests;
 mod idempotency;
 mod listing;
+mod logging;
 mod metrics;
 mod pausing;
 mod payload_bytes;
