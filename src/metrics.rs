@@ -5,7 +5,8 @@
 //! or a look-up. A label has few values, all of them known to the program: never an id, a name or a URL.
 //!
 //! To add a figure: give the struct of its part a field, enter it in that struct's `new` with its name and help text,
-//! and count where it happens. What is only known when asked for is set in `Hookyard::metrics`.
+//! and count where it happens. What is only known when asked for is set in `Hookyard::metrics`, what only the store
+//! knows is found by its census.
 
 pub mod attempts;
 mod book;

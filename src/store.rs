@@ -4,6 +4,7 @@
 //! questions beside it. No verb assumes that this process wrote all there is. The layout of rows is each backend's own
 //! affair; [`ledger`] is the durable one, [`memory`] a model of it for tests.
 
+mod census;
 pub mod history;
 pub mod ledger;
 #[cfg(test)]
@@ -99,6 +100,14 @@ pub trait Reader: Send + Sync {
         subscription: &Subscription,
         query: &EventQuery,
     ) -> Result<Listed<(EventNo, u16)>, Error>;
+
+    /// Counts what waits in the whole store, for as long as `goes_on`; `None` if it stopped before the end.
+    ///
+    /// What moves meanwhile may count twice or not at all; of a store at rest the count is exact.
+    fn census(&self, now: Timestamp, goes_on: &dyn Fn() -> bool) -> Result<Option<Census>, Error>;
+
+    /// What the store takes of the disk, if it can be known.
+    fn disk(&self) -> Option<Disk>;
 
     /// All accounts, in the order of their numbers.
     fn accounts(&self) -> Result<Vec<Account>, Error>;
@@ -296,6 +305,27 @@ pub struct Tally {
     pub dead: u64,
     pub last_attempt_at: Option<Timestamp>,
     pub next_attempt_at: Option<Timestamp>,
+}
+
+/// What waits in the whole store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Deliveries that are still to be made.
+    pub pending: u64,
+    /// Those of them that failed before.
+    pub retrying: u64,
+    /// Deliveries that were given up and can be replayed.
+    pub dead: u64,
+    /// Since when the pending delivery that has been due for longest is due, not counting those of hooks that are
+    /// paused, probed or asked to be left alone. One that is being attempted is pending.
+    pub due_since: Option<Timestamp>,
+}
+
+/// Bytes on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    pub used: u64,
+    pub free: u64,
 }
 
 /// Why the store did not do as told.

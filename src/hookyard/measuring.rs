@@ -8,7 +8,8 @@ use super::{EmitError, Hookyard, Unavailable};
 impl Hookyard {
     /// The metrics of this router in the Prometheus text format, version 0.0.4.
     ///
-    /// They count from its start.
+    /// They count from its start. What waits in the store and what that takes of the disk is counted every few seconds,
+    /// or less often where very much waits; `hookyard_store_counted_time_seconds` says when.
     pub fn metrics(&self) -> String {
         self.look();
         self.figures().text()

@@ -1,5 +1,6 @@
-//! Figures of the store: how its commits go, how much waits in it, and how large it is.
+//! Figures of the store: how its commits go, how much waits in it, and what it takes of the disk.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
@@ -7,16 +8,21 @@ use prometheus_client::metrics::gauge::Gauge;
 use super::book::Book;
 use super::histogram::{Buckets, Histogram};
 
-/// Counted by the writer.
+/// Commits are counted by the writer, what waits and the disk by the census; the rest is set by the face.
 #[derive(Debug)]
 pub struct Store {
-    /// Set by the face.
-    pub writable: Gauge,
-    /// Set by the face.
-    pub queued: Gauge,
     commit: Histogram,
     sync: Histogram,
     verbs: Histogram,
+    pub writable: Gauge,
+    pub queued: Gauge,
+    pub pending: Gauge,
+    pub retrying: Gauge,
+    pub dead: Gauge,
+    pub due_lag: Gauge<f64, AtomicU64>,
+    pub counted_time: Gauge,
+    pub size: Gauge,
+    pub free: Gauge,
 }
 
 /// From a fast disk to one that stalls; in microseconds.
@@ -45,6 +51,25 @@ impl Store {
                 "How many changes a commit made durable together; a batch of events is one",
                 VERBS,
             ),
+            pending: book.gauge(
+                "deliveries_pending",
+                "The backlog: deliveries that are still to be made, at the time of store_counted_time_seconds",
+            ),
+            retrying: book.gauge("deliveries_retrying", "Those of the backlog that failed before"),
+            dead: book.gauge("deliveries_dead", "Dead letters: deliveries given up, which can be replayed"),
+            due_lag: book.enter(
+                "due_lag_seconds",
+                "For how long the delivery of the backlog that is most overdue has been due, not counting hooks that \
+                 are paused, probed or asked to be left alone",
+                Gauge::default(),
+            ),
+            counted_time: book.gauge(
+                "store_counted_time_seconds",
+                "When the backlog and the disk were last looked at, in seconds since 1970: some seconds ago, or more \
+                 where very much waits",
+            ),
+            size: book.gauge("store_size_bytes", "What the store takes of the disk"),
+            free: book.gauge("store_free_bytes", "What is free of the disk that the store is on"),
         }
     }
 

@@ -285,6 +285,8 @@ impl Conversation {
         }
         let all = self.model.all_subscriptions();
         assert_eq!(reader.tallies(&all).unwrap(), self.model.tallies(&all).unwrap(), "{here}: tallies");
+        let census = |reader: &dyn Reader| reader.census(self.now, &|| true).unwrap();
+        assert_eq!(census(reader), census(&self.model), "{here}: census");
         assert_eq!(reader.accounts().unwrap(), self.model.accounts().unwrap(), "{here}: accounts");
         assert_eq!(reader.keys().unwrap(), self.model.keys().unwrap(), "{here}: keys");
         self.compare_lists(reader, here);
@@ -395,6 +397,16 @@ fn comparable(answer: &Answer) -> Comparable {
         Answer::Replayed(count) => Comparable::Replayed(count),
         Answer::Done => Comparable::Done,
     }
+}
+
+#[test]
+fn a_census_that_is_called_away_says_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(directory.path(), Durability::default()).unwrap();
+    let _ = Conversation::begin(1, &mut ledger);
+    let census = |goes_on: bool| ledger.reader().census(Timestamp::now(), &|| goes_on).unwrap();
+    assert_eq!(census(true), Some(Census::default()));
+    assert_eq!(census(false), None);
 }
 
 #[test]

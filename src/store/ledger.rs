@@ -14,7 +14,9 @@
 //! unsettled in it *is* the dead letters.
 
 mod blocks;
+mod census;
 mod commit;
+mod disk;
 mod history;
 mod idempotency;
 mod keys;
@@ -109,7 +111,7 @@ impl Ledger {
         };
         let counters = Counters { next_subscription: 1, next_account: 1 };
         Ok(Self {
-            shared: Arc::new(Shared::new((*db).clone(), Seal::new(&seal))),
+            shared: Arc::new(Shared::new((*db).clone(), Seal::new(&seal), directory)),
             writing: Writing { counters, next_commit: 1, keys: KnownKeys::default() },
             syncer,
             db,

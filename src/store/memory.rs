@@ -11,8 +11,8 @@ use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Place};
 use crate::store::{
-    Address, Answer, Backend, Backlog, Change, Committed, Error, Follows, Reader, Recovery, Retries, Retry,
-    Rotation, Settlement, Tally, Untidy, Verb,
+    Address, Answer, Backend, Backlog, Census, Change, Committed, Disk, Error, Follows, Reader, Recovery,
+    Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -304,6 +304,31 @@ impl Model {
         tally
     }
 
+    fn census(&self, now: Timestamp) -> Census {
+        let mut census = Census::default();
+        for subscription in self.subscriptions.values() {
+            let Tally { pending, dead, .. } = self.tally(subscription);
+            let retries = self.retries(subscription);
+            census.pending += pending;
+            census.dead += dead;
+            census.retrying += retries.len() as u64;
+            let health = self.health.get(&subscription.no).copied().unwrap_or_default();
+            let asked_to_wait = health.hold_until.is_some_and(|until| until > now);
+            if subscription.status == Status::Active && !health.is_probing() && !asked_to_wait {
+                let firsts = self.of(subscription.no).filter_map(|(event, pending)| match pending {
+                    Pending::First { generation } if subscription.is_live(generation) => {
+                        Some(self.events[&event].accepted_at)
+                    }
+                    _ => None,
+                });
+                let dues = retries.iter().map(|retry| retry.due).filter(|due| *due > Timestamp(0));
+                let oldest = firsts.chain(dues).filter(|since| *since < now).min();
+                census.due_since = [census.due_since, oldest].into_iter().flatten().min();
+            }
+        }
+        census
+    }
+
     fn retries(&self, subscription: &Subscription) -> Vec<Retry> {
         let mut retries: Vec<Retry> = self
             .of(subscription.no)
@@ -455,6 +480,14 @@ impl Reader for Memory {
             (event.no, log.and_then(|log| log.iter().map(|attempt| attempt.n).max()).unwrap_or_default())
         };
         Ok(Listed::of(wanted.map(attempts).collect(), query.limit))
+    }
+
+    fn census(&self, now: Timestamp, _: &dyn Fn() -> bool) -> Result<Option<Census>, Error> {
+        Ok(Some(self.model().census(now)))
+    }
+
+    fn disk(&self) -> Option<Disk> {
+        None
     }
 
     fn accounts(&self) -> Result<Vec<Account>, Error> {

@@ -153,12 +153,20 @@ impl Tail {
 
     /// Every open match, oldest event first.
     pub fn open(&self) -> impl Iterator<Item = (&Arc<Recorded>, Match)> {
-        self.entries.iter().flat_map(|entry| {
-            entry.event.iter().flat_map(move |event| {
-                let open = event.matches.iter().enumerate().filter(|(index, _)| entry.is_open(*index));
-                open.map(move |(_, matched)| (event, *matched))
-            })
-        })
+        self.entries.iter().flat_map(Entry::open)
+    }
+
+    /// The open matches of the events from `from` on, of as many whole events as it takes to have `count`.
+    pub fn open_from(&self, from: EventNo, count: usize) -> Vec<(Arc<Recorded>, Match)> {
+        let mut found: Vec<(Arc<Recorded>, Match)> = Vec::new();
+        let skip = (from.0.saturating_sub(self.first.0) as usize).min(self.entries.len());
+        for entry in self.entries.range(skip..) {
+            if found.len() >= count {
+                break;
+            }
+            found.extend(entry.open().map(|(event, matched)| (event.clone(), matched)));
+        }
+        found
     }
 
     /// The cursor, when the next commit has the number `commit`.
@@ -179,6 +187,14 @@ impl Tail {
 }
 
 impl Entry {
+    /// Its open matches.
+    fn open(&self) -> impl Iterator<Item = (&Arc<Recorded>, Match)> {
+        self.event.iter().flat_map(move |event| {
+            let open = event.matches.iter().enumerate().filter(|(index, _)| self.is_open(*index));
+            open.map(move |(_, matched)| (event, *matched))
+        })
+    }
+
     fn is_open(&self, index: usize) -> bool {
         self.open.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
@@ -236,6 +252,20 @@ mod tests {
             tail.open_of(SubscriptionNo(2), EventNo(5)).map(|(event, _)| event.no.0).collect();
         let expected: Vec<u64> = (6..200).filter(|no| no % 3 == 2 && *no != 8).collect();
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn open_matches_come_in_steps_of_whole_events() {
+        let mut tail = Tail::new(EventNo(5));
+        (5..9).for_each(|no| tail.push(event(no, 0..3), 1));
+        tail.close(EventNo(6), SubscriptionNo(1));
+        let step = |from: u64, count| {
+            let open = tail.open_from(EventNo(from), count);
+            open.iter().map(|(event, matched)| (event.no.0, matched.subscription.0)).collect::<Vec<_>>()
+        };
+        assert_eq!(step(0, 4), [(5, 0), (5, 1), (5, 2), (6, 0), (6, 2)]);
+        assert_eq!(step(8, 4), [(8, 0), (8, 1), (8, 2)]);
+        assert_eq!(step(9, 4), []);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::credit::Credit;
 use crate::event::Recorded;
 use crate::metrics::Metrics;
+use crate::store::census::{self, Call};
 use crate::store::{Answer, Backend, Committed, Error, Reader, Untidy, Verb};
 
 /// The most verbs in a commit.
@@ -83,6 +84,7 @@ struct Writer<B> {
     backend: B,
     queue: Receiver<Request>,
     readers: Readers,
+    census: Sender<Call>,
     listener: Option<Listener>,
     failed: Arc<AtomicBool>,
     metrics: Metrics,
@@ -117,10 +119,12 @@ impl Store {
             lookups: start_reader(&backend, "hookyard-looks")?,
             history: start_reader(&backend, "hookyard-history")?,
         };
+        let census = census::start(backend.reader(), metrics.clone())?;
         let writer = Writer {
             backend,
             queue: requests,
             readers: readers.clone(),
+            census,
             listener: None,
             failed: failed.clone(),
             metrics,
@@ -245,7 +249,7 @@ impl<B: Backend> Writer<B> {
             let patience = if self.untidy == Untidy::Nothing { TIDY_EVERY } else { Duration::ZERO };
             match self.queue.recv_timeout(patience) {
                 Ok(first) => match self.gather_and_commit(first) {
-                    Some(Interruption::Recover(recover)) => self.listener = recover(&mut self.backend),
+                    Some(Interruption::Recover(recover)) => self.recover(recover),
                     Some(Interruption::Close(reply)) => return self.close(reply),
                     None => {}
                 },
@@ -258,15 +262,25 @@ impl<B: Backend> Writer<B> {
         }
     }
 
+    fn recover(&mut self, recover: Recover) {
+        self.listener = recover(&mut self.backend);
+        if self.listener.is_some() {
+            // It may have ended with the store.
+            drop(self.census.send(Call::Begin));
+        }
+    }
+
     /// Lets go of the store, then lets one reader after the other do so, and the last answer.
     fn close(self, reply: oneshot::Sender<()>) {
         let Readers { reads, lookups, history } = self.readers.clone();
+        let census = self.census.clone();
         drop(self);
         // Nobody may be waiting any more.
         let answer = Box::new(move || {
             let _ = reply.send(());
         });
-        let close_reads = Box::new(move || drop(reads.send(Job::Close(answer))));
+        let close_census = Box::new(move || drop(census.send(Call::Close(answer))));
+        let close_reads = Box::new(move || drop(reads.send(Job::Close(close_census))));
         let close_lookups = Box::new(move || drop(lookups.send(Job::Close(close_reads))));
         drop(history.send(Job::Close(close_lookups)));
     }

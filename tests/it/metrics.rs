@@ -86,6 +86,74 @@ fn hooks_are_counted_where_they_stand_also_after_a_restart() {
 }
 
 #[test]
+fn the_backlog_is_counted_also_after_a_restart() {
+    let mut server = Server::start();
+    let (api, receiver) = (server.api(), Receiver::answering([200]));
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+    api.pause(&hook.id);
+    api.emit_all(&[(); 50].map(|()| json!({"event": "new_lead", "data": 1})));
+
+    wait_for(&api, "hookyard_deliveries_pending", None, 50.0);
+    server.kill();
+    server.restart();
+    let api = server.api();
+    wait_for(&api, "hookyard_deliveries_pending", None, 50.0);
+    let figures = scrape(&api);
+    assert_eq!(figures.value("hookyard_due_lag_seconds"), 0.0, "the hook is paused");
+    assert!(
+        figures.value("hookyard_store_counted_time_seconds") >= figures.value("hookyard_start_time_seconds")
+    );
+    api.resume(&hook.id);
+    wait_for(&api, "hookyard_deliveries_pending", None, 0.0);
+}
+
+#[test]
+fn dead_letters_and_retries_are_told_from_the_backlog() {
+    let server = Server::start_with(Settings::quick().schedule(&["1h"]));
+    let api = server.api();
+    let (gone, broken) = (Receiver::answering([410]), Receiver::answering([500]));
+    api.subscribe(&gone.url("/"), "new_lead");
+    api.subscribe(&broken.url("/"), "new_lead");
+
+    api.emit("new_lead", &json!(1));
+
+    wait_for(&api, "hookyard_deliveries_dead", None, 1.0);
+    wait_for(&api, "hookyard_deliveries_retrying", None, 1.0);
+    let figures = scrape(&api);
+    assert_eq!(figures.value("hookyard_deliveries_pending"), 1.0);
+    assert_eq!(figures.value("hookyard_due_lag_seconds"), 0.0, "the retry is due in an hour");
+}
+
+#[test]
+fn what_is_due_and_waits_shows_as_lag() {
+    let server = Server::start_with(Settings::quick().set("delivery.max_in_flight", "1"));
+    let (api, gate) = (server.api(), Gate::default());
+    let receiver = Receiver::holding(&gate);
+    api.subscribe(&receiver.url("/"), "new_lead");
+
+    api.emit_all(&[(); 2].map(|()| json!({"event": "new_lead", "data": 1})));
+
+    until("the lag grows", || scrape(&api).value("hookyard_due_lag_seconds") > 0.0);
+    gate.open();
+    wait_for(&api, "hookyard_due_lag_seconds", None, 0.0);
+    wait_for(&api, "hookyard_deliveries_delivered_total", None, 2.0);
+}
+
+#[test]
+fn the_store_says_what_it_takes_of_the_disk() {
+    let server = Server::start();
+
+    until("the disk was looked at", || scrape(&server.api()).value("hookyard_store_size_bytes") > 0.0);
+
+    let files = std::fs::read_dir(server.data_dir().join("ledger")).expect("the store is there");
+    let sizes = files.map(|file| file.and_then(|file| file.metadata()).map_or(0, |found| found.len()));
+    let (size, figures) = (sizes.sum::<u64>() as f64, scrape(&server.api()));
+    let told = figures.value("hookyard_store_size_bytes");
+    assert!((told - size).abs() < 1e6, "{told} instead of {size}");
+    assert!(figures.value("hookyard_store_free_bytes") > 0.0);
+}
+
+#[test]
 fn duplicates_and_refusals_are_counted_by_their_reason() {
     let server = Server::start_with(Settings::quick().set("limits.batch_events", "10"));
     let api = server.api();

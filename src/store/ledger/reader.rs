@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sled::{IVec, Tree};
@@ -21,8 +22,9 @@ use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::pages_of;
 use crate::store::ledger::rows::failed;
 use crate::store::ledger::values::{SubscriptionKey, Synced, Value, decode_subscription};
+use crate::store::ledger::{census, disk};
 use crate::store::tail::Tail;
-use crate::store::{Address, Backlog, Error, Reader, Retries, Retry, Tally};
+use crate::store::{Address, Backlog, Census, Disk, Error, Reader, Retries, Retry, Tally};
 use crate::subscription::{Generation, Status, Subscription};
 
 /// How many settlement blocks are searched for hooks' last attempts.
@@ -32,6 +34,7 @@ const BLOCKS_SEARCHED: usize = 1_000;
 pub struct Shared {
     pub tree: Tree,
     pub seal: Seal,
+    directory: PathBuf,
     volatile: Mutex<Volatile>,
 }
 
@@ -45,10 +48,10 @@ pub struct Volatile {
 }
 
 impl Shared {
-    pub fn new(tree: Tree, seal: Seal) -> Self {
+    pub fn new(tree: Tree, seal: Seal, directory: &Path) -> Self {
         let volatile =
             Volatile { tail: Tail::new(EventNo(1)), last_attempts: HashMap::new(), synced: Vec::new() };
-        Self { tree, seal, volatile: Mutex::new(volatile) }
+        Self { tree, seal, directory: directory.to_owned(), volatile: Mutex::new(volatile) }
     }
 
     /// What is in memory; held for as long as a batch is being written.
@@ -56,7 +59,11 @@ impl Shared {
         self.volatile.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn retries_of(&self, subscription: SubscriptionNo) -> impl Iterator<Item = Result<Retry, Error>> + use<> {
+    /// A subscription's retries by event, also those that are dead letters.
+    pub fn retries_of(
+        &self,
+        subscription: SubscriptionNo,
+    ) -> impl Iterator<Item = Result<Retry, Error>> + use<> {
         self.tree.range(Pair::Retry.of(subscription)).map(read_retry)
     }
 
@@ -269,6 +276,14 @@ impl Reader for Shared {
         query: &EventQuery,
     ) -> Result<Listed<(EventNo, u16)>, Error> {
         history::replayable(self, subscription, query)
+    }
+
+    fn census(&self, now: Timestamp, goes_on: &dyn Fn() -> bool) -> Result<Option<Census>, Error> {
+        census::take(self, now, goes_on)
+    }
+
+    fn disk(&self) -> Option<Disk> {
+        disk::measure(&self.directory).ok()
     }
 
     fn accounts(&self) -> Result<Vec<Account>, Error> {

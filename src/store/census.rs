@@ -1,0 +1,87 @@
+//! The census: a thread that counts, again and again, what waits in the store and what it takes of the disk.
+//!
+//! It keeps no running count that could drift: what it finds is what is there, after a restart as well. It rests
+//! between two counts for much longer than one takes, so it costs little however much waits; how old its figures are
+//! is one of them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use tracing::warn;
+
+use crate::clock::Timestamp;
+use crate::metrics::{self, Metrics};
+use crate::store::{Census, Reader};
+
+/// How long it rests at least.
+const REST: Duration = Duration::from_secs(2);
+/// How many times as long as a count took it rests: about 5 % of one core at most.
+const REST_FACTOR: u32 = 20;
+/// How long it rests after it failed.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(60);
+
+/// What the thread is told.
+pub enum Call {
+    /// The store was recovered: what there is can be counted from now on.
+    Begin,
+    /// Let go of the store, then do this.
+    Close(Box<dyn FnOnce() + Send>),
+}
+
+/// Starts the thread; it ends when the sender is dropped.
+pub fn start(reader: Arc<dyn Reader>, metrics: Metrics) -> std::io::Result<Sender<Call>> {
+    let (sender, calls) = unbounded();
+    let work = move || run(reader, &metrics, &calls);
+    thread::Builder::new().name("hookyard-census".to_owned()).spawn(work)?;
+    Ok(sender)
+}
+
+fn run(reader: Arc<dyn Reader>, metrics: &Metrics, calls: &Receiver<Call>) {
+    let mut rest = None;
+    loop {
+        let called = match rest {
+            None => calls.recv().map_err(RecvTimeoutError::from),
+            Some(rest) => calls.recv_timeout(rest),
+        };
+        match called {
+            Ok(Call::Begin) | Err(RecvTimeoutError::Timeout) => rest = Some(count(&*reader, metrics, calls)),
+            Ok(Call::Close(then)) => {
+                drop(reader);
+                return then();
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Counts, unless it is called away; says how long to rest.
+fn count(reader: &dyn Reader, metrics: &Metrics, calls: &Receiver<Call>) -> Duration {
+    let (began, now) = (Instant::now(), Timestamp::now());
+    // sled panics over some kinds of damage.
+    let counted = catch_unwind(AssertUnwindSafe(|| reader.census(now, &|| calls.is_empty())));
+    match counted {
+        Ok(Ok(Some(census))) => show(&census, now, &metrics.store),
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => {
+            warn!(%error, "what waits in the store cannot be counted");
+            return REST_AFTER_FAILURE;
+        }
+        Err(_) => return REST_AFTER_FAILURE,
+    }
+    if let Some(disk) = reader.disk() {
+        metrics.store.size.set(disk.used as i64);
+        metrics.store.free.set(disk.free as i64);
+    }
+    REST.max(began.elapsed() * REST_FACTOR)
+}
+
+fn show(census: &Census, now: Timestamp, figures: &metrics::store::Store) {
+    figures.pending.set(census.pending as i64);
+    figures.retrying.set(census.retrying as i64);
+    figures.dead.set(census.dead as i64);
+    figures.due_lag.set(census.due_since.map_or(0.0, |since| since.until(now).as_secs_f64()));
+    figures.counted_time.set(now.unix_seconds() as i64);
+}
