@@ -10,6 +10,7 @@ mod cli_failing;
 mod cli_hooks;
 mod cli_keys;
 mod configuring;
+mod dashboards;
 mod deactivating;
 mod delivered_request;
 mod demo;

@@ -67,6 +67,15 @@ impl Exposition {
         read
     }
 
+    /// Whether there is a sample of this name whose label is this value; without a label, any.
+    pub fn has(&self, name: &str, label: Option<(&str, &str)>) -> bool {
+        let fits = |sample: &Sample| {
+            let same = |(key, value): (&str, &str)| sample.labels.get(key).is_some_and(|own| own == value);
+            label.is_none_or(same)
+        };
+        self.samples().any(|sample| sample.name == name && fits(sample))
+    }
+
     /// Every sample there is.
     pub fn samples(&self) -> impl Iterator<Item = &Sample> {
         self.families.values().flat_map(|family| &family.samples)
