@@ -44,6 +44,11 @@ impl EventType {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is one of the router's own.
+    pub fn is_own(&self) -> bool {
+        self.0.starts_with(OWN_PREFIX)
+    }
 }
 
 impl FromStr for EventType {

@@ -29,8 +29,8 @@ use crate::subscription::{Generation, Secret, Status, Subscription};
 
 use self::index::{Entry, Index, State};
 pub use self::message::{
-    Committed, Emit, Match, Ping, Replay, Rotate, SetPaused, Subscribe, Subscribed, Try, Unsubscribe, Wake,
-    Which,
+    Again, Committed, Emit, Match, Ping, Replay, Rotate, SetPaused, Subscribe, Subscribed, Try, Unsubscribe,
+    Wake, Which,
 };
 
 /// The actor.
@@ -347,6 +347,16 @@ impl Handler<Match> for Router {
 
     fn handle(&mut self, Match { account, event_type }: Match, _: &mut Context<Self>) -> Self::Result {
         MessageResult(self.index.matches(account, &event_type))
+    }
+}
+
+impl Handler<Again> for Router {
+    type Result = ();
+
+    fn handle(&mut self, Again(again): Again, _: &mut Context<Self>) {
+        if let Some(entry) = self.index.get(again.at.subscription) {
+            self.shard(entry).do_send(again);
+        }
     }
 }
 

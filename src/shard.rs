@@ -32,7 +32,7 @@ use crate::subscriber::{
 };
 
 use self::agenda::Agenda;
-pub use self::message::{Abandon, Drain, Due, Forward, GiveUp, Pause, Remove, Try, Verdict, Wake};
+pub use self::message::{Abandon, Again, Drain, Due, Forward, GiveUp, Pause, Remove, Try, Verdict, Wake};
 
 /// The most subscribers that run at a time; further ones start as others retire. Each takes a few kilobytes.
 const RUNNING_LIMIT: usize = 20_000;
@@ -235,6 +235,17 @@ impl Handler<Wake> for Shard {
         if let Some(running) = self.subscriber(at, Start::FromStore, ctx).filter(|_| was_running) {
             running.told += 1;
             running.subscriber.do_send(Reload { verdict: false });
+        }
+    }
+}
+
+impl Handler<Again> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, again: Again, _: &mut Context<Self>) {
+        if let Some(running) = self.running.get(&again.at.subscription) {
+            let Again { events, done, .. } = again;
+            running.subscriber.do_send(subscriber::Again { events, done });
         }
     }
 }

@@ -34,7 +34,7 @@ use crate::store::{self, Address};
 use crate::subscription::{Generation, Status, Subscription};
 
 use self::backlog::Window;
-pub use self::message::{Cut, Forward, Hold, Reload, Report, Retire};
+pub use self::message::{Again, Cut, Forward, Hold, Reload, Report, Retire};
 use self::retries::{RETRIES_LIMIT, Retries};
 pub use self::slots::Slots;
 use self::slots::Turn;
@@ -126,6 +126,8 @@ struct Served {
 
 struct InFlight {
     delivery: Delivery,
+    /// It was asked for again meanwhile: if it fails, its schedule begins anew, at once.
+    again: bool,
     task: JoinHandle<()>,
 }
 
@@ -374,6 +376,20 @@ impl Handler<Reload> for Subscriber {
         if self.verdicts_due == 0 {
             self.reload(ctx);
         }
+    }
+}
+
+impl Handler<Again> for Subscriber {
+    type Result = ();
+
+    fn handle(&mut self, again: Again, _: &mut Context<Self>) {
+        for event in again.events {
+            if let Some(in_flight) = self.in_flight.get_mut(&event) {
+                in_flight.again = true;
+            }
+        }
+        // Whoever asked may have gone.
+        let _ = again.done.send(());
     }
 }
 

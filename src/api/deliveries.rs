@@ -56,7 +56,7 @@ pub struct AttemptShape {
 pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let account = call.account(None)?;
-    let Some(query) = filter(&call.query)? else {
+    let Some(query) = filter(&call)? else {
         return Ok(answer::json(StatusCode::OK, &[(); 0]));
     };
     page(&call, &account, query).await
@@ -67,7 +67,7 @@ pub async fn of_hook(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let account = call.account(None)?;
     let id = call.segment("id").parse().map_err(|_| Error::not_found("there is no such hook"))?;
-    let query = filter(&call.query)?.unwrap_or_default();
+    let query = filter(&call)?.unwrap_or_default();
     call.hookyard.hook(&account, id).await.map_err(Error::lookup("hook"))?;
     page(&call, &account, DeliveryQuery { hook: Some(id), ..query }).await
 }
@@ -76,14 +76,14 @@ pub async fn of_hook(request: HttpRequest) -> Result<HttpResponse, Error> {
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let (account, id) = target(&call)?;
-    let delivery = call.hookyard.delivery(&account, id).await.map_err(Error::lookup("delivery"))?;
-    Ok(answer::json(StatusCode::OK, &with_log(&delivery)))
+    Ok(answer::json(StatusCode::OK, &with_log(&found(&call, &account, id).await?)))
 }
 
 /// `POST /api/v1/deliveries/{id}/retry`
 pub async fn retry(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let (account, id) = target(&call)?;
+    found(&call, &account, id).await?;
     let delivery = call.hookyard.retry(&account, id).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &with_log(&delivery)))
 }
@@ -104,6 +104,15 @@ fn target(call: &Call<'_>) -> Result<(AccountId, DeliveryId), Error> {
     Ok((account, id))
 }
 
+/// A delivery that the caller may know of: the router's own events tell of other accounts' hooks.
+async fn found(call: &Call<'_>, account: &AccountId, id: DeliveryId) -> Result<Delivery, Error> {
+    let delivery = call.hookyard.delivery(account, id).await.map_err(Error::lookup("delivery"))?;
+    if delivery.event.is_own() && !call.is_admin() {
+        return Err(Error::not_found("there is no such delivery"));
+    }
+    Ok(delivery)
+}
+
 async fn page(call: &Call<'_>, account: &AccountId, query: DeliveryQuery) -> Result<HttpResponse, Error> {
     let page = call.query.page()?;
     let deliveries = call.hookyard.deliveries(account, query, page).await;
@@ -112,13 +121,18 @@ async fn page(call: &Call<'_>, account: &AccountId, query: DeliveryQuery) -> Res
 }
 
 /// What the query string narrows the list to; nothing where it names a hook that cannot be.
-fn filter(query: &Query<'_>) -> Result<Option<DeliveryQuery>, Error> {
+fn filter(call: &Call<'_>) -> Result<Option<DeliveryQuery>, Error> {
+    let narrowed = narrowed(&call.query)?;
+    Ok(narrowed.map(|query| DeliveryQuery { hide_own: !call.is_admin(), ..query }))
+}
+
+fn narrowed(query: &Query<'_>) -> Result<Option<DeliveryQuery>, Error> {
     let status = query.get("status").map(status).transpose()?;
     let (since, until) = (query.timestamp("since")?, query.timestamp("until")?);
     let Ok(hook) = query.get("hook").map(str::parse).transpose() else {
         return Ok(None);
     };
-    Ok(Some(DeliveryQuery { hook, event: query.owned("event"), status, since, until }))
+    Ok(Some(DeliveryQuery { hook, event: query.owned("event"), hide_own: false, status, since, until }))
 }
 
 fn status(name: &str) -> Result<DeliveryStatus, Error> {
@@ -213,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_filter_knows_its_values() {
-        let filtered = |query: &str| filter(&Query::parse(query)).map_err(|error| error.to_string());
+        let filtered = |query: &str| narrowed(&Query::parse(query)).map_err(|error| error.to_string());
         let query = filtered("status=dead&event=e&since=2026-01-15T10:30:00Z").unwrap().unwrap();
         assert_eq!((query.status, query.event.as_deref()), (Some(DeliveryStatus::Dead), Some("e")));
         assert_eq!(query.since, Some(Timestamp(1_768_473_000_000)));

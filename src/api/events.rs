@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::account::{AccountId, Scope};
 use crate::clock::Timestamp;
 use crate::event::{Event, Receipt};
-use crate::hookyard::{Emitted, EventQuery};
+use crate::hookyard::{Emitted, EventHistory, EventQuery};
 use crate::id::EventId;
 
 use super::answer::{self, Queued};
@@ -78,7 +78,8 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let account = call.account(None)?;
     let (since, until) = (call.query.timestamp("since")?, call.query.timestamp("until")?);
-    let (query, page) = (EventQuery { event: call.query.owned("event"), since, until }, call.query.page()?);
+    let (event, hide_own) = (call.query.owned("event"), !call.is_admin());
+    let (query, page) = (EventQuery { event, hide_own, since, until }, call.query.page()?);
     let events = call.hookyard.events(&account, query, page).await.map_err(Error::lookup("account"))?;
     Ok(list::page(&call, &events, shape))
 }
@@ -87,7 +88,7 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let (account, id) = target(&call)?;
-    let history = call.hookyard.event(&account, id).await.map_err(Error::lookup("event"))?;
+    let history = found(&call, &account, id).await?;
     let shape = WithDeliveries {
         event: shape(&history.event),
         synced_at: history.synced_at.map(Timestamp::with_milliseconds),
@@ -105,6 +106,9 @@ pub async fn replay(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     let (account, id) = target(&call)?;
     let hook = hook.flatten().map(|hook| hook.parse()).transpose();
     let hook = hook.map_err(|_| Error::not_found("there is no such hook"))?;
+    if !call.is_admin() {
+        found(&call, &account, id).await?;
+    }
     let queued = call.hookyard.replay_event(&account, id, hook).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &Queued { queued }))
 }
@@ -117,6 +121,15 @@ fn target(call: &Call<'_>) -> Result<(AccountId, EventId), Error> {
     let account = call.account(None)?;
     let id = call.segment("id").parse().map_err(|_| Error::not_found("there is no such event"))?;
     Ok((account, id))
+}
+
+/// An event that the caller may know of: the router's own tell of other accounts' hooks.
+async fn found(call: &Call<'_>, account: &AccountId, id: EventId) -> Result<EventHistory, Error> {
+    let history = call.hookyard.event(account, id).await.map_err(Error::lookup("event"))?;
+    if history.event.receipt.event.is_own() && !call.is_admin() {
+        return Err(Error::not_found("there is no such event"));
+    }
+    Ok(history)
 }
 
 fn shape(event: &Emitted) -> Shape<'_> {

@@ -73,12 +73,7 @@ pub async fn subscribe(request: HttpRequest, payload: Payload) -> Result<HttpRes
     let call = open(&request)?;
     let body = call.body(payload).await?;
     let wish = wish(&body, |named| call.account(named))?;
-    if wish.event.starts_with(OWN_PREFIX) && !call.is_admin() {
-        return Err(Error::new(
-            Kind::Forbidden,
-            "events of the router's own need a key with the scope admin",
-        ));
-    }
+    permit(&call, &wish.event)?;
     let subscribed = call.hookyard.subscribe(wish).await?;
     let status = match subscribed.change {
         Change::Created | Change::Reactivated => StatusCode::CREATED,
@@ -151,6 +146,14 @@ pub async fn resume(request: HttpRequest) -> Result<HttpResponse, Error> {
 
 fn open(request: &HttpRequest) -> Result<Call<'_>, Error> {
     Call::open(request, &[Scope::Hooks])
+}
+
+/// Keeps the router's own events, which tell of every account's hooks, for `admin` keys.
+fn permit(call: &Call<'_>, event: &str) -> Result<(), Error> {
+    if event.starts_with(OWN_PREFIX) && !call.is_admin() {
+        return Err(Error::new(Kind::Forbidden, "the router's own events need a key with the scope admin"));
+    }
+    Ok(())
 }
 
 /// The hook that the path names, and the account in which it is looked for.

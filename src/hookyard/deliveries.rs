@@ -1,11 +1,14 @@
 //! Deliveries: looking at them, and delivering again.
 
+use tokio::sync::oneshot;
+
 use crate::account::AccountId;
 use crate::attempt::Attempt;
 use crate::clock::Timestamp;
 use crate::event_type::EventType;
 use crate::id::{AccountNo, DeliveryId, EventId, EventNo, HookId, Seal, SubscriptionNo};
 use crate::router;
+use crate::shard;
 use crate::store::history::{self, EventQuery, NEWEST, Period};
 use crate::store::{Address, Answer, Verb};
 use crate::subscription::{Status, Subscription};
@@ -42,6 +45,8 @@ pub struct Delivery {
 pub struct DeliveryQuery {
     pub hook: Option<HookId>,
     pub event: Option<String>,
+    /// Leaves out those of the router's own events, which tell of other accounts.
+    pub hide_own: bool,
     pub status: Option<DeliveryStatus>,
     /// Only those whose event was accepted then or later.
     pub since: Option<Timestamp>,
@@ -115,6 +120,7 @@ impl Hookyard {
             subscription,
             event: None,
             event_type,
+            hide_own: query.hide_own,
             status: query.status,
             accepted: period(query.since, query.until),
             below,
@@ -212,7 +218,7 @@ impl Hookyard {
     async fn replay_dead(&self, hook: Subscription) -> Result<usize, ReplayError> {
         let at = Address { account: hook.account, subscription: hook.no };
         let dead = self.with_tally(hook).await?.dead;
-        let (reply, answer) = tokio::sync::oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         self.router()?.do_send(router::Replay { at, reply });
         self.answer(answer).await?.ok_or(ReplayError::NotFound("hook"))?;
         Ok(dead as usize)
@@ -227,6 +233,7 @@ impl Hookyard {
                 subscription: Some(hook.no),
                 event: None,
                 event_type: None,
+                hide_own: false,
                 status: Some(DeliveryStatus::Dead),
                 accepted: period(replay.since, replay.until),
                 below,
@@ -249,6 +256,7 @@ impl Hookyard {
             let query = EventQuery {
                 account: hook.account,
                 event_type: None,
+                hide_own: false,
                 accepted: period(replay.since, replay.until),
                 below,
                 limit: REPLAY_STEP,
@@ -267,6 +275,7 @@ impl Hookyard {
     async fn replay_to(&self, wished: Vec<(Address, Vec<(EventNo, u16)>)>) -> Result<usize, ReplayError> {
         let mut count = 0;
         for wished in wished.chunks(REPLAY_HOOKS) {
+            self.let_fail(wished).await?;
             let verbs = wished.iter().map(|(at, events)| Verb::Replay(*at, events.clone()));
             let answers = self.commit_all(verbs.collect()).await?;
             count += answers.iter().map(replayed).sum::<usize>();
@@ -274,6 +283,24 @@ impl Hookyard {
             self.router()?.do_send(router::Wake(named.collect()));
         }
         Ok(count)
+    }
+
+    /// Has attempts that are in flight made again at once, should they fail: they began before the wish.
+    ///
+    /// What ended before this returns was queued to the writer before the wish is.
+    async fn let_fail(&self, wished: &[(Address, Vec<(EventNo, u16)>)]) -> Result<(), Unavailable> {
+        let mut noted = Vec::with_capacity(wished.len());
+        for (at, events) in wished {
+            let (done, answer) = oneshot::channel();
+            let events = events.iter().map(|(event, _)| *event).collect();
+            self.router()?.do_send(router::Again(shard::Again { at: *at, events, done }));
+            noted.push(answer);
+        }
+        for answer in noted {
+            // No answer: nothing is in flight.
+            let _ = answer.await;
+        }
+        Ok(())
     }
 
     async fn delivery_of(&self, account: AccountNo, id: DeliveryId) -> Result<Option<Delivery>, Unavailable> {

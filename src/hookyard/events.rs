@@ -41,6 +41,8 @@ pub struct EventHistory {
 #[derive(Clone, Debug, Default)]
 pub struct EventQuery {
     pub event: Option<String>,
+    /// Leaves out the router's own events, which tell of other accounts.
+    pub hide_own: bool,
     /// Only those accepted then or later.
     pub since: Option<Timestamp>,
     /// Only those accepted before.
@@ -80,7 +82,8 @@ impl Hookyard {
             return Ok(Page::empty());
         };
         let accepted = period(query.since, query.until);
-        let query = history::EventQuery { account, event_type, accepted, below, limit: page.limit };
+        let (hide_own, limit) = (query.hide_own, page.limit);
+        let query = history::EventQuery { account, event_type, hide_own, accepted, below, limit };
         let listed = self.look_back(move |reader| reader.events(&query)).await?;
         let items = listed.items.iter().map(|event| Emitted::of(event)).collect();
         Ok(Page::part(items, listed.more, |event: &Emitted| event.receipt.id.to_string()))
@@ -98,6 +101,7 @@ impl Hookyard {
             subscription: None,
             event: Some(event.no),
             event_type: None,
+            hide_own: false,
             status: None,
             accepted: Period::ALWAYS,
             below: NEWEST,
@@ -123,8 +127,14 @@ impl Hookyard {
         let event_type = self.0.catalogue.wanted(event)?;
         let no = self.0.registry.account(account);
         let account = no.ok_or_else(|| SubscribeError::UnknownAccount(account.clone()))?;
-        let (event_type, below) = (Some(event_type), EventNo(u64::MAX));
-        let query = history::EventQuery { account, event_type, accepted: Period::ALWAYS, below, limit };
+        let query = history::EventQuery {
+            account,
+            event_type: Some(event_type),
+            hide_own: false,
+            accepted: Period::ALWAYS,
+            below: EventNo(u64::MAX),
+            limit,
+        };
         let recent = self.look_back(move |reader| reader.events(&query)).await?;
         if recent.items.is_empty() {
             return Ok(vec![self.example(event)]);

@@ -111,6 +111,11 @@ pub struct Match {
     pub event_type: EventType,
 }
 
+/// Passes it on to the shard of its subscription.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Again(pub shard::Again);
+
 /// Passes an attempt on to the shard of its subscription.
 #[derive(Message)]
 #[rtype(result = "()")]

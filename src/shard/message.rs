@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::credit::Credit;
 use crate::delivery::endpoint::Request;
 use crate::event::Recorded;
+use crate::id::EventNo;
 use crate::store::{Address, Settlement};
 use crate::subscription::Subscription;
 
@@ -68,6 +69,16 @@ pub struct GiveUp {
     pub settlement: Settlement,
     pub reason: String,
     pub subscription: Box<Subscription>,
+}
+
+/// Attempts of these events that are in flight are to be made again at once if they fail. Answered once that is noted;
+/// dropped where nothing is in flight.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Again {
+    pub at: Address,
+    pub events: Vec<EventNo>,
+    pub done: oneshot::Sender<()>,
 }
 
 /// Attempts to deliver a request to a subscription's endpoint, once, whatever its health; the attempt is settled

@@ -16,6 +16,7 @@ use super::*;
 use crate::account::Scope;
 use crate::attempt::{ErrorKind, Outcome};
 use crate::event::{Body, Idempotency, IdempotencyKey};
+use crate::event_type::HOOK_DEACTIVATED;
 use crate::filter::Filter;
 use crate::health::Stage;
 use crate::id::{KeyId, Seal};
@@ -210,7 +211,8 @@ impl Conversation {
             wanted.then_some(Match { subscription: subscription.no, generation: subscription.generation })
         });
         let matches: Matches = Arc::new(matches.collect());
-        let event_type = "new_lead".parse().unwrap();
+        let own = self.random.random_range(0..8) == 0;
+        let event_type = if own { HOOK_DEACTIVATED } else { "new_lead" }.parse().unwrap();
         let size = *[1, 10, 300, 3_000, 9_000, 40_000].iter().choose(&mut self.random).unwrap();
         let key = self.random.random_range(0..30u8);
         let (keyed, given) = (key < 6, self.random.random());
@@ -303,7 +305,8 @@ impl Conversation {
         let accepted = if self.random.random() { Period { since, until } } else { Period::ALWAYS };
         let limit = self.random.random_range(1..9);
         let event_type = self.random.random::<bool>().then(|| "new_lead".parse().unwrap());
-        let query = EventQuery { account, event_type: event_type.clone(), accepted, below, limit };
+        let hide_own = self.random.random();
+        let query = EventQuery { account, event_type: event_type.clone(), hide_own, accepted, below, limit };
         let events = |reader: &dyn Reader| {
             let Listed { items, more } = reader.events(&query).unwrap();
             (items.iter().map(|event| summary(event)).collect::<Vec<_>>(), more)
@@ -317,6 +320,7 @@ impl Conversation {
             subscription: self.random.random::<bool>().then_some(subscription),
             event: (self.random.random_range(0..4) == 0).then_some(event),
             event_type,
+            hide_own,
             status: DeliveryStatus::ALL.into_iter().chain([DeliveryStatus::Pending]).choose(&mut self.random),
             accepted,
             below: if self.random.random() { NEWEST } else { (below, subscription) },
@@ -354,6 +358,7 @@ impl Conversation {
         let query = EventQuery {
             account: subscription.account,
             event_type: None,
+            hide_own: false,
             accepted: Period::ALWAYS,
             below: EventNo(u64::MAX),
             limit,

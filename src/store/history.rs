@@ -15,6 +15,8 @@ use crate::subscription::Subscription;
 pub struct EventQuery {
     pub account: AccountNo,
     pub event_type: Option<EventType>,
+    /// Leaves out the router's own events.
+    pub hide_own: bool,
     pub accepted: Period,
     /// Only events with smaller numbers.
     pub below: EventNo,
@@ -29,6 +31,8 @@ pub struct DeliveryQuery {
     /// Only those of this event.
     pub event: Option<EventNo>,
     pub event_type: Option<EventType>,
+    /// Leaves out those of the router's own events.
+    pub hide_own: bool,
     pub status: Option<DeliveryStatus>,
     pub accepted: Period,
     /// Only deliveries before this one in the order of lists: of older events, or of the same for older subscriptions.

@@ -170,15 +170,16 @@ impl Model {
         let wanted = |event: &Arc<Recorded>| {
             event.account == query.account
                 && query.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+                && !(query.hide_own && event.event_type.is_own())
                 && query.accepted.contains(event.accepted_at)
         };
         below.filter(wanted).collect()
     }
 
     fn deliveries(&self, query: &DeliveryQuery) -> Vec<Delivery> {
-        let DeliveryQuery { account, event_type, accepted, .. } = query.clone();
+        let DeliveryQuery { account, event_type, hide_own, accepted, .. } = query.clone();
         let below = EventNo(u64::MAX);
-        let events = self.listed(&EventQuery { account, event_type, accepted, below, limit: 0 });
+        let events = self.listed(&EventQuery { account, event_type, hide_own, accepted, below, limit: 0 });
         let subscriptions: Vec<_> =
             self.subscriptions.values().filter(|one| one.account == account).collect();
         let mut deliveries = Vec::new();

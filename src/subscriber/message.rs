@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use crate::clock::Timestamp;
 use crate::credit::Credit;
 use crate::event::Recorded;
+use crate::id::EventNo;
 use crate::store::{Address, Settlement};
 use crate::subscription::Subscription;
 
@@ -27,6 +28,15 @@ pub struct Forward {
 pub struct Reload {
     /// Whether this answers a [`Report::GiveUp`]: the router has decided.
     pub verdict: bool,
+}
+
+/// Asks it to make attempts of these events that are in flight again at once, should they fail.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Again {
+    pub events: Vec<EventNo>,
+    /// Told when that is noted.
+    pub done: oneshot::Sender<()>,
 }
 
 /// Asks it to start nothing new. Once `done` is told, nothing new starts, and what was over before is settled.

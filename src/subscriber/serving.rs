@@ -124,7 +124,7 @@ impl Subscriber {
         };
         let watch = Watch { subscriber: ctx.address(), event: delivery.event, attempt: None, _slot: slot };
         if let Some(task) = self.spawn_attempt(delivery, event, watch) {
-            self.in_flight.insert(delivery.event, InFlight { delivery, task });
+            self.in_flight.insert(delivery.event, InFlight { delivery, again: false, task });
         }
     }
 
@@ -155,21 +155,23 @@ impl Subscriber {
     }
 
     /// Settles an attempt, and says what its outcome means for the delivery and the endpoint.
-    fn settle(&mut self, delivery: Delivery, attempt: Attempt) {
+    fn settle(&mut self, delivery: Delivery, again: bool, attempt: Attempt) {
         let now = Timestamp::now();
         let outcome = attempt.outcome;
         self.surroundings.metrics.attempts.end(&attempt);
         let policy = &self.surroundings.policy.retry;
         let asked = outcome.retry_after().filter(|_| !outcome.is_success());
-        let retries = usize::from(delivery.retries);
-        let next = match outcome.is_gone() {
-            true => Next::GiveUp,
-            false => policy.after_failure(retries, now, asked, rand::random::<f64>()),
+        let made = usize::from(delivery.retries);
+        let next = match (outcome.is_gone(), again) {
+            (true, _) => Next::GiveUp,
+            (false, true) => Next::Retry { due: now },
+            (false, false) => policy.after_failure(made, now, asked, rand::random::<f64>()),
         };
+        let retries = if again { 0 } else { delivery.retries + 1 };
         let follows = match next {
             _ if outcome.is_success() => Follows::Done,
-            Next::Retry { due } => Follows::Retry { due, retries: delivery.retries + 1 },
-            Next::GiveUp => Follows::Retry { due: now, retries: delivery.retries + 1 },
+            Next::Retry { due } => Follows::Retry { due, retries },
+            Next::GiveUp => Follows::Retry { due: now, retries },
         };
         if !self.is_of_this_life(&delivery) {
             return self.settle_of_earlier_life(delivery, attempt, follows);
@@ -317,7 +319,7 @@ impl Handler<Over> for Subscriber {
         };
         match over.attempt {
             Some(attempt) => {
-                self.settle(in_flight.delivery, attempt);
+                self.settle(in_flight.delivery, in_flight.again, attempt);
                 if self.state == State::Loading {
                     // The answer that is on its way may not know of it: the next one does.
                     return self.load(ctx);

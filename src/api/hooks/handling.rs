@@ -35,6 +35,7 @@ pub async fn sample(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let account = call.account(None)?;
     let event = call.query.get("event").ok_or_else(|| Error::field("event is required"))?;
+    super::permit(&call, event)?;
     let limit = call.query.page()?.limit;
     let samples = call.hookyard.samples(&account, event, limit).await?;
     let shapes: Vec<SampleShape<'_>> = samples.iter().map(SampleShape::of).collect();

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::event::{Heading, Recorded};
+use crate::event_type::OWN_PREFIX;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::history::{
     Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, NEWEST, Period, Place,
@@ -83,6 +84,7 @@ pub fn delivery(shared: &Shared, at: Address, event: EventNo) -> Result<Option<D
         subscription: Some(at.subscription),
         event: Some(event),
         event_type: None,
+        hide_own: false,
         status: None,
         accepted: Period::ALWAYS,
         below: NEWEST,
@@ -137,6 +139,7 @@ fn walk(
             }
             let wanted = event.account() == query.account
                 && wanted_type.is_none_or(|wanted| wanted == event.event_type())
+                && !(query.hide_own && event.event_type().starts_with(OWN_PREFIX))
                 && query.accepted.contains(event.accepted_at());
             if wanted && !each(no, event)? {
                 stopped = true;
@@ -238,6 +241,7 @@ impl<'a> Records<'a> {
 fn is_wanted(query: &DeliveryQuery, event: &Heading) -> bool {
     event.account == query.account
         && query.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+        && !(query.hide_own && event.event_type.is_own())
         && query.accepted.contains(event.accepted_at)
 }
 
