@@ -29,6 +29,7 @@ mod metrics;
 mod pausing;
 mod payload_bytes;
 mod probing;
+mod rest_hook_clients;
 mod retry_after;
 mod retrying;
 mod reviving;
