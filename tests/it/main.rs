@@ -26,6 +26,7 @@ mod idempotency;
 mod listing;
 mod logging;
 mod metrics;
+mod new_user;
 mod pausing;
 mod payload_bytes;
 mod probing;
