@@ -138,6 +138,39 @@ fn zapier_that_answers_410_for_a_zap_that_is_gone_is_left_alone() {
     assert_eq!(gone, json!({"success": true, "deleted": 1}));
 }
 
+#[test]
+fn zapier_shows_samples_that_look_like_what_is_delivered() {
+    let server = Server::start();
+    let api = server.api().account("acme");
+    let zap = Receiver::answering([200]);
+    let perform_list = || zapier(&api, "GET", "/api/v1/hooks/sample?event=new_lead", None);
+    api.subscribe(&zap.url("/"), "new_lead");
+
+    // `performList` before anything happened, and after: an array, each of it with an `id` of its own.
+    let examples = perform_list();
+    for n in 0..3 {
+        api.emit("new_lead", &json!({"n": n}));
+    }
+    let recent = perform_list();
+
+    for samples in [&examples, &recent] {
+        let samples = samples.as_array().expect("Zapier takes nothing but an array");
+        assert!(!samples.is_empty());
+        let mut ids: Vec<&str> = samples.iter().map(|sample| text(sample, "id")).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), samples.len(), "Zapier drops what it takes for a repetition");
+    }
+    let delivered = zap.wait_for(3).remove(0).json();
+    let mut sample = recent[2].clone();
+    sample.as_object_mut().expect("an object").remove("id");
+    let mut expected: Vec<&String> = delivered.as_object().expect("an object").keys().collect();
+    let mut shown: Vec<&String> = sample.as_object().expect("an object").keys().collect();
+    expected.sort();
+    shown.sort();
+    assert_eq!(shown, expected);
+}
+
 /// The three methods of a trigger of n8n, with what it keeps in `staticData`.
 struct N8n<'a> {
     api: &'a Api,

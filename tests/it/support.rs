@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod deliveries;
 pub mod embedding;
 pub mod exposition;
 pub mod patience;

@@ -48,6 +48,11 @@ impl Settings {
         self.schedule(&[wait; 100])
     }
 
+    /// Retries so late that no test sees it.
+    pub fn late_schedule(self) -> Self {
+        self.schedule(&["1h"; 3])
+    }
+
     /// Probes after so many failures in a row.
     pub fn probe_after(self, failures: u32) -> Self {
         self.set("health.probe_after", &failures.to_string())
