@@ -9,6 +9,7 @@ pub mod patience;
 pub mod process;
 pub mod raw;
 pub mod receiver;
+pub mod replays;
 pub mod server;
 pub mod settings;
 pub mod signature;
