@@ -12,6 +12,7 @@ mod cli_keys;
 mod configuring;
 mod dashboards;
 mod deactivating;
+mod deactivation_events;
 mod delivered_request;
 mod deliveries;
 mod demo;
