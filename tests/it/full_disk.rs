@@ -54,3 +54,31 @@ fn a_full_disk_is_503_and_loses_nothing_that_was_acknowledged() {
         assert!(arrived.binary_search(id).is_ok(), "{id} was acknowledged and is lost");
     }
 }
+
+#[test]
+fn a_full_disk_promises_no_replay_and_no_other_secret() {
+    let server = Server::start_with(Settings::quick());
+    let (api, receiver) = (server.api(), Receiver::answering([200]));
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+    let event = api.emit("new_lead", &json!(null)).id;
+    let delivered = api.wait_until_delivered(&hook.id, &event).id;
+
+    server.fill_disk();
+    let data = "x".repeat(16_000);
+    let full =
+        (0..ATTEMPTS).any(|_| api.emitting(&json!({"event": "new_message", "data": data})).status == 503);
+
+    assert!(full);
+    for path in [
+        format!("/api/v1/hooks/{}/replay", hook.id),
+        format!("/api/v1/hooks/{}/rotate-secret", hook.id),
+        format!("/api/v1/events/{event}/replay"),
+        format!("/api/v1/deliveries/{delivered}/retry"),
+    ] {
+        let reply = api.act(&path);
+        reply.refused(503);
+        assert!(reply.header("retry-after").is_some_and(|wait| wait.parse::<u32>().is_ok()), "{path}");
+    }
+    assert_eq!(api.delivery(&delivered).status, "delivered");
+    assert_eq!(receiver.webhook_ids(), [event]);
+}

@@ -258,3 +258,30 @@ fn what_waited_for_a_deleted_hook_is_no_longer_shown_as_pending() {
     assert_eq!(api.deliveries(&[("status", "pending")]), []);
     api.get(&format!("/api/v1/hooks/{}/deliveries", hook.id)).refused(404);
 }
+
+#[test]
+fn what_is_rare_is_found_behind_much_else() {
+    let server = Server::start();
+    let api = server.api();
+    let rare = api.subscribe("https://example.com/rare", "new_message");
+    let common = api.subscribe("https://example.com/common", "new_lead");
+    api.pause(&rare.id);
+    api.pause(&common.id);
+    let expected = api.emit_in_order("new_message", 0..3);
+    let batch = vec![json!({"event": "new_lead", "data": null}); 1000];
+    for _ in 0..3 {
+        api.emit_all(&batch);
+    }
+
+    for list in [
+        format!("/api/v1/hooks/{}/deliveries?limit=2", rare.id),
+        format!("{LIST}?limit=2&hook={}", rare.id),
+        format!("{LIST}?limit=2&event=new_message"),
+    ] {
+        let pages = api.pages(&list);
+
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1], "{list}");
+        assert_eq!(event_ids_of(&pages), expected, "{list}");
+    }
+    assert_eq!(api.pages(&format!("{LIST}?limit=1000")).concat().len(), 3003);
+}

@@ -1,6 +1,8 @@
 //! Replaying to a hook: delivering again what was given up, what was delivered, and what it never saw.
 
 use std::ops::Range;
+use std::sync::Barrier;
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -273,4 +275,84 @@ fn nothing_is_replayed_to_a_deactivated_hook() {
     let hook = api.hook(&hook.id);
     assert_eq!((hook.status.as_str(), hook.pending, hook.dead), ("deactivated", Some(0), Some(2)));
     assert_eq!(receiver.requests().len(), seen);
+}
+
+#[test]
+fn replays_at_once_deliver_each_dead_letter_once() {
+    let server = one_at_a_time();
+    let api = server.api();
+    let receiver = Receiver::answering([200]);
+    let (hook, ids) = revived(&api, &receiver, 50);
+    let seen = receiver.requests().len();
+    let start = Barrier::new(10);
+
+    thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| {
+                let api = server.api();
+                start.wait();
+                queued(&replaying(&api, &hook, &json!({"status": "dead"})));
+            });
+        }
+    });
+
+    assert_eq!(arrived_after(&receiver, seen, 50), set(&ids));
+    api.wait_for_hook(&hook.id, "nothing is left", |hook| (hook.pending, hook.dead) == (Some(0), Some(0)));
+    assert_eq!(receiver.requests().len(), seen + 50);
+}
+
+#[test]
+fn a_replay_that_a_kill_interrupts_goes_on_after_it() {
+    let mut server = one_at_a_time();
+    let receiver = Receiver::answering([200]);
+    let (hook, ids) = revived(&server.api(), &receiver, 200);
+    let seen = receiver.requests().len();
+
+    assert_eq!(queued(&replaying(&server.api(), &hook, &json!({"status": "dead"}))), 200);
+    receiver.wait_for(seen + 20);
+    server.kill();
+    server.restart();
+
+    server
+        .api()
+        .wait_for_hook(&hook.id, "nothing is left", |hook| (hook.pending, hook.dead) == (Some(0), Some(0)));
+    assert_eq!(set(&receiver.webhook_ids().split_off(seen)), set(&ids));
+}
+
+#[test]
+fn a_replay_that_meets_a_410_is_parked_again() {
+    let server = one_at_a_time();
+    let api = server.api();
+    let receiver = Receiver::answering([200]);
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+    for id in emit(&api, "new_lead", 0..5) {
+        api.wait_until_delivered(&hook.id, &id);
+    }
+    receiver.answer_from_now(410);
+
+    assert_eq!(queued(&replaying(&api, &hook, &json!({"status": "all"}))), 5);
+
+    let hook = api.wait_for_hook(&hook.id, "it is deactivated", |hook| hook.status == "deactivated");
+    assert_eq!((hook.pending, hook.dead), (Some(0), Some(5)));
+    assert_eq!(api.deliveries_of(&hook.id, &[("status", "dead")]).len(), 5);
+}
+
+#[test]
+fn what_a_replay_has_queued_goes_with_its_hook() {
+    let server = Server::start();
+    let api = server.api();
+    let receiver = Receiver::answering([200]);
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+    for id in emit(&api, "new_lead", 0..3) {
+        api.wait_until_delivered(&hook.id, &id);
+    }
+    api.pause(&hook.id);
+    assert_eq!(queued(&replaying(&api, &hook, &json!({"status": "all"}))), 3);
+
+    api.unsubscribe(&hook.id);
+    let next = api.subscribe(&receiver.url("/"), "new_lead");
+    let after = api.emit("new_lead", &json!("after")).id;
+
+    api.wait_until_delivered(&next.id, &after);
+    assert_eq!(receiver.webhook_ids().split_off(3), [after]);
 }

@@ -1,5 +1,8 @@
 //! Rotating a secret: for every hook that shares it, with a time in which both the old and the new one verify.
 
+use std::sync::Barrier;
+use std::thread;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
@@ -351,4 +354,48 @@ fn only_whoever_manages_the_hook_may_rotate_its_secret() {
     globex.act(&format!("/api/v1/hooks/hook_{}/rotate-secret", "0".repeat(27))).refused(404);
 
     assert_signed_with_one(&request_of(&globex, &theirs, &receiver), secret(&theirs));
+}
+
+#[test]
+fn hooks_whose_url_is_spelt_differently_rotate_together() {
+    let server = Server::start();
+    let api = server.api();
+    let receiver = Receiver::answering([200]);
+    let hook = api.subscribe(&receiver.url("/hook"), "new_lead");
+    let spelt = receiver.url("/a/../hook").replace("http://", "HTTP://");
+    let other = api.subscribe(&spelt, "new_message");
+    assert_eq!(other.secret, hook.secret);
+
+    let new = rotate(&api, &other, &json!({"overlap": "1h"}));
+
+    assert_signed_with_both(&request_of(&api, &hook, &receiver), secret(&hook), &new);
+}
+
+#[test]
+fn rotations_at_once_leave_one_secret_for_all_that_share() {
+    let server = Server::start();
+    let api = server.api();
+    let receiver = Receiver::answering([200]);
+    let events = ["new_lead", "new_message", "agent_created"];
+    let hooks = events.map(|event| api.subscribe(&receiver.url("/"), event));
+    let start = Barrier::new(12);
+
+    let rotate_one = &|n: usize| {
+        let api = server.api();
+        start.wait();
+        rotate(&api, &hooks[n % 3], &json!({"overlap": "1h"}))
+    };
+
+    let secrets: Vec<String> = thread::scope(|scope| {
+        let rotations: Vec<_> = (0..12).map(|n| scope.spawn(move || rotate_one(n))).collect();
+        rotations.into_iter().map(|rotation| rotation.join().expect("each is answered")).collect()
+    });
+
+    let last = secret(&api.subscribe(&receiver.url("/"), "new_lead")).to_owned();
+    assert!(secrets.contains(&last));
+    for hook in &hooks {
+        let request = request_of(&api, hook, &receiver);
+        assert_eq!(signatures(&request), 2);
+        request.assert_signed_with(&last);
+    }
 }

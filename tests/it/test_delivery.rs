@@ -1,10 +1,12 @@
 //! Testing a hook: one signed request that says what it is, its answer at once, and no trace of it afterwards.
 
+use std::thread;
+
 use serde_json::{Value, json};
 
 use crate::support::api::{Api, Hook, Reply};
 use crate::support::deliveries::{Attempt, instant};
-use crate::support::patience::Gate;
+use crate::support::patience::{Gate, until};
 use crate::support::receiver::{Answer, Received, Receiver, deserted_url};
 use crate::support::server::Server;
 use crate::support::settings::Settings;
@@ -322,4 +324,28 @@ fn what_is_unknown_or_not_ones_own_cannot_be_tested() {
 
     deliver_one(&globex, &theirs);
     assert_eq!(receiver.requests().len(), 1);
+}
+
+#[test]
+fn a_test_in_flight_is_answered_before_the_server_stops() {
+    let mut server = Server::start();
+    let gate = Gate::default();
+    let receiver = Receiver::holding(&gate);
+    let api = server.api();
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+
+    let attempt = thread::scope(|scope| {
+        let testing = scope.spawn(|| test(&api, &hook));
+        receiver.wait_for(1);
+        server.terminate();
+        until("the server stops", || {
+            let ready = server.anonymous().try_send("GET", "/health/ready", &[], None);
+            ready.map_or(true, |reply| reply.status != 200)
+        });
+        gate.open();
+        testing.join().expect("it is answered")
+    });
+
+    assert_eq!((attempt.status, attempt.error), (Some(200), None));
+    assert!(server.wait_for_exit().success());
 }
