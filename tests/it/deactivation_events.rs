@@ -225,3 +225,26 @@ fn a_deactivation_that_a_kill_follows_at_once_is_told_if_it_holds() {
     let requests = operator.wait_for(1);
     assert!(told_of(&requests).iter().all(|id| *id == hook.id));
 }
+
+#[test]
+fn nobody_but_an_admin_reads_of_another_accounts_hooks() {
+    let server = Server::start();
+    let acme = server.api().account("acme");
+    let (operator, gone) = (Receiver::answering([200]), Receiver::answering([410]));
+    server.api().subscribe(&operator.url("/"), DEACTIVATED);
+    let hook = give_up(&acme, &gone, "new_lead");
+    let event = operator.wait_for(1)[0].webhook_id().to_owned();
+
+    // The operator's hook is of this account, and so may be the event; what it tells is not.
+    let neighbour = server.api().account("default");
+    let answers = [
+        neighbour.get("/api/v1/events"),
+        neighbour.get(&format!("/api/v1/events/{event}")),
+        neighbour.get(&format!("/api/v1/hooks/sample?event={DEACTIVATED}")),
+    ];
+
+    for answer in answers {
+        assert!(!answer.text().contains(&hook.id), "{}", answer.describe());
+        assert!(!answer.text().contains("given-up"), "{}", answer.describe());
+    }
+}

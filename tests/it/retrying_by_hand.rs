@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::support::api::{Api, Reply};
 use crate::support::deliveries::Delivery;
-use crate::support::receiver::Receiver;
+use crate::support::patience::Gate;
+use crate::support::receiver::{Received, Receiver};
 use crate::support::replays::{given_up, one_at_a_time, revived};
 use crate::support::server::Server;
 use crate::support::settings::Settings;
@@ -138,4 +139,29 @@ fn a_manual_retry_to_a_deactivated_hook_is_refused() {
     let hook = api.hook(&hook.id);
     assert_eq!((hook.status.as_str(), hook.pending, hook.dead), ("deactivated", Some(0), Some(2)));
     assert_eq!(receiver.requests().len(), seen);
+}
+
+#[test]
+fn a_manual_retry_during_an_attempt_is_made_when_that_fails() {
+    let server = Server::start_with(Settings::quick().late_schedule());
+    let api = server.api();
+    let gate = Gate::default();
+    let held = gate.clone();
+    let receiver = Receiver::answering_with(move |request: &Received| {
+        if request.index == 0 {
+            held.pass();
+            return 500;
+        }
+        200
+    });
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+    let event = api.emit("new_lead", &json!(1)).id;
+    receiver.wait_for(1);
+    let flying = api.deliveries_of(&hook.id, &[]).remove(0);
+
+    assert_eq!(retrying(&api, &flying).status, 202);
+    gate.open();
+
+    // Its schedule would have it wait for an hour.
+    assert_eq!(api.wait_until_delivered(&hook.id, &event).attempts, 2);
 }
