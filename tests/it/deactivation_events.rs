@@ -248,3 +248,24 @@ fn nobody_but_an_admin_reads_of_another_accounts_hooks() {
         assert!(!answer.text().contains("given-up"), "{}", answer.describe());
     }
 }
+
+#[test]
+fn what_is_kept_from_a_key_leaves_no_holes_in_its_pages() {
+    let server = Server::start();
+    let (acme, neighbour) = (server.api().account("acme"), server.api().account("default"));
+    let (operator, gone) = (Receiver::answering([200]), Receiver::answering([410]));
+    server.api().subscribe(&operator.url("/"), DEACTIVATED);
+    let mut expected = Vec::new();
+    for n in 0..5 {
+        give_up(&acme, &gone, "new_lead");
+        operator.wait_for(n + 1);
+        expected.insert(0, neighbour.emit("new_message", &json!(n)).id);
+    }
+
+    let pages = neighbour.pages("/api/v1/events?limit=2");
+
+    let shown: Vec<&str> = pages.iter().flatten().map(|event| text(event, "id")).collect();
+    assert_eq!(shown, expected);
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1]);
+    assert_eq!(server.api().pages("/api/v1/events?limit=2").concat().len(), 10);
+}

@@ -165,3 +165,47 @@ fn a_manual_retry_during_an_attempt_is_made_when_that_fails() {
     // Its schedule would have it wait for an hour.
     assert_eq!(api.wait_until_delivered(&hook.id, &event).attempts, 2);
 }
+
+#[test]
+fn a_manual_retry_during_an_attempt_that_succeeds_is_done() {
+    let server = Server::start();
+    let api = server.api();
+    let gate = Gate::default();
+    let receiver = Receiver::holding(&gate);
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+    let event = api.emit("new_lead", &json!(1)).id;
+    receiver.wait_for(1);
+    let flying = api.deliveries_of(&hook.id, &[]).remove(0);
+
+    assert_eq!(retrying(&api, &flying).status, 202);
+    gate.open();
+
+    api.wait_until_delivered(&hook.id, &event);
+    let barrier = api.emit("new_lead", &json!("a barrier")).id;
+    api.wait_until_delivered(&hook.id, &barrier);
+    assert_eq!(receiver.webhook_ids(), [event, barrier]);
+}
+
+#[test]
+fn a_manual_retry_during_the_attempt_that_deactivates_changes_nothing() {
+    let server = Server::start();
+    let api = server.api();
+    let gate = Gate::default();
+    let held = gate.clone();
+    let receiver = Receiver::answering_with(move |_: &Received| {
+        held.pass();
+        410
+    });
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+    let event = api.emit("new_lead", &json!(1)).id;
+    receiver.wait_for(1);
+    let flying = api.deliveries_of(&hook.id, &[]).remove(0);
+
+    assert_eq!(retrying(&api, &flying).status, 202);
+    gate.open();
+
+    let dead = api.wait_for_delivery(&hook.id, &event, "it is parked", |delivery| delivery.status == "dead");
+    let hook = api.hook(&hook.id);
+    assert_eq!((hook.status.as_str(), hook.pending, hook.dead), ("deactivated", Some(0), Some(1)));
+    assert_eq!((dead.attempts, receiver.requests().len()), (1, 1));
+}
