@@ -184,7 +184,7 @@ impl From<Unavailable> for Error {
 impl From<EmitError> for Error {
     fn from(error: EmitError) -> Self {
         let kind = match error {
-            EmitError::UnknownEvent { .. } => Kind::UnknownEvent,
+            EmitError::UnknownEvent { .. } | EmitError::OwnEvent => Kind::UnknownEvent,
             EmitError::EventType(_)
             | EmitError::Timestamp
             | EmitError::IdempotencyKey { .. }
@@ -226,7 +226,7 @@ impl From<SubscribeError> for Error {
             SubscribeError::Url(_) => Kind::InvalidUrl,
             SubscribeError::Blocked(_) => Kind::BlockedUrl,
             SubscribeError::Secret(_) | SubscribeError::EventType(_) => Kind::InvalidField,
-            SubscribeError::UnknownEvent { .. } => Kind::UnknownEvent,
+            SubscribeError::UnknownEvent { .. } | SubscribeError::OwnEvent => Kind::UnknownEvent,
             SubscribeError::UnknownAccount(_) => Kind::NotFound,
             SubscribeError::Unavailable(why) => return why.into(),
         };

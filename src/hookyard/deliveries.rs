@@ -36,7 +36,7 @@ pub struct Delivery {
     pub next_attempt_at: Option<Timestamp>,
     /// When the event was accepted.
     pub created_at: Timestamp,
-    /// The attempts that are still known, in order.
+    /// The newest attempts that are still known, in order: a hundred at most.
     pub log: Vec<Attempt>,
 }
 

@@ -22,6 +22,8 @@ pub enum EmitError {
         "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
     )]
     UnknownEvent { name: String, known: String },
+    #[error("names that begin with {OWN_PREFIX} are the router's own events; nobody else emits them")]
+    OwnEvent,
     #[error("event: {0}")]
     EventType(#[from] NotAnEventType),
     #[error("timestamp must be an RFC 3339 date-time such as 2025-01-15T10:30:00Z")]
@@ -43,7 +45,12 @@ pub enum EmitError {
 /// Why a name is no event type that this router knows.
 #[derive(Debug)]
 pub(super) enum UnknownType {
-    Unknown { name: String, known: String },
+    Unknown {
+        name: String,
+        known: String,
+    },
+    /// One of the router's own, or a name that is kept for one.
+    Own,
     Malformed(NotAnEventType),
 }
 
@@ -81,8 +88,10 @@ impl Catalogue {
             return Ok(known.clone());
         }
         let parsed = name.parse().map_err(UnknownType::Malformed)?;
-        let acceptable = !name.starts_with(OWN_PREFIX) && name.chars().count() <= self.name_chars;
-        if self.accept_unknown && acceptable {
+        if name.starts_with(OWN_PREFIX) {
+            return Err(UnknownType::Own);
+        }
+        if self.accept_unknown && name.chars().count() <= self.name_chars {
             return Ok(parsed);
         }
         Err(UnknownType::Unknown { name: name.to_owned(), known: self.names.clone() })
@@ -93,6 +102,7 @@ impl From<UnknownType> for EmitError {
     fn from(error: UnknownType) -> Self {
         match error {
             UnknownType::Unknown { name, known } => Self::UnknownEvent { name, known },
+            UnknownType::Own => Self::OwnEvent,
             UnknownType::Malformed(error) => Self::EventType(error),
         }
     }

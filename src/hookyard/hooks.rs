@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::account::AccountId;
 use crate::clock::Timestamp;
-use crate::event_type::NotAnEventType;
+use crate::event_type::{HOOK_DEACTIVATED, NotAnEventType};
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
 use crate::router::index::State;
@@ -95,6 +95,8 @@ pub enum SubscribeError {
         "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
     )]
     UnknownEvent { name: String, known: String },
+    #[error("there is no such event of the router's own; there is {HOOK_DEACTIVATED}")]
+    OwnEvent,
     #[error("event: {0}")]
     EventType(#[from] NotAnEventType),
     #[error("there is no account \"{0}\"")]
@@ -115,6 +117,7 @@ impl From<UnknownType> for SubscribeError {
     fn from(error: UnknownType) -> Self {
         match error {
             UnknownType::Unknown { name, known } => Self::UnknownEvent { name, known },
+            UnknownType::Own => Self::OwnEvent,
             UnknownType::Malformed(error) => Self::EventType(error),
         }
     }

@@ -71,7 +71,7 @@ pub struct Delivery {
     pub attempts: u16,
     /// When the next one is due; none where it has no due time of its own.
     pub next_attempt_at: Option<Timestamp>,
-    /// The attempts that are still known, in order.
+    /// The newest attempts that are still known, in order.
     pub log: Vec<Attempt>,
 }
 

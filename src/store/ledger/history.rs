@@ -30,6 +30,8 @@ use self::window::{Log, Window, attempts_since};
 
 /// The most bytes of bodies that a list of events answers with; the rest is on the next page.
 const LISTED_BYTES: usize = 8 << 20;
+/// How many attempts of a delivery are shown: its newest. One that is replayed again and again has any number.
+const LOG_SHOWN: usize = 100;
 /// How many deliveries are looked at in one go at most, to find those of one status.
 const WINDOW_LIMIT: usize = 4_096;
 /// Accepted times are nearly in the order of numbers; an event that waited for a credit may be out of it by this much.
@@ -196,6 +198,7 @@ fn judge(records: &mut Records<'_>, window: Window) -> Result<Vec<Delivery>, Err
 
 fn delivered(event: Heading, subscription: Subscription, waiting: Option<Waiting>, mut log: Log) -> Delivery {
     log.sort_by_key(|attempt| attempt.n);
+    log.drain(..log.len().saturating_sub(LOG_SHOWN));
     let made = log.last().map_or(0, |attempt| attempt.n);
     let (status, attempts, next_attempt_at) = match waiting {
         None => (DeliveryStatus::Delivered, made, None),
