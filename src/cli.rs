@@ -14,15 +14,21 @@ mod durable;
 mod emit;
 mod events;
 mod explain;
+mod fields;
 mod greeting;
 mod hooks;
+mod json_text;
 mod keys;
+mod listen;
 mod listing;
 mod output;
 mod progress;
+mod receiver;
 mod serve;
 mod shown;
 mod signals;
+mod verification;
+mod verify;
 mod word;
 
 use std::process::ExitCode;
@@ -53,6 +59,8 @@ enum Command {
     Accounts(accounts::Accounts),
     Keys(keys::Keys),
     Completions(completions::Completions),
+    Listen(listen::Listen),
+    Verify(verify::Verify),
     Bench(bench::Options),
 }
 
@@ -78,6 +86,7 @@ Examples:
   hookyard serve --config hookyard.toml     serve as the file says
   hookyard hooks subscribe https://example.com/webhook new_lead
   hookyard emit new_lead '{\"name\":\"Jane Doe\"}'
+  hookyard listen                           receive on this machine, verify and print
   hookyard help serve                       more on a command
 
 Exit status:
@@ -105,6 +114,8 @@ impl Cli {
             Command::Accounts(accounts) => accounts.run(),
             Command::Keys(keys) => keys.run(),
             Command::Completions(completions) => completions.run(),
+            Command::Listen(listen) => listen.run(env),
+            Command::Verify(verify) => verify.run(),
             Command::Bench(bench) => bench.run(),
         }
     }

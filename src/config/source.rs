@@ -33,8 +33,8 @@ struct Layer {
 }
 
 const PREFIX: &str = "HOOKYARD_";
-/// Variables of the commands that are clients of the HTTP API.
-const CLIENT_VARIABLES: [&str; 3] = ["HOOKYARD_URL", "HOOKYARD_KEY", "HOOKYARD_ACCOUNT"];
+/// Variables of the commands that are clients of the HTTP API, or receivers.
+const CLIENT_VARIABLES: [&str; 4] = ["HOOKYARD_URL", "HOOKYARD_KEY", "HOOKYARD_ACCOUNT", "HOOKYARD_SECRET"];
 /// The two ways to give the admin key; one in the environment replaces either of them in the file.
 const ADMIN_KEYS: [&str; 2] = ["admin_key", "admin_key_file"];
 

@@ -62,6 +62,8 @@ pub enum VerifyError {
     NoMatch,
 }
 
+/// What the value of the other signature begins with.
+const PLAIN_PREFIX: &str = "sha256=";
 /// What a signature of the only known version begins with.
 const VERSION: &str = "v1,";
 
@@ -97,11 +99,7 @@ impl Signer {
 
     /// The value of the other signature header: `sha256=` and hex, over the body, keyed with the secret as shown.
     pub fn hex(&self, body: &[u8]) -> String {
-        let mut hex = [0; 64];
-        let tag = self.plain.clone().chain_update(body).finalize().into_bytes();
-        hex::encode_to_slice(tag, &mut hex).expect("a SHA-256 tag has 32 bytes");
-        let hex = std::str::from_utf8(&hex).expect("hex is ASCII");
-        ["sha256=", hex].concat()
+        plain_value(&self.plain, body)
     }
 }
 
@@ -164,6 +162,18 @@ pub fn verify(
     if bool::from(matched) { Ok(()) } else { Err(VerifyError::NoMatch) }
 }
 
+/// Verifies the other signature, `sha256=` and hex: that whoever holds `secret` sent this `body`, at whatever time.
+///
+/// It does not tell a new request from one that is sent again by someone who saw it; [`verify`] does.
+///
+/// # Errors
+/// [`VerifyError::NoMatch`] when it is another's, or of another body. They are compared in constant time.
+pub fn verify_body(secret: &str, value: &str, body: &[u8]) -> Result<(), VerifyError> {
+    let expected = plain_value(&keyed(secret.as_bytes()), body);
+    let equal = value.as_bytes().ct_eq(expected.as_bytes());
+    if bool::from(equal) { Ok(()) } else { Err(VerifyError::NoMatch) }
+}
+
 /// The key that a secret stands for: the bytes behind `whsec_`, or else the string's own.
 fn standard_key(secret: &str) -> Result<Hmac<Sha256>, VerifyError> {
     match secret.strip_prefix(SECRET_PREFIX) {
@@ -179,6 +189,14 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 fn standard_tag(key: &Hmac<Sha256>, id: &str, timestamp: &str, body: &[u8]) -> impl AsRef<[u8]> {
     let parts = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
     parts.into_iter().fold(key.clone(), |mac, part| mac.chain_update(part)).finalize().into_bytes()
+}
+
+fn plain_value(key: &Hmac<Sha256>, body: &[u8]) -> String {
+    let mut hex = [0; 64];
+    let tag = key.clone().chain_update(body).finalize().into_bytes();
+    hex::encode_to_slice(tag, &mut hex).expect("a SHA-256 tag has 32 bytes");
+    let hex = std::str::from_utf8(&hex).expect("hex is ASCII");
+    [PLAIN_PREFIX, hex].concat()
 }
 
 #[cfg(test)]
@@ -224,6 +242,10 @@ mod tests {
     fn the_hex_signature_is_keyed_with_the_secret_as_shown() {
         let expected = "sha256=e0fc16c6d4a28f39a6e0935569f05d86e87367db24a4b6d9271215c603e49f6a";
         assert_eq!(signer(SECRET).hex(BODY), expected);
+        assert_eq!(verify_body(SECRET, expected, BODY), Ok(()));
+        assert_eq!(verify_body(OTHER, expected, BODY), Err(VerifyError::NoMatch));
+        assert_eq!(verify_body(SECRET, expected, &BODY[1..]), Err(VerifyError::NoMatch));
+        assert_eq!(verify_body(SECRET, &expected[..70], BODY), Err(VerifyError::NoMatch));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod cli;
 pub mod deliveries;
+pub mod command;
 pub mod embedding;
 pub mod exposition;
 pub mod patience;

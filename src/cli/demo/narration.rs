@@ -8,7 +8,7 @@ use std::io::Write;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 
-use super::receiver::{Arrival, Verdict};
+use super::receiver::Arrival;
 
 /// Writes lines to the standard output.
 pub struct Narration(AutoStream<std::io::Stdout>);
@@ -55,7 +55,7 @@ impl Narration {
 
     /// A request that the receiver got.
     pub fn arrived(&mut self, arrival: &Arrival) {
-        let body = String::from_utf8_lossy(&arrival.body);
+        let body = String::from_utf8_lossy(&arrival.request.body);
         self.request(arrival, format_args!("body {body}"), "");
     }
 
@@ -65,10 +65,10 @@ impl Narration {
     }
 
     fn request(&mut self, arrival: &Arrival, body: impl fmt::Display, note: impl fmt::Display) {
-        let Arrival { path, id, verdict, status, .. } = arrival;
-        let trust = if *verdict == Verdict::Verified { GOOD } else { BAD };
+        let Arrival { request, verdict, status } = arrival;
+        let trust = if verdict.is_verified() { GOOD } else { BAD };
         let mood = if status.is_success() { GOOD } else { BAD };
-        self.write(format_args!("  ← POST {path}  webhook-id {id}\n"));
+        self.write(format_args!("  ← {} {}  webhook-id {}\n", request.method, request.target, arrival.id()));
         self.write(format_args!("      {trust}{verdict}{trust:#}, {body}\n"));
         self.write(format_args!("      {mood}answered {}{mood:#}{note}\n", status.as_u16()));
     }

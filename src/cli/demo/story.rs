@@ -10,13 +10,14 @@ use anyhow::{Context, ensure};
 use hookyard::clock::Timestamp;
 use hookyard::config::Config;
 use hookyard::signature::{self, TOLERANCE, VerifyError};
+use hookyard::subscription::Secret;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::consumer::{Consumer, EVENTS, HOOKS, Hook, Receipt, SUBSCRIBE};
 use super::narration::Narration;
 use super::paste::Paste;
-use super::receiver::{Arrival, FLAKY, GONE, HEALTHY, Receiver, Verdict};
+use super::receiver::{Arrival, FLAKY, GONE, HEALTHY, Receiver};
 
 /// Whoever acts in it, and where it is told.
 pub struct Story<'a> {
@@ -38,7 +39,7 @@ struct Scene {
 struct Sent {
     path: &'static str,
     hook: String,
-    secret: String,
+    secret: Secret,
     webhook_id: String,
     body: String,
 }
@@ -123,9 +124,9 @@ impl<'a> Story<'a> {
         let arrival = self.arrival(&sent, 200).await?;
         self.narration.arrived(&arrival);
 
-        let changed = [&arrival.body[..], b" "].concat();
-        let verdict =
-            signature::verify(&sent.secret, &arrival.headers(), &changed, TOLERANCE, Timestamp::now());
+        let changed = [&arrival.request.body[..], b" "].concat();
+        let (secret, headers) = (sent.secret.reveal(), arrival.headers()?);
+        let verdict = signature::verify(secret, &headers, &changed, TOLERANCE, Timestamp::now());
         ensure!(verdict == Err(VerifyError::NoMatch), "a changed body is not refused: {verdict:?}");
         self.narration.found("with one more byte in its body it would not be verified");
 
@@ -140,8 +141,9 @@ impl<'a> Story<'a> {
         let first = self.arrival(&sent, 500).await?;
         self.narration.arrived(&first);
         let retry = self.retry_of(&sent, &first, 1, 200).await?;
-        ensure!(retry.timestamp > first.timestamp, "the retry has the time of the first attempt");
-        ensure!(retry.signature != first.signature, "the retry has the signature of the first attempt");
+        let (before, after) = (first.headers()?, retry.headers()?);
+        ensure!(after.timestamp > before.timestamp, "the retry has the time of the first attempt");
+        ensure!(after.signature != before.signature, "the retry has the signature of the first attempt");
         self.narration.found("the same webhook-id and body, so that it can drop duplicates; signed afresh");
 
         let hook = self.wait_for(&sent, |hook| hook.pending == 0).await?;
@@ -184,7 +186,7 @@ impl<'a> Story<'a> {
         self.narration.sent("POST", SUBSCRIBE, &wish);
         let Hook { id: hook, status, secret, .. } = self.consumer.post(SUBSCRIBE, wish, 201).await?;
         ensure!(status == "active", "a new hook is {status}");
-        let secret = secret.context("a new hook came without its secret")?;
+        let secret: Secret = secret.context("a new hook came without its secret")?.parse()?;
         self.narration.answered(201, format_args!("{hook}, and a secret for the receiver"));
         self.receiver.trust(path, secret.clone());
 
@@ -206,11 +208,11 @@ impl<'a> Story<'a> {
     /// The next request that arrives, which must be of this event, to this hook, verified, and answered so.
     async fn arrival(&mut self, sent: &Sent, status: u16) -> anyhow::Result<Arrival> {
         let arrival = self.arrivals.recv().await.context("the receiver ended")?;
-        let Arrival { path, id, body, verdict, .. } = &arrival;
+        let (path, id, verdict) = (&arrival.request.target, arrival.id(), &arrival.verdict);
         ensure!(path == sent.path, "a request to {path} arrived");
-        ensure!(*verdict == Verdict::Verified, "a request to {path}: {verdict}");
-        ensure!(*id == sent.webhook_id, "a request of {id} arrived instead of {}", sent.webhook_id);
-        let text = String::from_utf8_lossy(body);
+        ensure!(verdict.is_verified(), "a request to {path}: {verdict}");
+        ensure!(id == sent.webhook_id, "a request of {id} arrived instead of {}", sent.webhook_id);
+        let text = String::from_utf8_lossy(&arrival.request.body);
         ensure!(text == sent.body, "the body {text} arrived instead of {}", sent.body);
         ensure!(arrival.status == status, "it was answered {} instead of {status}", arrival.status);
         Ok(arrival)
@@ -227,7 +229,7 @@ impl<'a> Story<'a> {
         let wait = self.config.retry.schedule[n - 1];
         self.narration.aside(format_args!("… retry {n} in {} s", wait.as_secs_f32()));
         let arrival = self.arrival(sent, status).await?;
-        let waited = arrival.at - failed.at;
+        let waited = arrival.request.at - failed.request.at;
         ensure!(waited + CLOCK_STEP >= wait, "retry {n} came {waited:?} after the failure, not {wait:?}");
         let note = format!(": retry {n}, {:.1} s after the failure", waited.as_secs_f32());
         self.narration.arrived_again(&arrival, note);
