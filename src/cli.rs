@@ -7,6 +7,7 @@ mod admin_key;
 mod bench;
 mod client;
 mod completions;
+mod configuration;
 mod deliveries;
 mod demo;
 mod descriptors;
@@ -21,12 +22,15 @@ mod json_text;
 mod keys;
 mod listen;
 mod listing;
+mod log;
 mod output;
 mod progress;
 mod receiver;
 mod serve;
+mod service;
 mod shown;
 mod signals;
+mod source;
 mod verification;
 mod verify;
 mod word;
@@ -59,6 +63,7 @@ enum Command {
     Accounts(accounts::Accounts),
     Keys(keys::Keys),
     Completions(completions::Completions),
+    Config(configuration::Configuration),
     Listen(listen::Listen),
     Verify(verify::Verify),
     Bench(bench::Options),
@@ -86,6 +91,7 @@ Examples:
   hookyard serve --config hookyard.toml     serve as the file says
   hookyard hooks subscribe https://example.com/webhook new_lead
   hookyard emit new_lead '{\"name\":\"Jane Doe\"}'
+  hookyard config check hookyard.toml       say whether it would start with the file
   hookyard listen                           receive on this machine, verify and print
   hookyard help serve                       more on a command
 
@@ -114,6 +120,7 @@ impl Cli {
             Command::Accounts(accounts) => accounts.run(),
             Command::Keys(keys) => keys.run(),
             Command::Completions(completions) => completions.run(),
+            Command::Config(configuration) => configuration.run(env),
             Command::Listen(listen) => listen.run(env),
             Command::Verify(verify) => verify.run(),
             Command::Bench(bench) => bench.run(),

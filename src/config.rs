@@ -7,6 +7,7 @@
 mod admin_key;
 mod bounds;
 mod catalogue;
+mod difference;
 mod duration;
 mod error;
 mod network;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::event_type::EventTypeSpec;
 
@@ -38,6 +40,9 @@ pub use source::{Loaded, Warning};
 pub struct Config {
     /// Where the front door listens: `address:port` or `name:port`.
     pub listen: String,
+    /// The URL under which callers reach the front door, as an answer that leads back to it names it: `http` or `https`,
+    /// with a path if a proxy serves it below one. When empty, such answers have paths alone.
+    pub public_url: String,
     /// Where the store lives, relative to the current directory unless absolute.
     pub data_dir: PathBuf,
     /// An admin key chosen beforehand; when empty, the binary makes one at the first start.
@@ -75,6 +80,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
+            public_url: String::new(),
             data_dir: "data".into(),
             admin_key: AdminKey::default(),
             admin_key_file: PathBuf::new(),
@@ -100,6 +106,12 @@ impl Config {
     /// The defaults, with the store in `data_dir`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self { data_dir: data_dir.into(), ..Self::default() }
+    }
+
+    /// A path of the front door as its callers may follow it: behind `public_url`, if that is given.
+    pub fn public(&self, path: &str) -> String {
+        let base = Url::parse(&self.public_url).map(String::from).unwrap_or_default();
+        format!("{}{path}", base.trim_end_matches('/'))
     }
 
     /// Declares an event type; the first one declared replaces the default catalogue.
@@ -154,6 +166,16 @@ mod tests {
         };
         assert!(reaches("127.0.0.1") && reaches("192.168.1.9") && reaches("::1") && reaches("fd00::7"));
         assert!(!reaches("169.254.169.254") && !reaches("0.0.0.0"));
+    }
+
+    #[test]
+    fn a_public_url_stands_before_a_path_with_one_slash_between() {
+        let public = |url: &str| Config { public_url: url.to_owned(), ..Config::default() }.public("/api");
+        assert_eq!(public(""), "/api");
+        for url in ["https://example.com", "https://example.com/", "https://EXAMPLE.com:443"] {
+            assert_eq!(public(url), "https://example.com/api");
+        }
+        assert_eq!(public("http://example.com:81/hooks/"), "http://example.com:81/hooks/api");
     }
 
     #[test]

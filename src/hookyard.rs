@@ -11,6 +11,7 @@ mod events;
 mod hooks;
 mod measuring;
 mod paging;
+mod reloading;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use actix::Addr;
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::account::AccountNames;
@@ -28,7 +29,6 @@ use crate::credit::{Credits, NoCredit};
 use crate::delivery::client::Settings;
 use crate::delivery::guard::Guard;
 use crate::delivery::tls;
-use crate::event_type::EventTypeSpec;
 use crate::id::Seal;
 use crate::metrics::Metrics;
 use crate::router::Router;
@@ -41,7 +41,7 @@ use crate::subscriber::{Policy, Slots};
 use crate::{retry, store};
 
 use self::accounts::Registry;
-use self::emitting::Catalogue;
+use self::reloading::Live;
 
 pub use accounts::Caller;
 pub use blocking::Blocking;
@@ -50,6 +50,7 @@ pub use emitting::EmitError;
 pub use events::{DELIVERIES_SHOWN, Emitted, EventHistory, EventQuery, Sample};
 pub use hooks::{Change, Hook, HookQuery, Subscribe, SubscribeError, Subscribed, Which};
 pub use paging::{Page, PageRequest};
+pub use reloading::Reloaded;
 pub use secrets::{DEFAULT_OVERLAP, LONGEST_OVERLAP, Rotate, RotateError, Rotated};
 
 /// The store's directory within the data directory.
@@ -75,8 +76,7 @@ const TESTS_AT_A_TIME: usize = 64;
 pub struct Hookyard(Arc<Inner>);
 
 struct Inner {
-    config: Config,
-    catalogue: Catalogue,
+    live: ArcSwap<Live>,
     guard: Arc<Guard>,
     credits: Credits,
     /// Test deliveries at a time; further ones wait.
@@ -172,27 +172,15 @@ impl Hookyard {
         };
         let begun = async {
             let Started { stopper, seal } = runtime::start(blueprint).await?;
-            let registry = Registry::read(&store, &config, names).await?;
+            let registry = Registry::read(&store, names).await?;
             Ok((stopper, seal, registry))
         };
         let (stopper, seal, registry) = begun.await.map_err(unrecoverable)?;
         let credits = Credits::new(config.limits.in_flight_events, config.limits.in_flight_bytes as usize);
-        let catalogue = Catalogue::new(&config);
+        let live = ArcSwap::from_pointee(Live::new(config));
         let tests = Semaphore::new(TESTS_AT_A_TIME);
-        let inner = Inner {
-            config,
-            catalogue,
-            guard,
-            credits,
-            tests,
-            registry,
-            seal,
-            router,
-            store,
-            slots,
-            metrics,
-            stopper,
-        };
+        let inner =
+            Inner { live, guard, credits, tests, registry, seal, router, store, slots, metrics, stopper };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -201,7 +189,7 @@ impl Hookyard {
     pub async fn shutdown(&self) {
         self.0.credits.close();
         let (stopped, done) = oneshot::channel();
-        let stop = Stop { grace: self.0.config.shutdown.grace, stopped };
+        let stop = Stop { grace: self.config().shutdown.grace, stopped };
         if self.0.stopper.send(stop).is_ok() {
             // An error says that another call stopped it.
             let _ = done.await;
@@ -214,13 +202,8 @@ impl Hookyard {
     }
 
     /// The catalogue, in the order of the configuration.
-    pub fn event_types(&self) -> &[EventTypeSpec] {
-        &self.0.config.event_types
-    }
-
-    /// The configuration that it was opened with.
-    pub fn config(&self) -> &Config {
-        &self.0.config
+    pub fn event_types(&self) -> config::Catalogue {
+        self.config().event_types.clone()
     }
 
     /// Whether events and changes are accepted now.

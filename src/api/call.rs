@@ -56,6 +56,11 @@ impl<'a> Call<'a> {
         self.request.headers()
     }
 
+    /// A path of this server as the caller may follow it.
+    pub fn public(&self, path: &str) -> String {
+        self.hookyard.config().public(path)
+    }
+
     /// The path as it was asked for, without a trailing slash.
     pub fn path(&self) -> &str {
         self.request.path()

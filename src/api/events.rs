@@ -143,7 +143,7 @@ fn shape(event: &Emitted) -> Shape<'_> {
 /// `GET /api/v1/event-types`: the whole catalogue, in its own order.
 pub async fn types(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = Call::open(&request, &[Scope::Hooks, Scope::Events])?;
-    Ok(answer::json(StatusCode::OK, &call.hookyard.event_types()))
+    Ok(answer::json(StatusCode::OK, &call.hookyard.config().event_types))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {

@@ -84,7 +84,7 @@ pub async fn subscribe(request: HttpRequest, payload: Payload) -> Result<HttpRes
     if status == StatusCode::CREATED {
         // The hook stands beside the resource that made it.
         let hooks = call.path().trim_end_matches("subscribe");
-        if let Ok(location) = HeaderValue::try_from(format!("{hooks}{}", shape.id)) {
+        if let Ok(location) = HeaderValue::try_from(call.public(&format!("{hooks}{}", shape.id))) {
             response.headers_mut().insert(LOCATION, location);
         }
     }

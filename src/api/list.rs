@@ -19,7 +19,7 @@ pub fn page<'a, T, S: Serialize>(
     let items: Vec<S> = page.items.iter().map(shape).collect();
     let mut response = answer::json(StatusCode::OK, &items);
     if let Some(cursor) = &page.next {
-        let link = format!("<{}?{}>; rel=\"next\"", call.path(), call.query.with_cursor(cursor));
+        let link = format!("<{}?{}>; rel=\"next\"", call.public(call.path()), call.query.with_cursor(cursor));
         // The path came in as a header's text and the query is encoded: it is a header's text again.
         if let Ok(link) = HeaderValue::try_from(link) {
             response.headers_mut().insert(LINK, link);

@@ -29,7 +29,8 @@ use self::narration::Narration;
 use self::paste::Paste;
 use self::receiver::Receiver;
 use self::story::Story;
-use super::{Failure, durable, serve, signals};
+use super::log::Log;
+use super::{Failure, durable, signals};
 
 /// Show a server at work: signed requests arriving, a retry, a deactivation.
 ///
@@ -68,7 +69,7 @@ impl Demo {
     pub fn run(self, env: impl Iterator<Item = (String, String)>) -> Result<(), Failure> {
         let deadline = Instant::now() + DEADLINE;
         let log = env.into_iter().find(|(name, text)| name == "HOOKYARD_LOG" && !text.is_empty());
-        serve::log(log.as_ref().map_or("error", |(_, text)| text), LogFormat::Text)?;
+        Log::start(log.as_ref().map_or("error", |(_, text)| text), LogFormat::Text)?;
         durable::prove().map_err(anyhow::Error::msg)?;
         let stop = signals::first().context("cannot listen for signals")?;
         let directory = tempfile::Builder::new().prefix("hookyard-demo-").tempdir();

@@ -3,19 +3,22 @@
 //! It binds the port and decides when to stop; the front door and the router do the rest.
 
 use std::future::Future;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 
+use actix_web::rt;
 use anyhow::Context;
-use hookyard::config::{self, Config, Loaded, LogFormat};
+use hookyard::config::{Config, Loaded};
 use hookyard::{Durability, Hookyard};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
 
 use super::greeting::Greeting;
-use super::{Failure, admin_key, descriptors, durable, signals};
+use super::log::Log;
+use super::source::Source;
+use super::{Failure, admin_key, descriptors, durable, service, signals};
 
 /// Serve the HTTP API and deliver events until stopped.
 ///
@@ -24,6 +27,9 @@ use super::{Failure, admin_key, descriptors, durable, signals};
 /// current directory.
 ///
 /// The first start makes an admin key and writes it to <data_dir>/admin-key, unless the configuration gives one.
+///
+/// SIGHUP reads the file again: event types, limits, log level, admin key and a few more change at once; the log names
+/// what needs a restart.
 ///
 /// SIGTERM or Ctrl-C stops: no new events are accepted and attempts in flight may finish. A second one exits at once;
 /// what was acknowledged is kept in either case.
@@ -48,6 +54,14 @@ struct Doors {
     metrics: Option<TcpListener>,
 }
 
+/// What is there before the store is opened.
+struct Serving {
+    config: Config,
+    source: Source,
+    log: Log,
+    doors: Doors,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   hookyard serve --dev
@@ -64,13 +78,13 @@ impl Serve {
     /// # Errors
     /// When the configuration is refused, the port or the store cannot be had, or the front door fails.
     pub fn run(self, env: impl Iterator<Item = (String, String)>) -> Result<(), Failure> {
-        let Loaded { mut config, warnings } = Config::load(self.config.as_deref(), env)?;
+        let source = Source { file: self.config, env: env.collect(), dev: self.dev };
+        let Loaded { config, warnings } = source.load()?;
         if self.dev {
-            config = config.dev();
             eprintln!("hookyard: DEV MODE: hooks may have http:// URLs and loopback or private addresses.");
             eprintln!("hookyard: DEV MODE: whoever may subscribe can reach this machine and its network.");
         }
-        log(&config.log, config.log_format)?;
+        let log = Log::start(&config.log, config.log_format)?;
         for warning in warnings {
             warn!("{warning}");
         }
@@ -81,78 +95,49 @@ impl Serve {
         signals::survive_file_size_limit();
         let stop = signals::first().context("cannot listen for signals")?;
         let doors = Doors::bind(&config)?;
-        Ok(actix_web::rt::System::new().block_on(serve(config, self.dev, doors, stop))?)
+        let serving = Serving { config, source, log, doors };
+        Ok(rt::System::new().block_on(serving.run(stop))?)
     }
 }
 
-async fn serve(
-    config: Config,
-    dev: bool,
-    doors: Doors,
-    stop: impl Future<Output = ()> + 'static,
-) -> anyhow::Result<()> {
-    let directory = config.data_dir.display();
-    let opening = Hookyard::open_with(config.clone(), Durability::FlushSyncs).await;
-    let hookyard = opening.with_context(|| format!("cannot open the store in {directory}"))?;
-    let served = face(&config, dev, &hookyard, doors, stop).await;
-    hookyard.shutdown().await;
-    info!("stopped");
-    served
-}
-
-/// Greets, then runs the front door, and that of the metrics, until `stop`.
-async fn face(
-    config: &Config,
-    dev: bool,
-    hookyard: &Hookyard,
-    doors: Doors,
-    stop: impl Future<Output = ()> + 'static,
-) -> anyhow::Result<()> {
-    let admin_key = admin_key::bootstrap(hookyard, config).await.context("cannot make an admin key")?;
-    let event = config.event_types.first().map_or("new_lead", |spec| spec.name.as_str());
-    let greeting = Greeting { address: doors.front.local_addr()?, admin_key, event, dev };
-    // Serving goes on when nobody reads what is printed.
-    let _ = write!(io::stdout(), "{greeting}").and_then(|()| io::stdout().flush());
-
-    let (close, closed) = oneshot::channel();
-    let stop = async {
-        stop.await;
-        info!("stopping: attempts in flight may finish; a second signal exits at once");
-        // The metrics may have no door of their own.
-        let _ = close.send(());
-    };
-    let front = async {
-        let served = hookyard::api::run(doors.front, hookyard.clone(), stop).await;
-        served.context("the front door failed")
-    };
-    let metrics = async {
-        let Some(listener) = doors.metrics else {
-            return Ok(());
-        };
-        info!(address = %listener.local_addr()?, "the metrics have an address of their own");
-        let closed = async { drop(closed.await) };
-        let served = hookyard::api::run_metrics(listener, hookyard.clone(), closed).await;
-        served.context("the door of the metrics failed")
-    };
-    tokio::try_join!(front, metrics).map(drop)
-}
-
-/// Logs to the standard error; text is in colour on a terminal.
-///
-/// # Errors
-/// When the directives are none.
-pub(super) fn log(directives: &str, format: LogFormat) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(directives).map_err(|error| {
-        let allowed = format!("a level such as info, or directives such as warn,hookyard=debug ({error})");
-        config::Error::value("log", format!("{directives:?}"), allowed)
-    })?;
-    let ansi = io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi);
-    match format {
-        LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+impl Serving {
+    async fn run(self, stop: impl Future<Output = ()> + 'static) -> anyhow::Result<()> {
+        // From here on one that comes too early waits.
+        let hangup = signal(SignalKind::hangup()).context("cannot listen for signals")?;
+        let directory = self.config.data_dir.display();
+        let opening = Hookyard::open_with(self.config.clone(), Durability::FlushSyncs).await;
+        let hookyard = opening.with_context(|| format!("cannot open the store in {directory}"))?;
+        let served = self.face(&hookyard, hangup, stop).await;
+        hookyard.shutdown().await;
+        info!("stopped");
+        served
     }
-    Ok(())
+
+    /// Greets, then follows the configuration and keeps the doors open until `stop`.
+    async fn face(
+        self,
+        hookyard: &Hookyard,
+        hangup: Signal,
+        stop: impl Future<Output = ()> + 'static,
+    ) -> anyhow::Result<()> {
+        self.greet(hookyard).await?;
+        service::ready();
+        let following = rt::spawn(self.source.follow(hangup, hookyard.clone(), self.log));
+        let served = self.doors.serve(hookyard, stop).await;
+        following.abort();
+        served
+    }
+
+    async fn greet(&self, hookyard: &Hookyard) -> anyhow::Result<()> {
+        let admin_key = admin_key::bootstrap(hookyard, &self.config).await;
+        let admin_key = admin_key.context("cannot make an admin key")?;
+        let event = self.config.event_types.first().map_or("new_lead", |spec| spec.name.as_str());
+        let (address, dev) = (self.doors.front.local_addr()?, self.source.dev);
+        let greeting = Greeting { address, admin_key, event, dev };
+        // Serving goes on when nobody reads what is printed.
+        let _ = write!(io::stdout(), "{greeting}").and_then(|()| io::stdout().flush());
+        Ok(())
+    }
 }
 
 impl Doors {
@@ -163,6 +148,32 @@ impl Doors {
     fn bind(config: &Config) -> anyhow::Result<Self> {
         let own = Some(&config.metrics.listen).filter(|address| !address.is_empty());
         Ok(Self { front: bind(&config.listen)?, metrics: own.map(|address| bind(address)).transpose()? })
+    }
+
+    /// Runs the front door, and that of the metrics, until `stop`.
+    async fn serve(self, hookyard: &Hookyard, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let (close, closed) = oneshot::channel();
+        let stop = async {
+            stop.await;
+            service::stopping();
+            info!("stopping: attempts in flight may finish; a second signal exits at once");
+            // The metrics may have no door of their own.
+            let _ = close.send(());
+        };
+        let front = async {
+            let served = hookyard::api::run(self.front, hookyard.clone(), stop).await;
+            served.context("the front door failed")
+        };
+        let metrics = async {
+            let Some(listener) = self.metrics else {
+                return Ok(());
+            };
+            info!(address = %listener.local_addr()?, "the metrics have an address of their own");
+            let closed = async { drop(closed.await) };
+            let served = hookyard::api::run_metrics(listener, hookyard.clone(), closed).await;
+            served.context("the door of the metrics failed")
+        };
+        tokio::try_join!(front, metrics).map(drop)
     }
 }
 
@@ -177,14 +188,6 @@ fn bind(address: &str) -> anyhow::Result<TcpListener> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_wrong_log_directive_is_refused_as_a_configuration_error() {
-        let refused = log("hookyard=loud", LogFormat::Text).unwrap_err();
-        assert!(
-            matches!(&refused, Failure::Usage(message) if message.starts_with("log = \"hookyard=loud\""))
-        );
-    }
 
     #[test]
     fn a_name_can_be_listened_on() {

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use url::Url;
+
 use super::duration::written;
 use super::{Catalogue, Config, Delivery, Egress, Error, Events, Health, Limits};
 use super::{Metrics, Retry, Shutdown, Subscriber, UnknownEvents};
@@ -73,6 +75,10 @@ impl Config {
     fn own(&self) -> Result<(), Error> {
         if !is_listenable(&self.listen) {
             return Err(Error::value("listen", format!("{:?}", self.listen), LISTENABLE));
+        }
+        if !self.public_url.is_empty() && !is_public_url(&self.public_url) {
+            let allowed = r#"empty, or a URL such as "https://example.com" or "https://example.com/hookyard", without query"#;
+            return Err(Error::value("public_url", format!("{:?}", self.public_url), allowed));
         }
         if self.data_dir.as_os_str().is_empty() {
             return Err(Error::value("data_dir", "\"\"", "the path of a directory"));
@@ -236,10 +242,44 @@ fn is_listenable(text: &str) -> bool {
     text.parse::<SocketAddr>().is_ok() || text.rsplit_once(':').is_some_and(name_and_port)
 }
 
+/// Whether paths can be put behind this to make URLs that lead here.
+fn is_public_url(text: &str) -> bool {
+    let leads_here = |url: Url| {
+        let is_bare = url.query().is_none() && url.fragment().is_none();
+        let is_anonymous = url.username().is_empty() && url.password().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && is_bare && is_anonymous
+    };
+    text.len() <= URL_LIMIT && text.contains("://") && Url::parse(text).is_ok_and(leads_here)
+}
+
 fn is_admin_key(text: &str) -> bool {
     ADMIN_KEY_LENGTH.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_can_have_paths_behind_it() {
+        for good in ["https://example.com", "http://[::1]:8080/", "https://example.com/a/b/"] {
+            assert!(is_public_url(good), "{good}");
+        }
+        for bad in [
+            "example.com",
+            "https:example.com",
+            "https://",
+            "ftp://example.com",
+            "https://example.com/?a",
+            "https://example.com/#a",
+            "https://user@example.com",
+            "/hooks",
+        ] {
+            assert!(!is_public_url(bad), "{bad}");
+        }
+    }
 }

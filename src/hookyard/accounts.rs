@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::account::{Account, AccountId, AccountNames, ApiKey, KeyHash, KeyText, Scope};
 use crate::clock::Timestamp;
-use crate::config::Config;
 use crate::id::{AccountNo, KeyId};
 use crate::store::writer::Store;
 use crate::store::{Answer, Error as StoreError, Verb};
@@ -25,8 +24,6 @@ pub struct Caller {
 
 /// All accounts and keys.
 pub(super) struct Registry {
-    /// The key that the configuration gives.
-    admin: Option<KeyHash>,
     known: RwLock<Known>,
     names: AccountNames,
 }
@@ -39,17 +36,12 @@ struct Known {
 
 impl Registry {
     /// Reads what the store knows; makes the account `default` if it is missing.
-    pub(super) async fn read(
-        store: &Store,
-        config: &Config,
-        names: AccountNames,
-    ) -> Result<Self, StoreError> {
+    pub(super) async fn read(store: &Store, names: AccountNames) -> Result<Self, StoreError> {
         store.commit(Verb::CreateAccount(AccountId::default_account())).await?;
         let (accounts, keys) = store.read(|reader| Ok((reader.accounts()?, reader.keys()?))).await?;
         let keys = keys.into_iter().map(|key| (key.hash, key)).collect();
-        let admin = (!config.admin_key.is_empty()).then(|| KeyHash::of(config.admin_key.reveal()));
         let known = RwLock::new(Known { accounts: HashMap::new(), keys });
-        let registry = Self { admin, known, names };
+        let registry = Self { known, names };
         accounts.into_iter().for_each(|account| registry.add(account));
         Ok(registry)
     }
@@ -118,7 +110,7 @@ impl Hookyard {
         name: String,
     ) -> Result<(ApiKey, KeyText), LookupError> {
         let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
-        let text = KeyText::generate(&self.0.config.key_prefix);
+        let text = KeyText::generate(&self.config().key_prefix);
         let key = ApiKey {
             id: KeyId::random(),
             hash: KeyHash::of(text.reveal()),
@@ -177,7 +169,7 @@ impl Hookyard {
     /// Who holds this key, if anyone. Does not wait for the store.
     pub fn authenticate(&self, key: &str) -> Option<Caller> {
         let hash = KeyHash::of(key);
-        if self.0.registry.admin == Some(hash) {
+        if self.0.live.load().admin == Some(hash) {
             let account = AccountId::default_account();
             return Some(Caller { account, scopes: vec![Scope::Admin] });
         }

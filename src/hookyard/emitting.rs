@@ -13,6 +13,7 @@ use crate::event_type::{EventType, HOOK_DEACTIVATED, NotAnEventType, OWN_PREFIX}
 use crate::router::Emit;
 use crate::store::Answer;
 
+use super::reloading::Live;
 use super::{Hookyard, Unavailable};
 
 /// Why an event was not accepted.
@@ -172,21 +173,22 @@ impl Hookyard {
     }
 
     fn drafts(&self, events: Vec<Event>) -> Result<(Vec<Draft>, usize), EmitError> {
-        let limit = self.0.config.limits.batch_events;
+        let live = self.0.live.load_full();
+        let limit = live.config.limits.batch_events;
         if events.len() > limit {
             return Err(EmitError::BatchTooLarge { limit });
         }
         let now = Timestamp::now();
         let drafts: Result<Vec<Draft>, EmitError> =
-            events.into_iter().map(|event| self.draft(event, now)).collect();
+            events.into_iter().map(|event| self.draft(event, now, &live)).collect();
         let drafts = drafts?;
         let bytes = drafts.iter().map(|draft| draft.body.bytes.len()).sum();
         Ok((drafts, bytes))
     }
 
-    fn draft(&self, event: Event, now: Timestamp) -> Result<Draft, EmitError> {
-        let limits = &self.0.config.limits;
-        let event_type = self.0.catalogue.event_type(&event.event_type)?;
+    fn draft(&self, event: Event, now: Timestamp, live: &Live) -> Result<Draft, EmitError> {
+        let limits = &live.config.limits;
+        let event_type = live.catalogue.event_type(&event.event_type)?;
         let (size, limit) = (event.data.len(), limits.data_bytes);
         if size > limit {
             return Err(EmitError::DataTooLarge { size, limit });

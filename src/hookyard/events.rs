@@ -124,7 +124,7 @@ impl Hookyard {
         event: &str,
         limit: usize,
     ) -> Result<Vec<Sample>, SubscribeError> {
-        let event_type = self.0.catalogue.wanted(event)?;
+        let event_type = self.0.live.load().catalogue.wanted(event)?;
         let no = self.0.registry.account(account);
         let account = no.ok_or_else(|| SubscribeError::UnknownAccount(account.clone()))?;
         let query = history::EventQuery {
@@ -144,8 +144,9 @@ impl Hookyard {
 
     /// The catalogue's example of an event type, as of now; its id is always the same.
     pub(super) fn example(&self, event: &str) -> Sample {
-        let declared = self.event_types().iter().find(|spec| spec.name == event).map(|spec| &spec.example);
-        let data = match declared {
+        let config = self.config();
+        let declared = config.event_types.iter().find(|spec| spec.name == event);
+        let data = match declared.map(|spec| &spec.example) {
             Some(example) => example.to_string(),
             None if event == HOOK_DEACTIVATED => EXAMPLE_DEACTIVATED.to_owned(),
             None => "null".to_owned(),

@@ -132,7 +132,7 @@ impl Hookyard {
     /// # Errors
     /// When the URL, the event or the secret is refused, or nothing can be accepted.
     pub async fn subscribe(&self, wish: Subscribe) -> Result<Subscribed, SubscribeError> {
-        let event_type = self.0.catalogue.wanted(&wish.event)?;
+        let event_type = self.0.live.load().catalogue.wanted(&wish.event)?;
         let url = self.endpoint(&wish.url)?;
         let secret = wish.secret.map(|secret| secret.parse()).transpose()?;
         let registry = &self.0.registry;
@@ -251,7 +251,7 @@ impl Hookyard {
     }
 
     fn endpoint(&self, url: &str) -> Result<EndpointUrl, SubscribeError> {
-        if url.chars().count() > self.0.config.limits.url_chars {
+        if url.chars().count() > self.config().limits.url_chars {
             return Err(NotAnEndpoint::TooLong.into());
         }
         let url: EndpointUrl = url.parse()?;

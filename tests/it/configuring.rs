@@ -1,7 +1,10 @@
 //! Configuration: a mistake stops the start and is named; the environment outdoes the file.
 
+use std::fs;
+
 use serde_json::json;
 
+use crate::support::command::{Ended, hookyard, run};
 use crate::support::receiver::Receiver;
 use crate::support::server::{Server, start_in_vain};
 use crate::support::settings::Settings;
@@ -82,6 +85,52 @@ fn an_unknown_variable_is_only_warned_about() {
     let said = format!("{}{}", server.printed(), server.complaints());
     assert!(said.contains("HOOKYARD_SERVICE_PORT"), "{said}");
     assert_eq!(server.anonymous().get("/health/live").status, 200);
+}
+
+/// Runs `hookyard config` on a file with this text.
+fn config(action: &[&str], text: &str) -> Ended {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("hookyard.toml");
+    fs::write(&file, text).expect("the directory is writable");
+    run(hookyard(action).arg(file), b"")
+}
+
+#[test]
+fn a_file_can_be_checked_without_a_start() {
+    let good =
+        config(&["config", "check"], "data_dir = \"elsewhere\"\npublic_url = \"https://example.com/hooks\"");
+    assert_eq!(good.status.code(), Some(0), "{good:?}");
+    assert!(good.printed.ends_with("hookyard.toml: ok\n"), "{good:?}");
+
+    let mistakes = [
+        ("workers = 513", "workers = 513"),
+        ("workers = 513", "allowed: 0 to 512"),
+        ("log = \"hookyard=loud\"", "log = \"hookyard=loud\""),
+        ("public_url = \"example.com\"", "public_url = \"example.com\""),
+        ("retries = 3", "unknown key retries"),
+        ("workers =", "line 1"),
+    ];
+    for (text, said) in mistakes {
+        let refused = config(&["config", "check"], text);
+        assert_eq!(refused.status.code(), Some(2), "{text}: {refused:?}");
+        assert!(refused.complaints.contains(said) && refused.printed.is_empty(), "{text}: {refused:?}");
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_configuration_is_one_again_with_stars_for_the_key() {
+    let text = "workers = 3\n[retry]\nschedule = [\"1s\", \"90s\"]\n[[event_type]]\nname = \"order_paid\"";
+    let shown = config(&["config", "show", "--config"], text);
+    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+    for line in ["workers = 3", "name = \"order_paid\"", "probe_after = 5", "admin_key = \"\""] {
+        assert!(shown.printed.lines().any(|shown| shown == line), "{line}: {shown:?}");
+    }
+    let again = config(&["config", "show", "--config"], &shown.printed);
+    assert_eq!(again.printed, shown.printed);
+
+    let mut command = hookyard(&["config", "show"]);
+    let starred = run(command.env("HOOKYARD_ADMIN_KEY", "a-key-of-some-length"), b"").printed;
+    assert!(starred.contains("admin_key = \"***\"") && !starred.contains("some-length"), "{starred}");
 }
 
 #[test]

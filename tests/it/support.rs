@@ -2,8 +2,8 @@
 
 pub mod api;
 pub mod cli;
-pub mod deliveries;
 pub mod command;
+pub mod deliveries;
 pub mod embedding;
 pub mod exposition;
 pub mod patience;

@@ -88,9 +88,24 @@ impl Server {
 
     /// Asks it to stop, with SIGTERM.
     pub fn terminate(&self) {
+        self.signal(libc::SIGTERM);
+    }
+
+    /// Writes another configuration and asks it to read that, with SIGHUP; waits until it has said what came of it.
+    pub fn reload(&mut self, settings: Settings) {
+        let said = |server: &Self| server.complaints().matches("the configuration is ").count();
+        let before = said(self);
+        self.settings = settings;
+        write_file(&self.settings, &self.directory);
+        self.signal(libc::SIGHUP);
+        until("the configuration is read again", || said(self) > before);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: libc::c_int) {
         let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
         // SAFETY: a plain system call; the child is not reaped before `wait_for_exit`, so the id is still its own.
-        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0, "the server runs");
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "the server runs");
     }
 
     /// Lets none of its files grow beyond what its largest has now, as on a full disk.
@@ -183,8 +198,7 @@ fn run_to_end(settings: &Settings, directory: &TempDir) -> Ended {
 }
 
 fn command(settings: &Settings, directory: &TempDir) -> Command {
-    let file = directory.path().join("hookyard.toml");
-    fs::write(&file, settings.to_toml(&directory.path().join("data"))).expect("the directory is writable");
+    let file = write_file(settings, directory);
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookyard"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HOOKYARD_")) {
         command.env_remove(name);
@@ -194,6 +208,12 @@ fn command(settings: &Settings, directory: &TempDir) -> Command {
     command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     command
+}
+
+fn write_file(settings: &Settings, directory: &TempDir) -> PathBuf {
+    let file = directory.path().join("hookyard.toml");
+    fs::write(&file, settings.to_toml(&directory.path().join("data"))).expect("the directory is writable");
+    file
 }
 
 fn read_lines(stdout: ChildStdout, printed: &Mutex<String>, announce: &mpsc::Sender<SocketAddr>) {

@@ -1,0 +1,108 @@
+//! Reloading: what of the configuration changes while the router runs, all of it at once.
+
+use std::sync::Arc;
+
+use crate::account::KeyHash;
+use crate::config::{self, Config, Limits};
+
+use super::Hookyard;
+use super::emitting::Catalogue;
+
+/// What a new configuration has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The keys whose new values are in force.
+    pub changed: Vec<String>,
+    /// The keys whose new values wait for a restart.
+    pub needs_restart: Vec<String>,
+}
+
+/// The configuration in force, and what follows from it.
+pub(super) struct Live {
+    pub(super) config: Arc<Config>,
+    pub(super) catalogue: Catalogue,
+    /// The admin key that the configuration gives.
+    pub(super) admin: Option<KeyHash>,
+}
+
+impl Live {
+    pub(super) fn new(config: Config) -> Self {
+        let catalogue = Catalogue::new(&config);
+        let admin = (!config.admin_key.is_empty()).then(|| KeyHash::of(config.admin_key.reveal()));
+        Self { config: Arc::new(config), catalogue, admin }
+    }
+}
+
+impl Hookyard {
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.0.live.load().config)
+    }
+
+    /// Puts a new configuration in force, as far as that can be done without a restart.
+    ///
+    /// The event types, what happens to unknown ones, the limits of what is taken in, the admin key, the prefix of new
+    /// keys, the public URL and the time that a stop may take change for every call that begins after it returns, all of
+    /// them at once. The rest keeps its values and is named. How to log is the program's business.
+    ///
+    /// # Errors
+    /// When a value is not allowed, or does not fit those that stay; then nothing changes.
+    pub fn reload(&self, wanted: Config) -> Result<Reloaded, config::Error> {
+        wanted.validate()?;
+        let before = self.config();
+        let after = before.reloaded(&wanted);
+        after.validate()?;
+        let reloaded =
+            Reloaded { changed: before.differences(&after), needs_restart: after.differences(&wanted) };
+        self.0.live.store(Arc::new(Live::new(after)));
+        Ok(reloaded)
+    }
+}
+
+impl Config {
+    /// This configuration with what needs no restart taken from `wanted`.
+    fn reloaded(&self, wanted: &Self) -> Self {
+        let wanted = wanted.clone();
+        Self {
+            public_url: wanted.public_url,
+            admin_key: wanted.admin_key,
+            key_prefix: wanted.key_prefix,
+            log: wanted.log,
+            events: wanted.events,
+            event_types: wanted.event_types,
+            shutdown: wanted.shutdown,
+            limits: Limits {
+                // The credits are counted out when the router opens.
+                in_flight_events: self.limits.in_flight_events,
+                in_flight_bytes: self.limits.in_flight_bytes,
+                ..wanted.limits
+            },
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(change: impl FnOnce(&mut Config)) -> (Vec<String>, Vec<String>) {
+        let before = Config::default();
+        let mut wanted = before.clone();
+        change(&mut wanted);
+        let after = before.reloaded(&wanted);
+        (before.differences(&after), after.differences(&wanted))
+    }
+
+    #[test]
+    fn what_cannot_change_keeps_its_value_and_is_named() {
+        let (changed, needs_restart) = changed(|config| {
+            config.limits.data_bytes = 10;
+            config.limits.in_flight_events = 2000;
+            config.retry.jitter_percent = 0;
+            config.log = "debug".to_owned();
+        });
+        assert_eq!(changed, ["limits.data_bytes", "log"]);
+        assert_eq!(needs_restart, ["limits.in_flight_events", "retry.jitter_percent"]);
+    }
+}
