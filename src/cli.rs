@@ -17,6 +17,7 @@ mod events;
 mod explain;
 mod fields;
 mod greeting;
+mod health;
 mod hooks;
 mod json_text;
 mod keys;
@@ -64,6 +65,7 @@ enum Command {
     Keys(keys::Keys),
     Completions(completions::Completions),
     Config(configuration::Configuration),
+    Health(health::Health),
     Listen(listen::Listen),
     Verify(verify::Verify),
     Bench(bench::Options),
@@ -121,6 +123,7 @@ impl Cli {
             Command::Keys(keys) => keys.run(),
             Command::Completions(completions) => completions.run(),
             Command::Config(configuration) => configuration.run(env),
+            Command::Health(health) => health.run(env),
             Command::Listen(listen) => listen.run(env),
             Command::Verify(verify) => verify.run(),
             Command::Bench(bench) => bench.run(),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::api::text;
+use crate::support::command::{hookyard, run};
 use crate::support::server::Server;
 
 #[test]
@@ -46,4 +47,21 @@ fn any_key_may_read_the_catalogue() {
     for kind in &catalogue {
         assert!(!text(kind, "description").is_empty() && kind["example"].is_object(), "{kind}");
     }
+}
+
+#[test]
+fn the_command_says_whether_a_server_is_ready_where_its_configuration_puts_it() {
+    let server = Server::start();
+    let address = server.address().to_string();
+
+    let by_url = run(&mut hookyard(&["health", "--url", &format!("http://{address}/")]), b"");
+    let by_key = run(hookyard(&["health"]).env("HOOKYARD_LISTEN", &address), b"");
+    drop(server);
+    let gone = run(hookyard(&["health"]).env("HOOKYARD_LISTEN", &address), b"");
+
+    for ended in [by_url, by_key] {
+        assert_eq!((ended.status.code(), ended.printed.as_str()), (Some(0), "ready\n"), "{ended:?}");
+    }
+    assert_eq!(gone.status.code(), Some(1), "{gone:?}");
+    assert!(gone.complaints.contains(&address), "{gone:?}");
 }

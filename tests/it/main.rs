@@ -33,6 +33,7 @@ mod looking_at_events;
 mod metrics;
 mod new_user;
 mod notifying;
+mod packaging;
 mod pausing;
 mod payload_bytes;
 mod probing;
