@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::api::{Api, Hook, JSON};
+use crate::support::cli::Cli;
 use crate::support::command::{Running, hookyard};
 use crate::support::patience::until;
 use crate::support::server::Server;
@@ -36,7 +37,7 @@ fn a_delivery_is_verified_and_shown_in_plain_text_where_there_is_no_terminal() {
 
     let receipt = server.api().emit("new_lead", &json!({"lead": {"name": "Jane Doe"}}));
 
-    listener.wait_for("answered 200");
+    until("it is answered", || listener.printed().contains("answered 200\n"));
     let printed = listener.printed();
     assert!(printed.contains("POST /in?box=1  new_lead\n"), "{printed}");
     assert!(printed.contains(&format!("webhook-id {}\n", receipt.id)), "{printed}");
@@ -105,6 +106,22 @@ fn without_a_secret_it_says_so_and_how_to_subscribe_and_shows_any_request() {
     listener.wait_for("not verified: there is no secret");
     listener.signal(libc::SIGTERM);
     assert_eq!(listener.end().status.code(), Some(0));
+}
+
+#[test]
+fn the_printed_command_subscribes_it() {
+    let (listener, url) = listening(&["--count", "1"]);
+    let server = Server::start();
+    listener.wait_for("HOOKYARD_SECRET.");
+    let printed = listener.printed();
+    let line = printed.lines().find_map(|line| line.trim().strip_prefix("hookyard "));
+    let words: Vec<&str> = line.expect("a command is printed").split(' ').collect();
+
+    Cli::of(&server).prints(&words);
+
+    assert_eq!(server.api().hooks()[0].url, url);
+    server.api().emit("new_lead", &json!(1));
+    until("it has arrived", || listener.printed().contains("answered 200\n"));
 }
 
 #[test]
