@@ -81,12 +81,11 @@ pub async fn subscribe(request: HttpRequest, payload: Payload) -> Result<HttpRes
     };
     let shape = Shape { secret: Some(subscribed.secret.reveal()), ..shape(&subscribed.hook) };
     let mut response = answer::json(status, &shape);
-    if status == StatusCode::CREATED {
-        // The hook stands beside the resource that made it.
-        let hooks = call.path().trim_end_matches("subscribe");
-        if let Ok(location) = HeaderValue::try_from(call.public(&format!("{hooks}{}", shape.id))) {
-            response.headers_mut().insert(LOCATION, location);
-        }
+    // The hook stands beside the resource that made it. One that was there already is told as well: a client that lost
+    // the first answer has nothing else to delete it by.
+    let hooks = call.path().trim_end_matches("subscribe");
+    if let Ok(location) = HeaderValue::try_from(call.public(&format!("{hooks}{}", shape.id))) {
+        response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
 }

@@ -372,3 +372,16 @@ fn power_automate_that_saves_a_flow_again_deletes_the_old_url_and_not_the_new() 
     // The location is that of the hook itself.
     assert_eq!(api.get(new.path()).expect::<Value>(200)["url"], version(2));
 }
+
+#[test]
+fn power_automate_that_lost_the_first_answer_learns_the_location_from_the_second() {
+    let server = Server::start();
+    let api = server.api().account("acme");
+    let url = "https://prod.logic.azure.example/workflows/0123/run?sig=x";
+
+    let first = power_automate_creates(&api, &server, url);
+    let second = api.subscribing(&json!({"url": url, "event": "new_lead"}));
+
+    assert_eq!(second.status, 200, "{}", second.describe());
+    assert_eq!(second.header("location").map(|location| first.path().ends_with(location)), Some(true));
+}
