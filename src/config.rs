@@ -27,7 +27,7 @@ pub use catalogue::Catalogue;
 pub use error::Error;
 pub use section::UnknownEvents;
 pub use section::{
-    Delivery, Egress, Events, Health, Limits, LogFormat, Metrics, Retry, Shutdown, Subscriber,
+    Delivery, Egress, Events, Health, Limits, LogFormat, Metrics, Retention, Retry, Shutdown, Subscriber,
 };
 pub use source::{Loaded, Warning};
 
@@ -66,6 +66,7 @@ pub struct Config {
     pub limits: Limits,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
+    pub retention: Retention,
     pub subscriber: Subscriber,
     /// The event types that may be emitted and subscribed to.
     #[serde(rename = "event_type")]
@@ -96,6 +97,7 @@ impl Default for Config {
             limits: Limits::default(),
             metrics: Metrics::default(),
             shutdown: Shutdown::default(),
+            retention: Retention::default(),
             subscriber: Subscriber::default(),
             event_types: Catalogue::default(),
         }

@@ -53,6 +53,8 @@ pub use paging::{Page, PageRequest};
 pub use reloading::Reloaded;
 pub use secrets::{DEFAULT_OVERLAP, LONGEST_OVERLAP, Rotate, RotateError, Rotated};
 
+pub use crate::store::{Expired, Retained};
+
 /// The store's directory within the data directory.
 const STORE_DIRECTORY: &str = "ledger";
 
@@ -148,7 +150,8 @@ impl Hookyard {
         config.validate()?;
         let path = config.data_dir.join(STORE_DIRECTORY);
         let directory = path.clone();
-        let ledger = in_a_thread(move || Ledger::open(&directory, durability)).await??;
+        let keeping = keeping(&config.retention);
+        let ledger = in_a_thread(move || Ledger::open(&directory, durability, keeping)).await??;
         Self::open_on(ledger, config, path).await
     }
 
@@ -204,6 +207,14 @@ impl Hookyard {
     /// The catalogue, in the order of the configuration.
     pub fn event_types(&self) -> config::Catalogue {
         self.config().event_types.clone()
+    }
+
+    /// How much of the past is kept, and what retention has let go of; see `[retention]` in the configuration.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn retained(&self) -> Result<Retained, Unavailable> {
+        self.read(|reader| reader.retained()).await
     }
 
     /// Whether events and changes are accepted now.
@@ -278,6 +289,13 @@ fn workers(config: &Config) -> usize {
     match config.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
+    }
+}
+
+fn keeping(retention: &config::Retention) -> ledger::Policy {
+    ledger::Policy {
+        age: Some(retention.age).filter(|age| !age.is_zero()),
+        bytes: Some(retention.size_bytes).filter(|bytes| *bytes != 0),
     }
 }
 

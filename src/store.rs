@@ -43,8 +43,8 @@ pub trait Backend: Send + 'static {
 
     /// Does a small step of what waits for idle moments; says how much of it is left.
     ///
-    /// That is: parking deliveries that have been pending in memory for long, and deleting what unsubscribed hooks
-    /// left behind.
+    /// That is: parking deliveries that have been pending in memory for long, deleting what unsubscribed hooks left
+    /// behind, and letting go of what is older than it must be kept, or more than it may be.
     fn tidy(&mut self, now: Timestamp) -> Result<Untidy, Error>;
 
     /// The other half.
@@ -108,6 +108,9 @@ pub trait Reader: Send + Sync {
 
     /// What the store takes of the disk, if it can be known.
     fn disk(&self) -> Option<Disk>;
+
+    /// How much is kept, and what was let go of.
+    fn retained(&self) -> Result<Retained, Error>;
 
     /// All accounts, in the order of their numbers.
     fn accounts(&self) -> Result<Vec<Account>, Error>;
@@ -326,6 +329,23 @@ pub struct Census {
 pub struct Disk {
     pub used: u64,
     pub free: u64,
+}
+
+/// What a store keeps of the past, and what it has let go of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retained {
+    /// Bytes of events and attempts, without what the backend needs beside them.
+    pub bytes: u64,
+    /// When the oldest event that is kept was accepted.
+    pub oldest: Option<Timestamp>,
+    pub expired: Expired,
+}
+
+/// What retention has let go of since the store was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    pub events: u64,
+    pub dead_letters: u64,
 }
 
 /// Why the store did not do as told.

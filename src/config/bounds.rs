@@ -10,10 +10,11 @@ use url::Url;
 
 use super::duration::written;
 use super::{Catalogue, Config, Delivery, Egress, Error, Events, Health, Limits};
-use super::{Metrics, Retry, Shutdown, Subscriber, UnknownEvents};
+use super::{Metrics, Retention, Retry, Shutdown, Subscriber, UnknownEvents};
 use crate::event_type::{EventType, NAME_LIMIT, OWN_PREFIX};
 use crate::subscription::URL_LIMIT;
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The finest time that the router keeps.
@@ -25,6 +26,8 @@ const ADMIN_KEY_LENGTH: RangeInclusive<usize> = 16..=512;
 /// Enough to tell keys apart, little enough to type.
 const KEY_PREFIX_LIMIT: usize = 16;
 const RETRIES_LIMIT: usize = 100;
+/// From some hundred events to more than fits a disk.
+const RETAINED_BYTES: RangeInclusive<u64> = 64 << 10..=1 << 50;
 const NETWORKS_LIMIT: usize = 1024;
 const EVENT_TYPES_LIMIT: usize = 10_000;
 
@@ -68,6 +71,7 @@ impl Config {
         self.limits.validate()?;
         self.metrics.validate()?;
         self.shutdown.validate()?;
+        self.retention.validate()?;
         self.subscriber.validate()?;
         self.event_types.validate(&self.events, &self.limits)
     }
@@ -174,6 +178,22 @@ impl Metrics {
 impl Shutdown {
     fn validate(&self) -> Result<(), Error> {
         lasts("shutdown.grace", self.grace, Duration::ZERO..=10 * MINUTE)
+    }
+}
+
+impl Retention {
+    fn validate(&self) -> Result<(), Error> {
+        let ages = SECOND..=10 * 365 * DAY;
+        if !self.age.is_zero() && !ages.contains(&self.age) {
+            let allowed = format!("{} to {}, or 0s for ever", written(*ages.start()), written(*ages.end()));
+            return Err(Error::value("retention.age", format!("\"{}\"", written(self.age)), allowed));
+        }
+        if self.size_bytes != 0 && !RETAINED_BYTES.contains(&self.size_bytes) {
+            let (least, most) = (RETAINED_BYTES.start(), RETAINED_BYTES.end());
+            let allowed = format!("{least} to {most}, or 0 for any number");
+            return Err(Error::value("retention.size_bytes", self.size_bytes, allowed));
+        }
+        Ok(())
     }
 }
 

@@ -104,6 +104,17 @@ pub struct Shutdown {
     pub grace: Duration,
 }
 
+/// `[retention]`: how much of the past is kept. What is still to be delivered is kept in any case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// How long events, attempts and dead letters are kept; zero means for ever.
+    #[serde(with = "duration")]
+    pub age: Duration,
+    /// How many bytes of events and attempts are kept before the oldest go early; zero means any number.
+    pub size_bytes: u64,
+}
+
 /// `[subscriber]`: the actor that serves a hook.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -184,6 +195,12 @@ impl Default for Limits {
 impl Default for Shutdown {
     fn default() -> Self {
         Self { grace: Duration::from_secs(10) }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { age: Duration::from_secs(30 * 24 * 60 * 60), size_bytes: 10 << 30 }
     }
 }
 

@@ -4,6 +4,8 @@
 //! memory alone; the conversation goes on from what recovery finds. Since the two agree on every delivery that is not
 //! settled, nothing is lost, and nothing but what was in flight is attempted again.
 
+mod expiring;
+
 use rand::rngs::StdRng;
 use rand::seq::IteratorRandom;
 use rand::{RngExt, SeedableRng};
@@ -20,8 +22,10 @@ use crate::event_type::HOOK_DEACTIVATED;
 use crate::filter::Filter;
 use crate::health::Stage;
 use crate::id::{KeyId, Seal};
-use crate::store::ledger::{Durability, Ledger};
+use crate::store::ledger::{Durability, Ledger, Policy};
 use crate::subscription::Match;
+
+use self::expiring::Expiring;
 
 const SEEDS: u64 = 2_000;
 const STEPS: usize = 40;
@@ -33,6 +37,7 @@ struct Conversation {
     now: Timestamp,
     seal: Seal,
     subscriptions: u64,
+    expiring: Expiring,
 }
 
 #[test]
@@ -48,17 +53,19 @@ fn the_ledger_answers_like_the_model_whatever_happens() {
 
 fn converse(seed: u64) {
     let directory = tempfile::tempdir().unwrap();
-    let open = || Ledger::open(directory.path(), Durability::FlushSyncs).unwrap();
+    let policy = expiring::policy(seed);
+    let open = || Ledger::open(directory.path(), Durability::FlushSyncs, policy).unwrap();
     let mut ledger = open();
-    let mut conversation = Conversation::begin(seed, &mut ledger);
+    let mut conversation = Conversation::begin(seed, policy, &mut ledger);
     for step in 0..STEPS {
         let here = format!("seed {seed}, step {step}");
         match conversation.random.random_range(0..20) {
             0 | 1 => conversation.crash(&mut ledger, &here),
-            2 | 3 => conversation.idle(&mut ledger),
+            2 | 3 => conversation.idle(&mut ledger, &here),
             4 if seed.is_multiple_of(20) => {
                 drop(ledger);
                 ledger = open();
+                conversation.expiring.restart();
                 conversation.crash(&mut ledger, &here);
             }
             _ => conversation.exchange(&mut ledger, &here),
@@ -68,7 +75,7 @@ fn converse(seed: u64) {
 }
 
 impl Conversation {
-    fn begin(seed: u64, backend: &mut impl Backend) -> Self {
+    fn begin(seed: u64, policy: Policy, backend: &mut impl Backend) -> Self {
         let recovery = backend.recover(&mut |_| panic!("a new store has no subscriptions")).unwrap();
         Self {
             random: StdRng::seed_from_u64(seed),
@@ -76,11 +83,12 @@ impl Conversation {
             now: Timestamp::now(),
             seal: Seal::new(&recovery.seal),
             subscriptions: 0,
+            expiring: Expiring::by(policy),
         }
     }
 
     /// Everything that is in memory alone is gone.
-    fn crash(&mut self, backend: &mut impl Backend, here: &str) {
+    fn crash(&mut self, backend: &mut Ledger, here: &str) {
         let (mut found, mut expected) = (Vec::new(), Vec::new());
         let mut recovery = backend.recover(&mut |one| found.push(one)).unwrap();
         let mut model = self.model.recover(&mut |one| expected.push(one)).unwrap();
@@ -89,15 +97,26 @@ impl Conversation {
         model.waiting.sort();
         assert_eq!(recovery.waiting, model.waiting, "{here}: waiting");
         assert_eq!(recovery.next_subscription, model.next_subscription, "{here}: next subscription");
+        self.see_forgotten_attempts(backend, here);
     }
 
-    fn idle(&mut self, backend: &mut impl Backend) {
+    fn idle(&mut self, backend: &mut Ledger, here: &str) {
         self.now.0 += self.random.random_range(0..15_000);
-        for _ in 0..self.random.random_range(1..20) {
+        if self.random.random_range(0..16) == 0 {
+            self.now.0 += 26 * 3_600_000;
+        }
+        let thorough = self.random.random_range(0..3) == 0;
+        self.expiring.look(backend);
+        for _ in 0..if thorough { usize::MAX } else { self.random.random_range(1..20) } {
             if backend.tidy(self.now).unwrap() == Untidy::Nothing {
                 break;
             }
         }
+        if thorough {
+            // A pass that was under way has ended; the next one sees all there is.
+            while backend.tidy(self.now).unwrap() != Untidy::Nothing {}
+        }
+        self.see_expired(backend, thorough, here);
     }
 
     fn exchange(&mut self, backend: &mut impl Backend, here: &str) {
@@ -407,8 +426,9 @@ fn comparable(answer: &Answer) -> Comparable {
 #[test]
 fn a_census_that_is_called_away_says_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let mut ledger = Ledger::open(directory.path(), Durability::default()).unwrap();
-    let _ = Conversation::begin(1, &mut ledger);
+    let policy = Policy::default();
+    let mut ledger = Ledger::open(directory.path(), Durability::default(), policy).unwrap();
+    let _ = Conversation::begin(1, policy, &mut ledger);
     let census = |goes_on: bool| ledger.reader().census(Timestamp::now(), &|| goes_on).unwrap();
     assert_eq!(census(true), Some(Census::default()));
     assert_eq!(census(false), None);
@@ -417,18 +437,18 @@ fn a_census_that_is_called_away_says_nothing() {
 #[test]
 fn a_second_open_says_that_the_store_is_in_use() {
     let directory = tempfile::tempdir().unwrap();
-    let _first = Ledger::open(directory.path(), Durability::default()).unwrap();
-    let second = Ledger::open(directory.path(), Durability::default()).err().unwrap();
+    let _first = Ledger::open(directory.path(), Durability::default(), Policy::default()).unwrap();
+    let second = Ledger::open(directory.path(), Durability::default(), Policy::default()).err().unwrap();
     assert!(matches!(second, ledger::OpenError::InUse(_)), "{second}");
 }
 
 #[test]
 fn a_store_of_a_newer_version_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    drop(Ledger::open(directory.path(), Durability::default()).unwrap());
+    drop(Ledger::open(directory.path(), Durability::default(), Policy::default()).unwrap());
     let db = sled::open(directory.path()).unwrap();
     db.insert(b"0schema", vec![1, 99]).unwrap();
     drop(db);
-    let refused = Ledger::open(directory.path(), Durability::default()).err().unwrap();
+    let refused = Ledger::open(directory.path(), Durability::default(), Policy::default()).err().unwrap();
     assert!(refused.to_string().contains("newer version: its schema is 99"), "{refused}");
 }

@@ -5,6 +5,7 @@
 //! | event block | first event | the events of one commit and what each matched |
 //! | settlement block | commit | the attempts that one commit settled, and what it parked |
 //! | cursor | | every event below it is settled, or has a row below |
+//! | usage | | the bytes of the blocks; written with the cursor |
 //! | retry | subscription, event | attempts made, due |
 //! | backlog page, progress | subscription, first event | up to a thousand waiting deliveries |
 //! | health | subscription | only while it is not perfect |
@@ -23,6 +24,7 @@ mod keys;
 mod pages;
 mod reader;
 mod recovery;
+mod retention;
 mod rows;
 mod sync;
 mod tidying;
@@ -38,15 +40,19 @@ use sled::{Db, Tree};
 
 use crate::clock::Timestamp;
 use crate::id::Seal;
+#[cfg(test)]
+use crate::id::{EventNo, SubscriptionNo};
 use crate::store::ledger::commit::Commit;
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::reader::Shared;
+use crate::store::ledger::retention::Retention;
 use crate::store::ledger::rows::failed;
 use crate::store::ledger::sync::{Syncer, remove_unfinished_snapshots, sync_new_files};
 use crate::store::ledger::values::{Counters, SCHEMA_VERSION, Synced, decode, encode};
 use crate::store::{Answer, Backend, Committed, Error, Reader, Recovery, Untidy, Verb};
 use crate::subscription::Subscription;
 
+pub use retention::Policy;
 pub use sync::Durability;
 
 /// Memory for pages of the tree; everything hot is in the tail.
@@ -67,6 +73,7 @@ pub struct Writing {
     counters: Counters,
     next_commit: u64,
     keys: KnownKeys,
+    retention: Retention,
 }
 
 /// Why the store did not open.
@@ -85,11 +92,11 @@ pub enum OpenError {
 }
 
 impl Ledger {
-    /// Opens the store in `directory`, which is made if it is missing.
+    /// Opens the store in `directory`, which is made if it is missing; it keeps the past as the policy says.
     ///
     /// # Errors
     /// When another process has it open, a newer version wrote it, it is damaged, or the disk refuses.
-    pub fn open(directory: &Path, durability: Durability) -> Result<Self, OpenError> {
+    pub fn open(directory: &Path, durability: Durability, policy: Policy) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Io { path: directory.to_owned(), source };
         std::fs::create_dir_all(directory).map_err(unusable)?;
         remove_unfinished_snapshots(directory).map_err(unusable)?;
@@ -112,10 +119,33 @@ impl Ledger {
         let counters = Counters { next_subscription: 1, next_account: 1 };
         Ok(Self {
             shared: Arc::new(Shared::new((*db).clone(), Seal::new(&seal), directory)),
-            writing: Writing { counters, next_commit: 1, keys: KnownKeys::default() },
+            writing: Writing {
+                counters,
+                next_commit: 1,
+                keys: KnownKeys::default(),
+                retention: Retention::new(policy),
+            },
             syncer,
             db,
         })
+    }
+}
+
+#[cfg(test)]
+impl Ledger {
+    /// The bytes of all blocks, counted one by one.
+    pub fn measure(&self) -> Result<u64, Error> {
+        blocks::bytes_since(&self.shared.tree, EventNo(0), 0)
+    }
+
+    /// For which subscriptions the attempts were that are kept, oldest first.
+    pub fn attempts_kept(&self) -> Result<Vec<SubscriptionNo>, Error> {
+        let mut kept = Vec::new();
+        blocks::settlement_blocks(&self.shared.tree, 0, |block| {
+            kept.extend(block.settled.iter().map(|settled| settled.delivery().1));
+            true
+        })?;
+        Ok(kept)
     }
 }
 
@@ -150,8 +180,12 @@ impl Backend for Ledger {
     fn tidy(&mut self, now: Timestamp) -> Result<Untidy, Error> {
         self.writing.keys.forget_old(now);
         let parked = tidying::park(&self.shared, &mut self.writing, now)?;
+        if parked == Untidy::TooMuch {
+            return Ok(parked);
+        }
         let swept = tidying::sweep(&self.shared)?;
-        Ok(parked.max(swept))
+        let expired = self.writing.retention.step(&self.shared, self.writing.next_commit, now)?;
+        Ok(parked.max(swept).max(expired))
     }
 
     fn reader(&self) -> Arc<dyn Reader> {

@@ -1,6 +1,6 @@
 //! A model of the store: plain sets, nothing durable. It says what the ledger must do, and serves tests as a store.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::account::{Account, AccountId, ApiKey, KeyHash};
@@ -12,7 +12,7 @@ use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Place};
 use crate::store::{
     Address, Answer, Backend, Backlog, Census, Change, Committed, Disk, Error, Follows, Reader, Recovery,
-    Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
+    Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -30,6 +30,7 @@ pub enum Pending {
 #[derive(Default)]
 struct Model {
     events: BTreeMap<EventNo, Arc<Recorded>>,
+    last_event: EventNo,
     pending: BTreeMap<(SubscriptionNo, EventNo), Pending>,
     keys_seen: HashMap<IdempotencyKey, EventNo>,
     subscriptions: BTreeMap<Address, Subscription>,
@@ -37,9 +38,18 @@ struct Model {
     health: HashMap<SubscriptionNo, Health>,
     last_attempts: HashMap<SubscriptionNo, Timestamp>,
     logs: BTreeMap<Place, Vec<Attempt>>,
-    replayed: BTreeSet<Place>,
+    /// The place of each attempt, in the order in which they were settled.
+    settled: VecDeque<Place>,
     accounts: Vec<Account>,
     api_keys: BTreeMap<KeyHash, ApiKey>,
+}
+
+impl Pending {
+    /// The life of its subscription that it belongs to.
+    pub fn generation(&self) -> Generation {
+        let (Self::First { generation } | Self::Retry(Retry { generation, .. })) = self;
+        *generation
+    }
 }
 
 impl Memory {
@@ -53,18 +63,61 @@ impl Memory {
         self.model().subscriptions.values().cloned().collect()
     }
 
+    /// Every event.
+    pub fn events(&self) -> Vec<Arc<Recorded>> {
+        self.model().events.values().cloned().collect()
+    }
+
+    /// Forgets an event, as retention may.
+    pub fn forget_event(&self, event: EventNo) {
+        self.model().events.remove(&event);
+    }
+
+    /// Keeps an event for some of its matches alone, as retention may.
+    pub fn keep_event_for(&self, event: EventNo, matches: Matches) {
+        let mut model = self.model();
+        let kept = Recorded { matches, ..(*model.events[&event]).clone() };
+        model.events.insert(event, Arc::new(kept));
+    }
+
+    /// Forgets a delivery, as retention may.
+    pub fn forget_delivery(&self, delivery: (SubscriptionNo, EventNo)) {
+        self.model().pending.remove(&delivery);
+    }
+
+    /// Forgets the oldest attempt, as retention may; returns it.
+    pub fn forget_attempt(&self) -> Attempt {
+        let mut model = self.model();
+        let place = model.settled.pop_front().unwrap();
+        let log = model.logs.get_mut(&place).unwrap();
+        let attempt = log.remove(0);
+        if log.is_empty() {
+            model.logs.remove(&place);
+        }
+        attempt
+    }
+
+    /// For which subscriptions the attempts were that are known, oldest first.
+    pub fn attempts_known(&self) -> Vec<SubscriptionNo> {
+        self.model().settled.iter().map(|(_, subscription)| *subscription).collect()
+    }
+
+    /// Forgets when a subscription was last attempted, as retention may.
+    pub fn forget_last_attempt(&self, subscription: SubscriptionNo) {
+        self.model().last_attempts.remove(&subscription);
+    }
+
     fn model(&self) -> MutexGuard<'_, Model> {
         self.0.lock().unwrap()
     }
 }
 
 impl Model {
-    fn append(&mut self, drafts: Vec<(Draft, Matches)>) -> Answer {
+    fn append(&mut self, drafts: Vec<(Draft, Matches)>, now: Timestamp) -> Answer {
         let (mut added, mut answers) = (Vec::new(), Vec::new());
         for (draft, matches) in drafts {
             let key = draft.idempotency.map(|idempotency| idempotency.key);
-            if let Some(first) = key.and_then(|key| self.keys_seen.get(&key)) {
-                let first = self.events[first].clone();
+            if let Some(first) = key.and_then(|key| self.first_of(&key, now)) {
                 if draft.repeats(&first) {
                     answers.push((first, true));
                     continue;
@@ -74,7 +127,8 @@ impl Model {
                 }
                 return Answer::Conflict;
             }
-            let no = EventNo(self.events.len() as u64 + 1);
+            let no = self.last_event.next();
+            self.last_event = no;
             let event = Arc::new(Recorded {
                 no,
                 id: Seal::new(&[0; 32]).close(no.0, [0; 12]),
@@ -103,8 +157,16 @@ impl Model {
 
     fn take_back(&mut self, event: Arc<Recorded>) {
         self.events.remove(&event.no);
+        self.last_event = self.last_event.min(EventNo(event.no.0 - 1));
         self.keys_seen.retain(|_, no| *no != event.no);
         self.pending.retain(|(_, no), _| *no != event.no);
+    }
+
+    /// The event that a key was first used for; it is remembered for a day and the rest of its hour.
+    fn first_of(&self, key: &IdempotencyKey, now: Timestamp) -> Option<Arc<Recorded>> {
+        let first = self.keys_seen.get(key)?;
+        let first = self.events.get(first).filter(|first| is_remembered(first, now));
+        first.cloned()
     }
 
     fn settle(&mut self, settlement: Settlement) {
@@ -127,6 +189,7 @@ impl Model {
         self.last_attempts.insert(settlement.at.subscription, settlement.attempt.at);
         let place = (settlement.event, settlement.at.subscription);
         self.logs.entry(place).or_default().push(settlement.attempt);
+        self.settled.push_back(place);
     }
 
     fn rotate(&mut self, rotation: &Rotation) -> Option<Subscription> {
@@ -159,7 +222,6 @@ impl Model {
             let generation = subscription.generation;
             let retry = Retry { due: now, event, generation, attempts, retries: 0 };
             self.pending.insert(delivery, Pending::Retry(retry));
-            self.replayed.insert((event, at.subscription));
             replayed += 1;
         }
         replayed
@@ -199,17 +261,25 @@ impl Model {
         let place = (event.no, subscription.no);
         let pending = self.pending.get(&(subscription.no, event.no));
         let matched = event.matches.iter().any(|matched| matched.subscription == subscription.no);
-        if !matched && pending.is_none() && !self.replayed.contains(&place) {
+        let log = self.logs.get(&place).cloned().unwrap_or_default();
+        if !matched && pending.is_none() && log.is_empty() {
             return None;
         }
-        let log = self.logs.get(&place).cloned().unwrap_or_default();
+        let has_expired = pending.is_none() && log.last().is_some_and(|last| !last.outcome.is_success());
+        if has_expired {
+            return None;
+        }
         let made = log.last().map_or(0, |attempt| attempt.n);
         let (status, attempts, next_attempt_at) = match pending {
             None => (DeliveryStatus::Delivered, made, None),
             Some(Pending::First { generation } | Pending::Retry(Retry { generation, .. }))
                 if !subscription.is_live(*generation) =>
             {
-                (DeliveryStatus::Dead, made, None)
+                let attempts = match pending {
+                    Some(Pending::Retry(retry)) => made.max(retry.attempts),
+                    _ => made,
+                };
+                (DeliveryStatus::Dead, attempts, None)
             }
             Some(Pending::First { .. }) => (DeliveryStatus::Pending, made, None),
             Some(Pending::Retry(retry)) => {
@@ -231,7 +301,7 @@ impl Model {
 
     fn apply(&mut self, verb: Verb, now: Timestamp) -> Answer {
         match verb {
-            Verb::Append(drafts) => self.append(drafts),
+            Verb::Append(drafts) => self.append(drafts, now),
             Verb::Settle(settlement) => {
                 self.settle(settlement);
                 Answer::Done
@@ -292,8 +362,7 @@ impl Model {
     fn tally(&self, subscription: &Subscription) -> Tally {
         let mut tally = Tally::default();
         for (_, pending) in self.of(subscription.no) {
-            let (Pending::First { generation } | Pending::Retry(Retry { generation, .. })) = pending;
-            match subscription.is_live(generation) {
+            match subscription.is_live(pending.generation()) {
                 true => tally.pending += 1,
                 false => tally.dead += 1,
             }
@@ -347,6 +416,12 @@ impl Model {
     }
 }
 
+/// Whether the idempotency key of an event, if it has one, is remembered.
+pub fn is_remembered(event: &Recorded, now: Timestamp) -> bool {
+    const HOUR_MS: u64 = 3_600_000;
+    event.idempotency.is_some() && event.accepted_at.0 / HOUR_MS + 24 >= now.0 / HOUR_MS
+}
+
 impl Backend for Memory {
     fn recover(&mut self, each: &mut dyn FnMut(Subscription)) -> Result<Recovery, Error> {
         let model = self.model();
@@ -366,7 +441,7 @@ impl Backend for Memory {
 
     fn commit(&mut self, verbs: Vec<Verb>, now: Timestamp) -> Result<Committed, Error> {
         let mut model = self.model();
-        let known = model.events.keys().next_back().copied().unwrap_or_default();
+        let known = model.last_event;
         let answers = verbs.into_iter().map(|verb| model.apply(verb, now)).collect();
         let fresh = model.events.range(known.next()..).map(|(_, event)| event.clone());
         let fresh = fresh.filter(|event| !event.matches.is_empty()).collect();
@@ -426,7 +501,7 @@ impl Reader for Memory {
         waiting.truncate(limit);
         let through = match waiting.last() {
             Some((event, _)) if more => event.no,
-            _ => model.events.keys().next_back().copied().unwrap_or_default().max(after),
+            _ => model.last_event.max(after),
         };
         Ok(Backlog { waiting, through, more })
     }
@@ -489,6 +564,11 @@ impl Reader for Memory {
 
     fn disk(&self) -> Option<Disk> {
         None
+    }
+
+    fn retained(&self) -> Result<Retained, Error> {
+        let oldest = self.model().events.values().next().map(|event| event.accepted_at);
+        Ok(Retained { oldest, ..Retained::default() })
     }
 
     fn accounts(&self) -> Result<Vec<Account>, Error> {

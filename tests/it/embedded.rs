@@ -6,3 +6,4 @@ mod emitting;
 mod kills;
 mod lifetime;
 mod pausing;
+mod retention;

@@ -41,6 +41,7 @@ mod reloading;
 mod replaying;
 mod replaying_events;
 mod rest_hook_clients;
+mod retention;
 mod retry_after;
 mod retrying;
 mod retrying_by_hand;

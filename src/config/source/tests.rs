@@ -71,6 +71,8 @@ fn a_wrong_value_is_named_with_its_key_and_what_is_allowed() {
         ("events.unknown = \"drop\"", "events.unknown", "\"drop\"", "\"reject\" or \"accept\""),
         ("limits.request_bytes = 1000", "limits.request_bytes", "1000", "1048576 to"),
         ("limits.name_chars = 129", "limits.name_chars", "129", "16 to 128"),
+        ("retention.age = \"999ms\"", "retention.age", "\"999ms\"", "1s to 3650d, or 0s"),
+        ("retention.size_bytes = 1024", "retention.size_bytes", "1024", "65536 to 1125899906842624, or 0"),
         ("retry = 3", "retry", "3", "a table"),
         ("event_type = []", "event_type", "[]", "at least one"),
         ("[[event_type]]\ndescription = \"x\"", "event_type[0].name", "missing", "a value"),
@@ -173,6 +175,13 @@ fn an_empty_list_can_be_given_and_an_empty_variable_counts_as_not_set() {
     let config = from_env(&[("HOOKYARD_RETRY__SCHEDULE", "[]"), ("HOOKYARD_LISTEN", "")]).unwrap();
     assert!(config.retry.schedule.is_empty());
     assert_eq!(config.listen, Config::default().listen);
+}
+
+#[test]
+fn retention_can_be_switched_off() {
+    let config =
+        from_env(&[("HOOKYARD_RETENTION__AGE", "0s"), ("HOOKYARD_RETENTION__SIZE_BYTES", "0")]).unwrap();
+    assert_eq!((config.retention.age, config.retention.size_bytes), (Duration::ZERO, 0));
 }
 
 #[test]

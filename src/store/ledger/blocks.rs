@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use sled::{IVec, Tree};
 
+use crate::clock::Timestamp;
 use crate::event::{Heading, Recorded};
-use crate::id::{AccountNo, EventNo, Nonce, Seal};
+use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
 use crate::store::Error;
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::{Rows, failed};
@@ -27,17 +28,20 @@ const IN_PIECES: u8 = 0xFF;
 /// The lowest bits of a settlement block's number tell the blocks of one commit apart.
 const PART_BITS: u32 = 12;
 
-/// Stages the events of one commit, in as few blocks as their size allows.
-pub fn put_events(rows: &mut Rows, events: &[(Arc<Recorded>, Nonce)], commit: u64) {
+/// Stages the events of one commit, in as few blocks as their size allows; returns their bytes.
+pub fn put_events(rows: &mut Rows, events: &[(Arc<Recorded>, Nonce)], commit: u64) -> u64 {
+    let mut bytes = 0;
     for block in by_weight(events, |(event, _)| EventV1::weight(event)) {
         let first = block[0].0.no.0;
         let events = block.iter().map(|(event, nonce)| EventV1::of(event, *nonce)).collect();
-        put(rows, Block::Events, first, encode(&EventBlock { commit, events }));
+        bytes += put(rows, Block::Events, first, encode(&EventBlock { commit, events }));
     }
+    bytes
 }
 
-/// Stages what one commit settled and moved, in as few blocks as its size allows.
-pub fn put_settlements(rows: &mut Rows, block: SettlementBlock, commit: u64) {
+/// Stages what one commit settled and moved, in as few blocks as its size allows; returns their bytes.
+pub fn put_settlements(rows: &mut Rows, block: SettlementBlock, commit: u64) -> u64 {
+    let mut bytes = 0;
     let mut settled = block.settled.into_iter().peekable();
     let mut parked = block.parked.into_iter().peekable();
     let mut replayed = block.replayed.into_iter().peekable();
@@ -53,8 +57,9 @@ pub fn put_settlements(rows: &mut Rows, block: SettlementBlock, commit: u64) {
         if room == ROW_LIMIT - ROOM_FOR_LAST {
             break;
         }
-        put(rows, Block::Settlements, (commit << PART_BITS) + part, next.encode());
+        bytes += put(rows, Block::Settlements, (commit << PART_BITS) + part, next.encode());
     }
+    bytes
 }
 
 /// Takes items until there is no room; the last may exceed it.
@@ -107,6 +112,11 @@ impl<'a> EventReader<'a> {
         self.look(no, |_, event| Ok(event.account()))
     }
 
+    /// Whether the event at `no` is kept with a match of this subscription.
+    pub fn matches(&mut self, no: EventNo, subscription: SubscriptionNo) -> Result<Option<bool>, Error> {
+        self.look(no, |_, event| Ok(event.matched().any(|matched| matched == subscription)))
+    }
+
     /// The commit that recorded the event at `no`.
     pub fn commit(&mut self, no: EventNo) -> Result<Option<u64>, Error> {
         self.look(no, |block, _| Ok(block.commit))
@@ -121,11 +131,19 @@ impl<'a> EventReader<'a> {
         if let Some(taken) = self.in_block(no, &take)? {
             return Ok(Some(taken));
         }
-        let Some(first) = greatest_at_or_below(self.tree, no)? else {
-            return Ok(None);
-        };
-        self.block = get(self.tree, Block::Events, first)?.map(|bytes| (first, bytes));
-        self.in_block(no, &take)
+        let mut looked_at = None;
+        while let Some(first) = greatest_at_or_below(self.tree, no)? {
+            if looked_at == Some(first) {
+                break;
+            }
+            self.block = get(self.tree, Block::Events, first)?.map(|bytes| (first, bytes));
+            if let Some(taken) = self.in_block(no, &take)? {
+                return Ok(Some(taken));
+            }
+            // Retention may just have split the block: then the event begins or follows another one.
+            looked_at = Some(first);
+        }
+        Ok(None)
     }
 
     fn in_block<T>(
@@ -157,6 +175,17 @@ pub fn event_blocks(
     Ok(())
 }
 
+/// When the oldest event of all was accepted.
+pub fn oldest_event(tree: &Tree) -> Result<Option<Timestamp>, Error> {
+    for first in numbers(tree, Block::Events, 0) {
+        if let Some(bytes) = get(tree, Block::Events, first?)? {
+            let block: EventBlock<'_> = decode(&bytes)?;
+            return Ok(block.events.first().map(EventV1::accepted_at));
+        }
+    }
+    Ok(None)
+}
+
 /// The event blocks that begin at or below `from`, newest first, while `each` returns `true`.
 pub fn event_blocks_backwards(
     tree: &Tree,
@@ -164,6 +193,22 @@ pub fn event_blocks_backwards(
     mut each: impl FnMut(u64, &EventBlock<'_>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     backwards(tree, Block::Events, 0..=from.0, |first, bytes| each(first, &decode(bytes)?))
+}
+
+/// The bytes of all blocks that were written since `commit`, whose events begin with `from` or later.
+pub fn bytes_since(tree: &Tree, from: EventNo, commit: u64) -> Result<u64, Error> {
+    let mut sum = 0;
+    for first in numbers(tree, Block::Events, from.0) {
+        if let Some(bytes) = get(tree, Block::Events, first?)?
+            && decode::<EventBlock<'_>>(&bytes)?.commit > commit
+        {
+            sum += bytes.len() as u64;
+        }
+    }
+    for number in numbers(tree, Block::Settlements, (commit + 1) << PART_BITS) {
+        sum += get(tree, Block::Settlements, number?)?.map_or(0, |bytes| bytes.len() as u64);
+    }
+    Ok(sum)
 }
 
 /// Hands every settlement block since `commit` to `each`, oldest first, while it returns `true`.
@@ -177,7 +222,7 @@ pub fn settlement_blocks(
     let mut last = 0;
     for number in numbers(tree, Block::Settlements, commit << PART_BITS) {
         let number = number?;
-        last = number >> PART_BITS;
+        last = commit_of(number);
         if let Some(bytes) = get(tree, Block::Settlements, number)?
             && !each(SettlementBlock::decode(&bytes)?)
         {
@@ -215,7 +260,13 @@ fn backwards(
     Ok(())
 }
 
-fn numbers(tree: &Tree, kind: Block, from: u64) -> impl Iterator<Item = Result<u64, Error>> {
+/// The commit that a settlement block is of, by its number.
+pub fn commit_of(number: u64) -> u64 {
+    number >> PART_BITS
+}
+
+/// The numbers of the blocks that begin with `from` or later.
+pub fn numbers(tree: &Tree, kind: Block, from: u64) -> impl Iterator<Item = Result<u64, Error>> {
     tree.range(kind.range(from..=u64::MAX)).keys().filter_map(|key| match key {
         Ok(key) => Block::read(&key).filter(|(_, piece)| *piece == 0).map(|(no, _)| Ok(no)),
         Err(error) => Some(Err(failed(error))),
@@ -227,41 +278,64 @@ fn greatest_at_or_below(tree: &Tree, no: EventNo) -> Result<Option<u64>, Error> 
     Ok(key.and_then(|key| Block::read(&key)).map(|(first, _)| first))
 }
 
-fn put(rows: &mut Rows, kind: Block, no: u64, value: Vec<u8>) {
-    if value.len() <= ROW_LIMIT {
+/// Stages a block; returns its bytes.
+pub fn put(rows: &mut Rows, kind: Block, no: u64, value: Vec<u8>) -> u64 {
+    let length = value.len();
+    if length <= ROW_LIMIT {
         rows.put(&kind.key(no, 0), value);
-        return;
+        return length as u64;
     }
     let mut head = vec![IN_PIECES];
-    head.extend_from_slice(&(value.len() as u32).to_be_bytes());
+    head.extend_from_slice(&(length as u32).to_be_bytes());
     rows.put(&kind.key(no, 0), head);
     for (piece, bytes) in value.chunks(PIECE).enumerate() {
         rows.put(&kind.key(no, piece as u16 + 1), bytes.to_vec());
     }
+    length as u64
 }
 
-fn get(tree: &Tree, kind: Block, no: u64) -> Result<Option<Vec<u8>>, Error> {
-    let Some(head) = tree.get(kind.key(no, 0)).map_err(failed)? else {
-        return Ok(None);
-    };
-    match head.split_first() {
-        Some((&IN_PIECES, length)) => gather(tree, kind, no, length).map(Some),
-        _ => Ok(Some(head.to_vec())),
+/// Stages the end of a block of so many bytes.
+pub fn delete(rows: &mut Rows, kind: Block, no: u64, bytes: usize) {
+    for piece in 0..rows_of(bytes) {
+        rows.delete(&kind.key(no, piece as u16));
     }
 }
 
-fn gather(tree: &Tree, kind: Block, no: u64, length: &[u8]) -> Result<Vec<u8>, Error> {
-    let length = length.try_into().map_err(|_| Error::damaged("a block's head"))?;
-    let length = u32::from_be_bytes(length) as usize;
+/// How many rows a block of so many bytes has.
+pub fn rows_of(bytes: usize) -> usize {
+    if bytes <= ROW_LIMIT { 1 } else { 1 + bytes.div_ceil(PIECE) }
+}
+
+/// The bytes of a block.
+pub fn get(tree: &Tree, kind: Block, no: u64) -> Result<Option<Vec<u8>>, Error> {
+    let mut head = tree.get(kind.key(no, 0)).map_err(failed)?;
+    loop {
+        let length = match head.as_ref().map(|head| head.split_first()) {
+            None => return Ok(None),
+            Some(Some((&IN_PIECES, length))) => length.try_into().map(u32::from_be_bytes),
+            Some(_) => return Ok(head.map(|head| head.to_vec())),
+        };
+        let length = length.map_err(|_| Error::damaged("a block's head"))?;
+        if let Some(whole) = gather(tree, kind, no, length as usize)? {
+            return Ok(Some(whole));
+        }
+        // Retention may just have dropped the block, or rewritten it smaller.
+        let now = tree.get(kind.key(no, 0)).map_err(failed)?;
+        if now == head {
+            return Err(Error::damaged("a block lacks pieces"));
+        }
+        head = now;
+    }
+}
+
+/// The pieces of a block put together, if they have this length.
+fn gather(tree: &Tree, kind: Block, no: u64, length: usize) -> Result<Option<Vec<u8>>, Error> {
     let mut value = Vec::new();
     for piece in tree.range(kind.key(no, 1)..=kind.key(no, u16::MAX)).values() {
         let piece: IVec = piece.map_err(failed)?;
         value.extend_from_slice(&piece);
     }
-    if value.len() != length {
-        return Err(Error::damaged("a block lacks pieces"));
-    }
-    Ok(value)
+    Ok((value.len() == length).then_some(value))
 }
 
 /// Splits into runs that fit a row each; one that fits none is a run of its own.

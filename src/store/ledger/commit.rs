@@ -9,6 +9,7 @@ use crate::health::Health;
 use crate::id::{AccountNo, EventId, EventNo, Nonce, SubscriptionNo};
 use crate::store::ledger::Writing;
 use crate::store::ledger::blocks::{EventReader, put_events, put_settlements};
+use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::Pages;
 use crate::store::ledger::reader::{Shared, Volatile};
@@ -92,14 +93,14 @@ impl<'a> Commit<'a> {
     /// Writes the batch; returns the events that it recorded. What it wrote is not durable yet.
     pub fn write(mut self) -> Result<Vec<Arc<Recorded>>, Error> {
         let commit = self.writing.next_commit;
-        put_events(&mut self.rows, &self.events, commit);
+        self.volatile.bytes += put_events(&mut self.rows, &self.events, commit);
         if !self.settlements.is_empty() || self.volatile.synced.len() >= SYNCS_NOTED {
             self.settlements.synced = std::mem::take(&mut self.volatile.synced);
         }
-        put_settlements(&mut self.rows, self.settlements, commit);
+        self.volatile.bytes += put_settlements(&mut self.rows, self.settlements, commit);
         self.pages.stage(&mut self.rows);
         if commit.is_multiple_of(CURSOR_EVERY) {
-            self.rows.put(keys::CURSOR, self.volatile.tail.cursor(commit).encode());
+            self.volatile.stage(&mut self.rows, commit, commit);
         }
         self.rows.apply()?;
         self.writing.next_commit += 1;
@@ -122,8 +123,13 @@ impl<'a> Commit<'a> {
         Ok(Answer::Appended(appended))
     }
 
-    /// The event that the draft's idempotency key was first used for.
+    /// The event that the draft's idempotency key was first used for, for as long as keys are remembered.
     fn first_of(&self, draft: &Draft) -> Result<Option<Arc<Recorded>>, Error> {
+        let first = self.first_known_of(draft)?;
+        Ok(first.filter(|first| KnownKeys::is_remembered(first.accepted_at, self.now)))
+    }
+
+    fn first_known_of(&self, draft: &Draft) -> Result<Option<Arc<Recorded>>, Error> {
         let known = draft.idempotency.and_then(|idempotency| self.writing.keys.get(&idempotency.key));
         let Some(no) = known else {
             return Ok(None);
@@ -182,6 +188,7 @@ impl<'a> Commit<'a> {
             (Follows::Retry { due, retries }, Some(_)) => {
                 let retry = Retry { due, event, generation, attempts: settlement.attempt.n, retries };
                 self.rows.put(&retry_key, retry.encode());
+                self.writing.retention.keep(event, subscription, generation);
             }
         }
         if subscribed.is_some_and(|subscribed| subscribed.generation == generation) {
@@ -300,6 +307,7 @@ impl<'a> Commit<'a> {
         let generation = subscription.generation;
         let retry = Retry { due: self.now, event, generation, attempts, retries: 0 };
         self.rows.put(&key, retry.encode());
+        self.writing.retention.keep(event, subscription.no, generation);
         self.settlements.replayed.push(moved);
         Ok(true)
     }

@@ -189,7 +189,11 @@ fn judge(records: &mut Records<'_>, window: Window) -> Result<Vec<Delivery>, Err
         let Some(subscription) = records.subscription(place.1)?.cloned() else {
             continue;
         };
-        if waiting.is_some() || found.matched || !found.log.is_empty() {
+        let failed =
+            found.log.iter().max_by_key(|attempt| attempt.n).is_some_and(|last| !last.outcome.is_success());
+        // What failed last and waits no more was a dead letter, and has expired.
+        let is_there = waiting.is_some() || !failed && (found.matched || !found.log.is_empty());
+        if is_there {
             judged.push(delivered(found.heading, subscription, waiting, found.log));
         }
     }

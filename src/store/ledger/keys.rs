@@ -15,6 +15,8 @@ pub const SEAL: &[u8] = b"0seal";
 pub const COUNTERS: &[u8] = b"0counters";
 /// The cursor.
 pub const CURSOR: &[u8] = b"0cursor";
+/// How many bytes the blocks have; written with the cursor.
+pub const USAGE: &[u8] = b"0usage";
 
 const ACCOUNT: u8 = b'a';
 const BACKLOG_PAGE: u8 = b'b';
@@ -96,6 +98,11 @@ impl Pair {
         key[1..9].copy_from_slice(&subscription.0.to_be_bytes());
         key[9..].copy_from_slice(&event.0.to_be_bytes());
         key
+    }
+
+    /// The keys of all rows of this kind from one on.
+    pub fn from(self, subscription: SubscriptionNo, event: EventNo) -> RangeInclusive<[u8; PAIR_KEY]> {
+        self.key(subscription, event)..=self.key(SubscriptionNo(u64::MAX), EventNo(u64::MAX))
     }
 
     /// The keys of a subscription's rows of this kind.

@@ -16,15 +16,15 @@ use crate::event::Recorded;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed};
-use crate::store::ledger::blocks::{EventReader, settlement_blocks_backwards};
+use crate::store::ledger::blocks::{EventReader, oldest_event, settlement_blocks_backwards};
 use crate::store::ledger::history;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::pages_of;
-use crate::store::ledger::rows::failed;
-use crate::store::ledger::values::{SubscriptionKey, Synced, Value, decode_subscription};
+use crate::store::ledger::rows::{Rows, failed};
+use crate::store::ledger::values::{SubscriptionKey, Synced, Usage, Value, decode_subscription, encode};
 use crate::store::ledger::{census, disk};
 use crate::store::tail::Tail;
-use crate::store::{Address, Backlog, Census, Disk, Error, Reader, Retries, Retry, Tally};
+use crate::store::{Address, Backlog, Census, Disk, Error, Expired, Reader, Retained, Retries, Retry, Tally};
 use crate::subscription::{Generation, Status, Subscription};
 
 /// How many settlement blocks are searched for hooks' last attempts.
@@ -45,12 +45,30 @@ pub struct Volatile {
     pub last_attempts: HashMap<SubscriptionNo, Timestamp>,
     /// When the latest commits with events had become durable; some later commit writes it down.
     pub synced: Vec<Synced>,
+    /// Bytes of all blocks.
+    pub bytes: u64,
+    /// What retention has let go of since the ledger was opened.
+    pub expired: Expired,
+}
+
+impl Volatile {
+    /// Stages how far the ledger is: the cursor, when the next new event belongs to `commit`, and the bytes of its
+    /// blocks up to the commit `counted`.
+    pub fn stage(&self, rows: &mut Rows, commit: u64, counted: u64) {
+        rows.put(keys::CURSOR, self.tail.cursor(commit).encode());
+        rows.put(keys::USAGE, encode(&Usage { bytes: self.bytes, commit: counted }));
+    }
 }
 
 impl Shared {
     pub fn new(tree: Tree, seal: Seal, directory: &Path) -> Self {
-        let volatile =
-            Volatile { tail: Tail::new(EventNo(1)), last_attempts: HashMap::new(), synced: Vec::new() };
+        let volatile = Volatile {
+            tail: Tail::new(EventNo(1)),
+            last_attempts: HashMap::new(),
+            synced: Vec::new(),
+            bytes: 0,
+            expired: Expired::default(),
+        };
         Self { tree, seal, directory: directory.to_owned(), volatile: Mutex::new(volatile) }
     }
 
@@ -284,6 +302,14 @@ impl Reader for Shared {
 
     fn disk(&self) -> Option<Disk> {
         disk::measure(&self.directory).ok()
+    }
+
+    fn retained(&self) -> Result<Retained, Error> {
+        let (bytes, expired) = {
+            let volatile = self.volatile();
+            (volatile.bytes, volatile.expired)
+        };
+        Ok(Retained { bytes, oldest: oldest_event(&self.tree)?, expired })
     }
 
     fn accounts(&self) -> Result<Vec<Account>, Error> {

@@ -8,13 +8,13 @@ use crate::account::Account;
 use crate::clock::Timestamp;
 use crate::event_type::EventType;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
-use crate::store::ledger::blocks::{event_blocks, event_blocks_backwards, settlement_blocks};
+use crate::store::ledger::blocks::{bytes_since, event_blocks, event_blocks_backwards, settlement_blocks};
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::subscriptions_with_pages;
 use crate::store::ledger::reader::Shared;
 use crate::store::ledger::rows::{Rows, failed};
-use crate::store::ledger::values::{Counters, SubscriptionKey, Value, decode, decode_subscription};
+use crate::store::ledger::values::{Counters, SubscriptionKey, Usage, Value, decode, decode_subscription};
 use crate::store::ledger::{Writing, read_seal_of};
 use crate::store::tail::{Cursor, Tail};
 use crate::store::{Error, Reader, Recovery};
@@ -29,6 +29,7 @@ pub fn recover(
     writing.counters = recover_counters(shared)?;
     recover_tail(shared, writing)?;
     writing.keys = recover_keys(shared)?;
+    writing.retention.forget_pass();
     let mut waiting = Waiting::default();
     waiting.find(shared)?;
     for row in shared.tree.scan_prefix(keys::ALL_SUBSCRIPTIONS) {
@@ -65,7 +66,8 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
         Some(bytes) => Cursor::decode(&bytes, ())?,
         None => Cursor { event: EventNo(1), commit: 1 },
     };
-    let mut last_commit = cursor.commit.saturating_sub(1);
+    let usage = recover_usage(shared, cursor)?;
+    let mut last_commit = usage.commit.max(cursor.commit.saturating_sub(1));
     let mut tail = Tail::new(cursor.event);
     let mut known_matches: HashMap<(AccountNo, EventType), Matches> = HashMap::new();
     event_blocks(&shared.tree, cursor.event, |first, block| {
@@ -101,8 +103,20 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
         true
     })?;
     volatile.tail = tail;
+    volatile.bytes = usage.bytes;
     writing.next_commit = last_commit.max(last_settled) + 1;
     Ok(())
+}
+
+/// The bytes of all blocks: those that were counted when the cursor was written, and those written since; with the
+/// commit up to which they were counted then.
+fn recover_usage(shared: &Shared, cursor: Cursor) -> Result<Usage, Error> {
+    let (counted, from) = match shared.tree.get(keys::USAGE).map_err(failed)? {
+        Some(counted) => (decode(&counted)?, cursor.event),
+        None => (Usage::default(), EventNo(0)),
+    };
+    let bytes = counted.bytes + bytes_since(&shared.tree, from, counted.commit)?;
+    Ok(Usage { bytes, ..counted })
 }
 
 fn recover_keys(shared: &Shared) -> Result<KnownKeys, Error> {

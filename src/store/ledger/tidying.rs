@@ -14,7 +14,7 @@ use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::Pages;
 use crate::store::ledger::reader::{Shared, Volatile};
 use crate::store::ledger::rows::{Rows, failed};
-use crate::store::ledger::values::{Moved, SettlementBlock, Value};
+use crate::store::ledger::values::{Moved, SettlementBlock};
 use crate::store::tail::Tail;
 use crate::store::{Address, Error, Untidy};
 use crate::subscription::Match;
@@ -60,7 +60,7 @@ pub fn park(shared: &Shared, writing: &mut Writing, now: Timestamp) -> Result<Un
             break;
         }
     }
-    step.write(writing, &volatile)?;
+    step.write(writing, &mut volatile)?;
     Ok(match volatile.tail.bytes() {
         bytes if bytes > TAIL_BYTES_HARD => Untidy::TooMuch,
         _ => Untidy::Some,
@@ -142,12 +142,12 @@ impl<'a> Step<'a> {
         Ok(exists)
     }
 
-    fn write(mut self, writing: &mut Writing, volatile: &Volatile) -> Result<(), Error> {
+    fn write(mut self, writing: &mut Writing, volatile: &mut Volatile) -> Result<(), Error> {
         let commit = writing.next_commit;
         writing.next_commit += 1;
-        put_settlements(&mut self.rows, self.block, commit);
+        volatile.bytes += put_settlements(&mut self.rows, self.block, commit);
         self.pages.stage(&mut self.rows);
-        self.rows.put(keys::CURSOR, volatile.tail.cursor(commit + 1).encode());
+        volatile.stage(&mut self.rows, commit + 1, commit);
         self.rows.apply()
     }
 }

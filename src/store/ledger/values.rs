@@ -48,6 +48,13 @@ pub struct CursorV1 {
     commit: u64,
 }
 
+/// How many bytes the blocks have that were written up to a commit, that one included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    pub bytes: u64,
+    pub commit: u64,
+}
+
 #[derive(Serialize, Deserialize)]
 pub struct RetryV1 {
     due_ms: u64,

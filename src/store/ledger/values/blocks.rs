@@ -121,12 +121,6 @@ impl SettlementBlock {
 impl<'a> EventV1<'a> {
     /// An event with the nonce of its id.
     pub fn of(event: &'a Recorded, nonce: Nonce) -> Self {
-        let mut before = 0;
-        let matches = event.matches.iter().map(|matched| {
-            let distance = matched.subscription.0 - before;
-            before = matched.subscription.0;
-            (distance, matched.generation.0)
-        });
         Self {
             nonce,
             account: event.account.0,
@@ -135,7 +129,7 @@ impl<'a> EventV1<'a> {
             data: (event.body.data.start, event.body.data.end),
             accepted_ms: event.accepted_at.0,
             idempotency: event.idempotency.map(|key| key.0),
-            matches: matches.collect(),
+            matches: distances(event.matches.iter().copied()),
             body: &event.body.bytes,
         }
     }
@@ -205,6 +199,11 @@ impl<'a> EventV1<'a> {
         })
     }
 
+    /// The same event with other matches, ascending by subscription.
+    pub fn matching(self, matches: impl IntoIterator<Item = Match>) -> Self {
+        Self { matches: distances(matches), ..self }
+    }
+
     /// When it was accepted.
     pub fn accepted_at(&self) -> Timestamp {
         Timestamp(self.accepted_ms)
@@ -214,6 +213,17 @@ impl<'a> EventV1<'a> {
     pub fn idempotency(&self) -> Option<IdempotencyKey> {
         self.idempotency.map(IdempotencyKey)
     }
+}
+
+/// Matches as they are kept: distances between the numbers of subscriptions, and generations.
+fn distances(matches: impl IntoIterator<Item = Match>) -> Vec<(u64, u32)> {
+    let mut before = 0;
+    let distances = matches.into_iter().map(|matched| {
+        let distance = matched.subscription.0 - before;
+        before = matched.subscription.0;
+        (distance, matched.generation.0)
+    });
+    distances.collect()
 }
 
 impl SettledV1 {

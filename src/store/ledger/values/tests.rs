@@ -111,6 +111,7 @@ fn values_have_the_bytes_that_they_always_had() {
         ("health", health().encode(), GOLDEN_HEALTH),
         ("retry", retry().encode(), GOLDEN_RETRY),
         ("cursor", Cursor { event: EventNo(5), commit: 300 }.encode(), GOLDEN_CURSOR),
+        ("usage", encode(&Usage { bytes: 70_000, commit: 300 }), GOLDEN_USAGE),
     ];
     for (what, bytes, expected) in golden {
         assert_eq!(hex::encode(bytes), expected, "{what}");
@@ -145,6 +146,15 @@ fn what_the_first_version_wrote_is_read() {
 }
 
 #[test]
+fn an_event_can_be_kept_for_other_matches() {
+    let (event, seal) = (event(), Seal::new(&SEAL));
+    let matched = |no| Match { subscription: SubscriptionNo(no), generation: Generation(3) };
+    let other = Arc::new(vec![matched(7), matched(300), matched(301)]);
+    let kept = EventV1::of(&event, [2; 12]).matching(other.iter().copied()).load(EventNo(5), &seal);
+    assert_eq!(kept, Some(Recorded { matches: other, ..event }));
+}
+
+#[test]
 fn damaged_values_are_errors() {
     assert!(decode::<u32>(&[]).is_err());
     assert!(decode::<u32>(&[9, 1]).is_err(), "a version of the future");
@@ -163,3 +173,4 @@ const GOLDEN_KEY: &str = "010404040404040404040404040404040404040404020300010202
 const GOLDEN_HEALTH: &str = "01000101fb8403";
 const GOLDEN_RETRY: &str = "01fc70110100010202";
 const GOLDEN_CURSOR: &str = "0105fb2c01";
+const GOLDEN_USAGE: &str = "01fc70110100fb2c01";

@@ -1,0 +1,150 @@
+//! Dropping a window's events with their dead letters: whole blocks go, and one with holes becomes a block for each run
+//! of kept neighbours.
+
+use crate::id::EventNo;
+use crate::store::history::Place;
+use crate::store::ledger::blocks::{delete, get, put};
+use crate::store::ledger::keys::{Block, Pair};
+use crate::store::ledger::pages::Pages;
+use crate::store::ledger::retention::survey::{Fate, Owners};
+use crate::store::ledger::retention::window::{Chosen, Window};
+use crate::store::ledger::retention::{STEP_ROWS, Step};
+use crate::store::ledger::rows::Rows;
+use crate::store::ledger::values::{EventBlock, EventV1, Value, decode, encode};
+use crate::store::{Error, Expired, Retry};
+
+/// What is left of a block: the first number of each run of neighbours, and the run.
+type Runs<'a> = Vec<(u64, EventBlock<'a>)>;
+
+/// What a step changes.
+struct Dropping<'a> {
+    rows: Rows<'a>,
+    pages: Pages,
+    bytes_before: u64,
+    bytes_after: u64,
+    expired: Expired,
+}
+
+impl Step<'_> {
+    /// Drops some of a window's events; says whether there are more to drop.
+    ///
+    /// The dead letters of a block end in the batch that drops it, or, if they are many, right before.
+    pub fn drop_some(&self, window: &mut Window) -> Result<bool, Error> {
+        let mut dropping = Dropping {
+            rows: self.rows(),
+            pages: Pages::default(),
+            bytes_before: 0,
+            bytes_after: 0,
+            expired: Expired::default(),
+        };
+        let (mut owners, mut seen) = (Owners::of(self.shared), 0);
+        while seen < STEP_ROWS && dropping.rows.len() < STEP_ROWS {
+            seen += 1;
+            if let Some(dead) = window.take_dead() {
+                self.end(dead, window, &mut owners, &mut dropping)?;
+            } else if let Some(block) = window.take() {
+                self.drop_block(block, window, &mut dropping)?;
+            } else {
+                break;
+            }
+        }
+        self.write(dropping)?;
+        Ok(!window.is_empty())
+    }
+
+    /// Ends a dead letter, unless it came back since it was noted.
+    fn end(
+        &self,
+        (event, subscription): Place,
+        window: &mut Window,
+        owners: &mut Owners<'_>,
+        dropping: &mut Dropping<'_>,
+    ) -> Result<(), Error> {
+        let (tree, key) = (&self.shared.tree, Pair::Retry.key(subscription, event));
+        let row = dropping.rows.get(&key)?;
+        let generation = match &row {
+            Some(row) => Some(Retry::decode(row, event)?.generation),
+            None => dropping.pages.generation(tree, subscription, event)?,
+        };
+        let Some(generation) = generation else {
+            return Ok(());
+        };
+        match owners.fate(subscription, event, generation)? {
+            Fate::ToCome => window.keep(event, subscription, generation),
+            Fate::Swept => {}
+            Fate::DeadLetter => {
+                match row {
+                    Some(_) => dropping.rows.delete(&key),
+                    None => drop(dropping.pages.finish(tree, subscription, event)?),
+                }
+                dropping.expired.dead_letters += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_block(&self, block: Chosen, window: &Window, dropping: &mut Dropping<'_>) -> Result<(), Error> {
+        if window.spares_nothing_of(block) {
+            dropping.block(block);
+        } else if let Some(value) = get(&self.shared.tree, Block::Events, block.first)? {
+            dropping.rewrite(block, &value, window)?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, mut dropping: Dropping<'_>) -> Result<(), Error> {
+        dropping.pages.stage(&mut dropping.rows);
+        if dropping.rows.len() == 0 {
+            return Ok(());
+        }
+        let mut volatile = self.shared.volatile();
+        volatile.bytes = volatile.bytes + dropping.bytes_after - dropping.bytes_before;
+        volatile.expired.events += dropping.expired.events;
+        volatile.expired.dead_letters += dropping.expired.dead_letters;
+        // A recovery must not look for these events.
+        volatile.stage(&mut dropping.rows, self.next_commit, self.next_commit - 1);
+        drop(volatile);
+        dropping.rows.apply()
+    }
+}
+
+impl Dropping<'_> {
+    fn block(&mut self, block: Chosen) {
+        delete(&mut self.rows, Block::Events, block.first, block.bytes);
+        self.bytes_before += block.bytes as u64;
+        self.expired.events += block.events;
+    }
+
+    fn rewrite(&mut self, block: Chosen, value: &[u8], window: &Window) -> Result<(), Error> {
+        let runs = runs(block.first, decode(value)?, window);
+        let values: Vec<(u64, Vec<u8>)> = runs.iter().map(|(first, run)| (*first, encode(run))).collect();
+        if let [(_, same)] = &values[..]
+            && same == value
+        {
+            return Ok(());
+        }
+        self.block(block);
+        self.expired.events -= runs.iter().map(|(_, run)| run.events.len() as u64).sum::<u64>();
+        for (first, value) in values {
+            self.bytes_after += put(&mut self.rows, Block::Events, first, value);
+        }
+        Ok(())
+    }
+}
+
+fn runs<'a>(first: u64, block: EventBlock<'a>, window: &Window) -> Runs<'a> {
+    let commit = block.commit;
+    let (mut runs, mut end) = (Runs::new(), None);
+    for (no, event) in (first..).zip(block.events).filter(|(no, _)| window.keeps(EventNo(*no))) {
+        let event: EventV1<'a> = match window.is_promised(EventNo(no)) {
+            true => event,
+            false => event.matching(window.kept_of(EventNo(no))),
+        };
+        match runs.last_mut() {
+            Some((_, run)) if end == Some(no) => run.events.push(event),
+            _ => runs.push((no, EventBlock { commit, events: vec![event] })),
+        }
+        end = Some(no + 1);
+    }
+    runs
+}

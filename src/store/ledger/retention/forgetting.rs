@@ -1,0 +1,61 @@
+//! Forgetting attempts: the settlement blocks of a time whose events were dealt with, and that no recovery needs.
+
+use crate::id::{EventNo, SubscriptionNo};
+use crate::store::Error;
+use crate::store::ledger::blocks::{EventReader, commit_of, delete, get, numbers};
+use crate::store::ledger::keys::{Block, Pair};
+use crate::store::ledger::retention::{STEP_ROWS, Step};
+use crate::store::ledger::rows::failed;
+use crate::store::ledger::values::{Moved, SettledV1, SettlementBlock};
+
+impl Step<'_> {
+    /// Forgets some of the attempts that were settled before a commit and are to expire; says whether there are more.
+    pub fn forget_some(&self, before: u64) -> Result<bool, Error> {
+        let tree = &self.shared.tree;
+        let held = self.shared.volatile().bytes;
+        let (mut rows, mut bytes, mut more) = (self.rows(), 0, false);
+        for number in numbers(tree, Block::Settlements, 0) {
+            let number = number?;
+            more = rows.len() >= STEP_ROWS;
+            if more || commit_of(number) >= before {
+                break;
+            }
+            let Some(value) = get(tree, Block::Settlements, number)? else {
+                continue;
+            };
+            let block = SettlementBlock::decode(&value)?;
+            let is_old = |settled: &SettledV1| self.is_old(settled.at());
+            let expires = self.excess(held - bytes) > 0 || block.settled.iter().all(is_old);
+            if !expires || self.tells_of_what_waits(&block)? {
+                break;
+            }
+            delete(&mut rows, Block::Settlements, number, value.len());
+            bytes += value.len() as u64;
+        }
+        if rows.len() > 0 {
+            let mut volatile = self.shared.volatile();
+            volatile.bytes -= bytes;
+            // A recovery must not look for these attempts.
+            volatile.stage(&mut rows, self.next_commit, self.next_commit - 1);
+            drop(volatile);
+            rows.apply()?;
+        }
+        Ok(more)
+    }
+
+    /// Whether a block alone tells of a delivery that waits: one that was replayed, though its event did not match, and
+    /// for which its event was not kept yet.
+    fn tells_of_what_waits(&self, block: &SettlementBlock) -> Result<bool, Error> {
+        let mut events = EventReader::new(&self.shared.tree, &self.shared.seal);
+        for Moved { event, subscription } in &block.replayed {
+            let (event, subscription) = (EventNo(*event), SubscriptionNo(*subscription));
+            let row = Pair::Retry.key(subscription, event);
+            if self.shared.tree.contains_key(row).map_err(failed)?
+                && events.matches(event, subscription)? == Some(false)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,93 @@
+//! What the conformance suite cannot see: readers beside a pass.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::event::{Body, Draft};
+use crate::filter::Filter;
+use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
+use crate::store::ledger::{Durability, Ledger, Policy};
+use crate::store::{Backend, NewSubscription, Untidy, Verb};
+use crate::subscription::{Generation, Match, Matches, Secret, Status, Subscription};
+
+const BLOCKS: u64 = 150;
+const EVENTS_A_BLOCK: u64 = 5;
+
+fn subscription() -> Subscription {
+    Subscription {
+        no: SubscriptionNo(1),
+        id: Seal::new(&[0; 32]).close(1, [0; 12]),
+        account: AccountNo(1),
+        url: "https://example.com/".parse().unwrap(),
+        filter: Filter::one("new_lead".parse().unwrap()),
+        secret: Secret::generate(),
+        previous_secret: None,
+        status: Status::Paused,
+        generation: Generation(0),
+        floor: Generation(0),
+        created_at: Timestamp(0),
+    }
+}
+
+fn draft(bytes: usize, matched: bool) -> (Draft, Matches) {
+    let event_type = "new_lead".parse().unwrap();
+    let draft = Draft {
+        account: AccountNo(1),
+        body: Body::build(
+            &event_type,
+            "2025-01-15T10:30:00Z",
+            format!("\"{}\"", "x".repeat(bytes)).as_bytes(),
+        ),
+        event_type,
+        accepted_at: Timestamp(0),
+        idempotency: None,
+    };
+    let matched = matched.then_some(Match { subscription: SubscriptionNo(1), generation: Generation(0) });
+    (draft, Arc::new(matched.into_iter().collect()))
+}
+
+fn tidy(ledger: &mut Ledger) {
+    while ledger.tidy(Timestamp(3_600_000)).unwrap() != Untidy::Nothing {}
+}
+
+#[test]
+fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = Policy { age: Some(Duration::from_secs(1)), bytes: None };
+    let mut ledger = Ledger::open(directory.path(), Durability::FlushSyncs, policy).unwrap();
+    ledger.recover(&mut |_| {}).unwrap();
+    let new = NewSubscription { subscription: subscription(), sibling: None };
+    ledger.commit(vec![Verb::Subscribe(Box::new(new))], Timestamp(0)).unwrap();
+    // Of each block the second event and the fourth are kept; every tenth event does not fit a row, kept or not.
+    for block in 0..BLOCKS {
+        let large = |n: u64| (block * EVENTS_A_BLOCK + n).is_multiple_of(10) || n == block % EVENTS_A_BLOCK;
+        let drafts = (0..EVENTS_A_BLOCK).map(|n| draft(if large(n) { 9_000 } else { 10 }, n % 2 == 1));
+        ledger.commit(vec![Verb::Append(drafts.collect())], Timestamp(0)).unwrap();
+    }
+    let kept: Vec<EventNo> = (0..BLOCKS * EVENTS_A_BLOCK)
+        .filter(|no| no % EVENTS_A_BLOCK % 2 == 1)
+        .map(|no| EventNo(no + 1))
+        .collect();
+    let (reader, done) = (ledger.reader(), AtomicBool::new(false));
+
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut rounds = 0;
+            while !done.load(Ordering::Relaxed) || rounds == 0 {
+                for no in &kept {
+                    assert!(reader.event(*no).unwrap().is_some(), "event {} is not found", no.0);
+                }
+                rounds += 1;
+            }
+        });
+        tidy(&mut ledger);
+        done.store(true, Ordering::Relaxed);
+        looking.join().unwrap();
+    });
+
+    let expired = reader.retained().unwrap().expired.events;
+    assert_eq!(expired, BLOCKS * EVENTS_A_BLOCK - kept.len() as u64);
+    assert_eq!(reader.backlog(&subscription(), EventNo(0), 10_000).unwrap().waiting.len(), kept.len());
+}
