@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::book::Book;
@@ -23,6 +24,10 @@ pub struct Store {
     pub counted_time: Gauge,
     pub size: Gauge,
     pub free: Gauge,
+    pub retained: Gauge,
+    pub oldest_age: Gauge<f64, AtomicU64>,
+    pub events_expired: Counter,
+    pub dead_letters_expired: Counter,
 }
 
 /// From a fast disk to one that stalls; in microseconds.
@@ -70,6 +75,14 @@ impl Store {
             ),
             size: book.gauge("store_size_bytes", "What the store takes of the disk"),
             free: book.gauge("store_free_bytes", "What is free of the disk that the store is on"),
+            retained: book.gauge("retained_bytes", "Events and attempts that are kept, without what the store needs beside them"),
+            oldest_age: book.enter(
+                "oldest_event_age_seconds",
+                "How long ago the oldest event that is kept was accepted; 0 without any",
+                Gauge::default(),
+            ),
+            events_expired: book.counter("events_expired", "Events that retention let go of"),
+            dead_letters_expired: book.counter("dead_letters_expired", "Dead letters that retention let go of"),
         }
     }
 

@@ -14,7 +14,7 @@ use tracing::warn;
 
 use crate::clock::Timestamp;
 use crate::metrics::{self, Metrics};
-use crate::store::{Census, Reader};
+use crate::store::{Census, Error, Reader, Retained};
 
 /// How long it rests at least.
 const REST: Duration = Duration::from_secs(2);
@@ -61,9 +61,16 @@ fn run(reader: Arc<dyn Reader>, metrics: &Metrics, calls: &Receiver<Call>) {
 fn count(reader: &dyn Reader, metrics: &Metrics, calls: &Receiver<Call>) -> Duration {
     let (began, now) = (Instant::now(), Timestamp::now());
     // sled panics over some kinds of damage.
-    let counted = catch_unwind(AssertUnwindSafe(|| reader.census(now, &|| calls.is_empty())));
+    let counted = catch_unwind(AssertUnwindSafe(|| {
+        let census = reader.census(now, &|| calls.is_empty())?;
+        let retained = reader.retained()?;
+        Ok::<_, Error>(census.map(|census| (census, retained)))
+    }));
     match counted {
-        Ok(Ok(Some(census))) => show(&census, now, &metrics.store),
+        Ok(Ok(Some((census, retained)))) => {
+            show(&census, now, &metrics.store);
+            show_retained(&retained, now, &metrics.store);
+        }
         Ok(Ok(None)) => {}
         Ok(Err(error)) => {
             warn!(%error, "what waits in the store cannot be counted");
@@ -84,4 +91,15 @@ fn show(census: &Census, now: Timestamp, figures: &metrics::store::Store) {
     figures.dead.set(census.dead as i64);
     figures.due_lag.set(census.due_since.map_or(0.0, |since| since.until(now).as_secs_f64()));
     figures.counted_time.set(now.unix_seconds() as i64);
+}
+
+fn show_retained(retained: &Retained, now: Timestamp, figures: &metrics::store::Store) {
+    figures.retained.set(retained.bytes as i64);
+    figures.oldest_age.set(retained.oldest.map_or(0.0, |oldest| oldest.until(now).as_secs_f64()));
+    for (counter, total) in [
+        (&figures.events_expired, retained.expired.events),
+        (&figures.dead_letters_expired, retained.expired.dead_letters),
+    ] {
+        counter.inc_by(total.saturating_sub(counter.get()));
+    }
 }

@@ -154,6 +154,24 @@ fn the_store_says_what_it_takes_of_the_disk() {
 }
 
 #[test]
+fn what_is_kept_and_what_has_expired_is_told() {
+    let server = Server::start_with(Settings::quick().set("retention.age", r#""5s""#));
+    let api = server.api();
+    api.emit_all(&[json!({"event": "new_lead", "data": 1}), json!({"event": "new_lead", "data": 2})]);
+
+    until("what is kept is told", || {
+        let figures = scrape(&api);
+        figures.value("hookyard_retained_bytes") > 0.0
+            && figures.value("hookyard_oldest_event_age_seconds") > 0.0
+    });
+
+    wait_for(&api, "hookyard_events_expired_total", None, 2.0);
+    wait_for(&api, "hookyard_dead_letters_expired_total", None, 0.0);
+    wait_for(&api, "hookyard_retained_bytes", None, 0.0);
+    wait_for(&api, "hookyard_oldest_event_age_seconds", None, 0.0);
+}
+
+#[test]
 fn duplicates_and_refusals_are_counted_by_their_reason() {
     let server = Server::start_with(Settings::quick().set("limits.batch_events", "10"));
     let api = server.api();
