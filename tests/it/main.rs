@@ -34,6 +34,7 @@ mod metrics;
 mod new_user;
 mod notifying;
 mod packaging;
+mod old_data;
 mod pausing;
 mod payload_bytes;
 mod probing;

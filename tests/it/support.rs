@@ -6,6 +6,7 @@ pub mod command;
 pub mod deliveries;
 pub mod embedding;
 pub mod exposition;
+pub mod fixture;
 pub mod patience;
 pub mod process;
 pub mod raw;

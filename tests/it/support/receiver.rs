@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use super::patience::{Gate, PATIENCE};
+use super::patience::{Gate, PATIENCE, until_some};
 
 /// A receiver on a port of its own; dropping it closes the port.
 pub struct Receiver {
@@ -82,7 +82,24 @@ impl Receiver {
         F: Fn(&Received) -> A + Send + Sync + 'static,
         A: Into<Answer>,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::listening_on(TcpListener::bind("127.0.0.1:0").expect("a free port"), answer)
+    }
+
+    /// A receiver at a port that is not its own choice; waits until it is free.
+    pub fn at_port<F, A>(port: u16, answer: F) -> Self
+    where
+        F: Fn(&Received) -> A + Send + Sync + 'static,
+        A: Into<Answer>,
+    {
+        let listener = until_some("the port is free", || TcpListener::bind(("127.0.0.1", port)).ok());
+        Self::listening_on(listener, answer)
+    }
+
+    fn listening_on<F, A>(listener: TcpListener, answer: F) -> Self
+    where
+        F: Fn(&Received) -> A + Send + Sync + 'static,
+        A: Into<Answer>,
+    {
         let address = listener.local_addr().expect("it is bound");
         let answering: Answering = Arc::new(move |request| answer(request).into());
         let desk = Arc::new(Desk {

@@ -38,7 +38,11 @@ impl Server {
 
     /// Starts a server and waits until it is ready.
     pub fn start_with(settings: Settings) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::start_on(tempfile::tempdir().expect("a temporary directory"), settings)
+    }
+
+    /// Starts a server in a directory whose `data` may be there already, and waits until it is ready.
+    pub fn start_on(directory: TempDir, settings: Settings) -> Self {
         let (child, address, printed) = launch(&settings, &directory);
         let server = Self { settings, directory, child, address, printed };
         server.wait_until_ready();
