@@ -23,6 +23,7 @@
 
 mod accounts;
 mod answer;
+mod backup;
 mod body;
 mod call;
 mod deliveries;
@@ -214,6 +215,7 @@ fn admin_routes(config: &mut ServiceConfig) {
                 .route(web::get().to(keys::list))
                 .route(web::post().to(keys::create)),
         )
+        .service(at("/api/v1/backup", "GET").route(web::get().to(backup::backup)))
         .service(at("/api/v1/keys/{id}", "DELETE").route(web::delete().to(keys::delete)));
 }
 

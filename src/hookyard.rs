@@ -4,6 +4,7 @@
 //! runtime, so it works from any tokio runtime, from an actix-web handler, and through [`Blocking`] from none.
 
 mod accounts;
+mod backing_up;
 mod blocking;
 mod deliveries;
 mod emitting;
@@ -34,7 +35,7 @@ use crate::metrics::Metrics;
 use crate::router::Router;
 use crate::runtime::{self, Blueprint, Current, Planner, Started, Stop, Stopper};
 use crate::shard::Plan;
-use crate::store::ledger::{self, Durability, Ledger};
+use crate::store::ledger::{self, Durability, Ledger, STORE_DIRECTORY};
 use crate::store::writer::{Store, Verbs};
 use crate::store::{Answer, Backend, Error as StoreError};
 use crate::subscriber::{Policy, Slots};
@@ -44,6 +45,7 @@ use self::accounts::Registry;
 use self::reloading::Live;
 
 pub use accounts::Caller;
+pub use backing_up::{Backup, BackupError};
 pub use blocking::Blocking;
 pub use deliveries::{Delivery, DeliveryQuery, DeliveryStatus, Replay, ReplayError, Replayed};
 pub use emitting::EmitError;
@@ -54,9 +56,6 @@ pub use reloading::Reloaded;
 pub use secrets::{DEFAULT_OVERLAP, LONGEST_OVERLAP, Rotate, RotateError, Rotated};
 
 pub use crate::store::{Expired, Retained};
-
-/// The store's directory within the data directory.
-const STORE_DIRECTORY: &str = "ledger";
 
 /// Test deliveries at a time: they have no share in the slots of those that are counted.
 const TESTS_AT_A_TIME: usize = 64;

@@ -13,6 +13,7 @@
 //! | `retry` `health` `credit` | policy: when to try again, whom to probe, how much may be in flight |
 //! | `metrics` | what is counted and measured, as text for Prometheus |
 //! | `store` | the ledger's verbs, the sled backend behind them, and the one writer that makes all changes durable |
+//! | [`backup`] | the file that a backup is, and restoring one |
 //! | `delivery` | one attempt: the egress guard, the [`signature`], the request, its outcome |
 //! | `subscriber` | the actor that serves one subscription |
 //! | `shard` | the actor that keeps the subscribers of one thread |
@@ -37,6 +38,7 @@ pub mod account;
 #[cfg(feature = "server")]
 pub mod api;
 pub mod attempt;
+pub mod backup;
 pub mod clock;
 pub mod config;
 mod credit;

@@ -16,6 +16,7 @@ pub mod writer;
 mod conformance;
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,9 @@ pub trait Backend: Send + 'static {
     /// That is: parking deliveries that have been pending in memory for long, deleting what unsubscribed hooks left
     /// behind, and letting go of what is older than it must be kept, or more than it may be.
     fn tidy(&mut self, now: Timestamp) -> Result<Untidy, Error>;
+
+    /// Begins a copy of all that is committed, while more is being committed. To be called between two commits.
+    fn copy(&mut self) -> Result<Box<dyn Copier>, CopyError>;
 
     /// The other half.
     fn reader(&self) -> Arc<dyn Reader>;
@@ -117,6 +121,44 @@ pub trait Reader: Send + Sync {
 
     /// All keys, in no order.
     fn keys(&self) -> Result<Vec<ApiKey>, Error>;
+}
+
+/// A copy of the store in the making; it is given up when dropped.
+///
+/// It hands out opaque rows, each replacing an earlier one of the same key. Those of [`Self::copy`] and then those of
+/// [`Self::finish`] are the store as it stood when it was finished.
+pub trait Copier: Send {
+    /// The layout of the rows.
+    fn schema_version(&self) -> u32;
+
+    /// Hands rows to `each`, which may take its time: what changes meanwhile comes again, up to a limit.
+    fn copy(&mut self, each: &mut EachRow<'_>) -> Result<(), CopyError>;
+
+    /// The rest, which is little. To be called between two commits.
+    fn finish(&mut self) -> Result<Vec<OwnedRow>, CopyError>;
+}
+
+/// Takes a row: its key, and its value unless it is gone.
+pub type EachRow<'a> = dyn FnMut(&[u8], Option<&[u8]>) -> io::Result<()> + 'a;
+
+/// A row: its key, and its value unless it is gone.
+pub type OwnedRow = (Vec<u8>, Option<Vec<u8>>);
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error("another one is being made")]
+    Busy,
+    /// More changed than is remembered, because whoever takes the rows is too slow.
+    #[error("too much changed meanwhile: make it where it is written faster, or when less happens")]
+    TooMuchChanged,
+    #[error("the store is being closed")]
+    Closed,
+    #[error(transparent)]
+    Store(#[from] Error),
+    /// Whoever takes the rows takes no more.
+    #[error(transparent)]
+    Taker(#[from] io::Error),
 }
 
 /// A change of the ledger.

@@ -1,17 +1,20 @@
 //! The blocking twin of the face, for programs without a runtime.
 
+use std::io::Write;
+
 use tokio::task::coop::unconstrained;
 
 use crate::account::AccountId;
 use crate::attempt::Attempt;
+use crate::backup::Summary;
 use crate::config::Config;
 use crate::event::{Event, Receipt};
 use crate::id::{DeliveryId, EventId, HookId};
 
 use super::{
-    Delivery, DeliveryQuery, EmitError, Emitted, EventHistory, EventQuery, Hook, HookQuery, Hookyard,
-    LookupError, OpenError, Page, PageRequest, Replay, ReplayError, Rotate, RotateError, Rotated, Sample,
-    Subscribe, SubscribeError, Subscribed, Unavailable, Which,
+    BackupError, Delivery, DeliveryQuery, EmitError, Emitted, EventHistory, EventQuery, Hook, HookQuery,
+    Hookyard, LookupError, OpenError, Page, PageRequest, Replay, ReplayError, Rotate, RotateError, Rotated,
+    Sample, Subscribe, SubscribeError, Subscribed, Unavailable, Which,
 };
 
 /// The calls of [`Hookyard`] for programs without a runtime: each waits on the calling thread.
@@ -199,6 +202,14 @@ impl Blocking {
         hook: Option<HookId>,
     ) -> Result<usize, ReplayError> {
         wait(self.0.replay_event(account, id, hook))
+    }
+
+    /// See [`Hookyard::backup`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn backup(&self, to: impl Write + Send + 'static) -> Result<Summary, BackupError> {
+        wait(self.0.backup(to))
     }
 
     /// See [`Hookyard::shutdown`].

@@ -15,8 +15,11 @@
 //! unsettled in it *is* the dead letters.
 
 mod blocks;
+pub mod building;
 mod census;
+mod changes;
 mod commit;
+mod copying;
 mod disk;
 mod history;
 mod idempotency;
@@ -43,17 +46,22 @@ use crate::id::Seal;
 #[cfg(test)]
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::ledger::commit::Commit;
+use crate::store::ledger::copying::Copying;
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::reader::Shared;
 use crate::store::ledger::retention::Retention;
 use crate::store::ledger::rows::failed;
 use crate::store::ledger::sync::{Syncer, remove_unfinished_snapshots, sync_new_files};
-use crate::store::ledger::values::{Counters, SCHEMA_VERSION, Synced, decode, encode};
-use crate::store::{Answer, Backend, Committed, Error, Reader, Recovery, Untidy, Verb};
+use crate::store::ledger::values::{Counters, Synced, decode, encode};
+use crate::store::{Answer, Backend, Committed, Copier, CopyError, Error, Reader, Recovery, Untidy, Verb};
 use crate::subscription::Subscription;
 
 pub use retention::Policy;
 pub use sync::Durability;
+pub use values::SCHEMA_VERSION;
+
+/// The store's directory within the data directory.
+pub const STORE_DIRECTORY: &str = "ledger";
 
 /// Memory for pages of the tree; everything hot is in the tail.
 const CACHE_BYTES: u64 = 32 << 20;
@@ -188,8 +196,19 @@ impl Backend for Ledger {
         Ok(parked.max(swept).max(expired))
     }
 
+    fn copy(&mut self) -> Result<Box<dyn Copier>, CopyError> {
+        Ok(Box::new(Copying::begin(&self.shared)?))
+    }
+
     fn reader(&self) -> Arc<dyn Reader> {
         self.shared.clone()
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // Whoever copies lets go of the store's files.
+        self.shared.changes.end();
     }
 }
 

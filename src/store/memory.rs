@@ -11,8 +11,8 @@ use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Place};
 use crate::store::{
-    Address, Answer, Backend, Backlog, Census, Change, Committed, Disk, Error, Follows, Reader, Recovery,
-    Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
+    Address, Answer, Backend, Backlog, Census, Change, Committed, Copier, CopyError, Disk, Error, Follows,
+    Reader, Recovery, Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -450,6 +450,11 @@ impl Backend for Memory {
 
     fn tidy(&mut self, _: Timestamp) -> Result<Untidy, Error> {
         Ok(Untidy::Nothing)
+    }
+
+    fn copy(&mut self) -> Result<Box<dyn Copier>, CopyError> {
+        // It has no rows.
+        Err(CopyError::Closed)
     }
 
     fn reader(&self) -> Arc<dyn Reader> {

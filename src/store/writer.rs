@@ -61,11 +61,13 @@ pub type Listener = Box<dyn FnMut(Vec<Arc<Recorded>>, Vec<Credit>) + Send>;
 
 type Read = Box<dyn FnOnce(&dyn Reader) + Send>;
 type Recover = Box<dyn FnOnce(&mut dyn Backend) -> Option<Listener> + Send>;
+type Between = Box<dyn FnOnce(&mut dyn Backend) + Send>;
 
 enum Request {
     Write(Write),
     Read(Read),
     Recover(Recover),
+    Between(Between),
     Close(oneshot::Sender<()>),
 }
 
@@ -96,6 +98,7 @@ struct Writer<B> {
 /// What a batch is not gathered across.
 enum Interruption {
     Recover(Recover),
+    Between(Between),
     Close(oneshot::Sender<()>),
 }
 
@@ -140,6 +143,22 @@ impl Store {
     /// returns is told of commits from then on.
     pub fn recover(&self, recover: impl FnOnce(&mut dyn Backend) -> Option<Listener> + Send + 'static) {
         self.send(Request::Recover(Box::new(recover)));
+    }
+
+    /// Runs `work` in the writer's thread between two commits, behind everything that is queued, and waits for it.
+    ///
+    /// Nothing is committed meanwhile: it must be brief.
+    ///
+    /// # Errors
+    /// When the store is closed.
+    pub async fn between_commits<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Backend) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, done) = oneshot::channel();
+        // Whoever asked may have gone.
+        self.send(Request::Between(Box::new(move |backend| drop(reply.send(work(backend))))));
+        done.await.map_err(|_| gone())
     }
 
     /// Queues verbs to be committed together. The answers go to `reply` once all of them are durable.
@@ -250,6 +269,7 @@ impl<B: Backend> Writer<B> {
             match self.queue.recv_timeout(patience) {
                 Ok(first) => match self.gather_and_commit(first) {
                     Some(Interruption::Recover(recover)) => self.recover(recover),
+                    Some(Interruption::Between(work)) => work(&mut self.backend),
                     Some(Interruption::Close(reply)) => return self.close(reply),
                     None => {}
                 },
@@ -435,6 +455,7 @@ impl Gathered {
                 None
             }
             Request::Recover(recover) => Some(Interruption::Recover(recover)),
+            Request::Between(work) => Some(Interruption::Between(work)),
             Request::Close(reply) => Some(Interruption::Close(reply)),
         }
     }

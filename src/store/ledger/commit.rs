@@ -59,7 +59,7 @@ impl<'a> Commit<'a> {
             shared,
             writing,
             volatile,
-            rows: Rows::new(&shared.tree),
+            rows: Rows::new(&shared.tree, &shared.changes),
             pages: Pages::default(),
             events: Vec::new(),
             settlements: SettlementBlock::default(),

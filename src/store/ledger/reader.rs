@@ -17,6 +17,7 @@ use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed};
 use crate::store::ledger::blocks::{EventReader, oldest_event, settlement_blocks_backwards};
+use crate::store::ledger::changes::Changes;
 use crate::store::ledger::history;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::pages_of;
@@ -34,6 +35,8 @@ const BLOCKS_SEARCHED: usize = 1_000;
 pub struct Shared {
     pub tree: Tree,
     pub seal: Seal,
+    /// What changes while a copy is made.
+    pub changes: Changes,
     directory: PathBuf,
     volatile: Mutex<Volatile>,
 }
@@ -69,7 +72,8 @@ impl Shared {
             bytes: 0,
             expired: Expired::default(),
         };
-        Self { tree, seal, directory: directory.to_owned(), volatile: Mutex::new(volatile) }
+        let (changes, directory) = (Changes::default(), directory.to_owned());
+        Self { tree, seal, changes, directory, volatile: Mutex::new(volatile) }
     }
 
     /// What is in memory; held for as long as a batch is being written.

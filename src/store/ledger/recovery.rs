@@ -175,7 +175,7 @@ impl Waiting {
 
     /// What is left belongs to no subscription: it is swept like what unsubscribed hooks leave.
     fn disown(&mut self, shared: &Shared) -> Result<(), Error> {
-        let mut rows = Rows::new(&shared.tree);
+        let mut rows = Rows::new(&shared.tree, &shared.changes);
         for (subscription, _) in self.found.drain() {
             rows.put(&keys::garbage(subscription), Vec::new());
         }

@@ -189,7 +189,7 @@ impl Step<'_> {
 
     /// No rows yet.
     fn rows(&self) -> Rows<'_> {
-        Rows::new(&self.shared.tree)
+        Rows::new(&self.shared.tree, &self.shared.changes)
     }
 
     /// How many bytes are more than there may be.

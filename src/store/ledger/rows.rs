@@ -5,17 +5,19 @@ use std::collections::HashMap;
 use sled::{Batch, IVec, Tree};
 
 use crate::store::Error;
+use crate::store::ledger::changes::Changes;
 
 /// Changes of rows, and the tree they will go to.
 pub struct Rows<'a> {
     tree: &'a Tree,
+    changes: &'a Changes,
     staged: HashMap<IVec, Option<Vec<u8>>>,
 }
 
 impl<'a> Rows<'a> {
-    /// Nothing staged yet.
-    pub fn new(tree: &'a Tree) -> Self {
-        Self { tree, staged: HashMap::new() }
+    /// Nothing staged yet; what is written will be noted in `changes`.
+    pub fn new(tree: &'a Tree, changes: &'a Changes) -> Self {
+        Self { tree, changes, staged: HashMap::new() }
     }
 
     /// Stages a row.
@@ -42,15 +44,18 @@ impl<'a> Rows<'a> {
     }
 
     /// Writes everything that is staged, as one batch: after a crash all of it is there, or none.
-    pub fn apply(self) -> Result<(), Error> {
+    pub fn apply(mut self) -> Result<(), Error> {
         let mut batch = Batch::default();
-        for (key, value) in self.staged {
+        for (key, value) in &mut self.staged {
             match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
+                Some(value) => batch.insert(key.clone(), std::mem::take(value)),
+                None => batch.remove(key.clone()),
             }
         }
-        self.tree.apply_batch(batch).map_err(failed)
+        self.tree.apply_batch(batch).map_err(failed)?;
+        // Not before: what is noted may be read at once, and must then be what is written here.
+        self.changes.note(self.staged.keys());
+        Ok(())
     }
 }
 

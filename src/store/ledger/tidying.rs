@@ -91,7 +91,7 @@ pub fn sweep(shared: &Shared) -> Result<Untidy, Error> {
     if shared.volatile().tail.open_of(subscription, EventNo(0)).next().is_some() {
         return Ok(Untidy::Nothing);
     }
-    let mut rows = Rows::new(&shared.tree);
+    let mut rows = Rows::new(&shared.tree, &shared.changes);
     for kind in [Pair::Retry, Pair::Page, Pair::Progress] {
         for key in shared.tree.range(kind.of(subscription)).keys().take(SWEEP_STEP) {
             rows.delete(&key.map_err(failed)?);
@@ -116,7 +116,7 @@ impl<'a> Step<'a> {
     fn new(shared: &'a Shared) -> Self {
         Self {
             shared,
-            rows: Rows::new(&shared.tree),
+            rows: Rows::new(&shared.tree, &shared.changes),
             pages: Pages::default(),
             block: SettlementBlock::default(),
             subscribed: HashMap::new(),
