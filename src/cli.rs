@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admin_key;
+mod backup;
 mod bench;
 mod client;
 mod completions;
@@ -27,6 +28,7 @@ mod log;
 mod output;
 mod progress;
 mod receiver;
+mod restore;
 mod serve;
 mod service;
 mod shown;
@@ -63,6 +65,8 @@ enum Command {
     Events(events::Events),
     Accounts(accounts::Accounts),
     Keys(keys::Keys),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Completions(completions::Completions),
     Config(configuration::Configuration),
     Health(health::Health),
@@ -121,6 +125,8 @@ impl Cli {
             Command::Events(events) => events.run(),
             Command::Accounts(accounts) => accounts.run(),
             Command::Keys(keys) => keys.run(),
+            Command::Backup(backup) => backup.run(),
+            Command::Restore(restore) => restore.run(),
             Command::Completions(completions) => completions.run(),
             Command::Config(configuration) => configuration.run(env),
             Command::Health(health) => health.run(env),

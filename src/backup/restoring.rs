@@ -22,12 +22,12 @@ pub enum RestoreError {
     /// The backup cannot be used; says why.
     #[error(transparent)]
     Backup(#[from] Error),
-    #[error("{path}: {source}")]
-    Io { path: PathBuf, source: io::Error },
+    #[error("{path}: {why}")]
+    Io { path: PathBuf, why: io::Error },
     #[error(transparent)]
     Open(#[from] OpenError),
-    #[error("{path}: {source}")]
-    Store { path: PathBuf, source: StoreError },
+    #[error("cannot build a store in {path}: {why}")]
+    Store { path: PathBuf, why: StoreError },
 }
 
 /// A directory that is removed unless it becomes the store.
@@ -58,7 +58,7 @@ pub fn restore(
     let backup = Decoder::begin(from)?;
     let building = Unfinished::make(data_dir)?;
     unfinished(&building.path);
-    let refused = |source| RestoreError::Store { path: building.path.clone(), source };
+    let refused = |why| RestoreError::Store { path: building.path.clone(), why };
     let mut rows = Building::begin(&building.path)?;
     let summary = backup.rows(|key, value| rows.put(key, value).map_err(refused))?;
     rows.finish(&building.path).map_err(refused)?;
@@ -107,5 +107,5 @@ impl Drop for Unfinished {
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> RestoreError {
     let path = path.to_owned();
-    move |source| RestoreError::Io { path, source }
+    move |why| RestoreError::Io { path, why }
 }

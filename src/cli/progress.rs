@@ -17,6 +17,14 @@ pub fn of_things(total: u64, what: &str) -> ProgressBar {
     bar(total, what, "{msg} {wide_bar} {human_pos}/{human_len} {eta}")
 }
 
+/// Something that counts bytes while nobody knows how many there will be.
+pub fn of_flow(what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg} {bytes} {bytes_per_sec}");
+    let bar = endless(what);
+    bar.set_style(style.expect("the template is the one above"));
+    bar
+}
+
 /// Something that moves while nobody knows how long it takes.
 pub fn endless(what: &str) -> ProgressBar {
     let bar = ProgressBar::new_spinner().with_message(what.to_owned());

@@ -1,13 +1,14 @@
-//! Signals: the first SIGTERM or Ctrl-C asks for a stop, the second ends the process; SIGXFSZ does neither.
+//! Signals: the first SIGTERM or Ctrl-C asks a server for a stop, the second ends the process; a command that has
+//! something to remove ends at the first; SIGXFSZ does neither.
 //!
-//! The former have a thread of their own, so that the second one works whatever the other threads are busy with.
+//! They have a thread of their own, so that the second one works whatever the other threads are busy with.
 
 use std::future::{Future, poll_fn};
 use std::io;
 use std::task::Poll;
 use std::thread;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -22,10 +23,7 @@ struct Signals {
 /// When the system gives no thread or no signal handler.
 pub fn first() -> io::Result<impl Future<Output = ()> + 'static> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
-    let mut signals = {
-        let _entered = runtime.enter();
-        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? }
-    };
+    let mut signals = Signals::listen(&runtime)?;
     let (sender, receiver) = oneshot::channel();
     let listening = async move {
         signals.next().await;
@@ -40,6 +38,23 @@ pub fn first() -> io::Result<impl Future<Output = ()> + 'static> {
     })
 }
 
+/// Listens from now on; at the first signal runs `tidy` and ends the process, with the status that a shell gives it.
+///
+/// # Errors
+/// As [`first`].
+pub fn end_after(tidy: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let mut signals = Signals::listen(&runtime)?;
+    let listening = async move {
+        let number = signals.next().await;
+        tidy();
+        eprintln!("hookyard: stopped by a signal; nothing is left behind");
+        std::process::exit(128 + number)
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(listening))?;
+    Ok(())
+}
+
 /// Makes a file that may not grow any more an error of the write that met it, instead of the end of the process.
 pub fn survive_file_size_limit() {
     // SAFETY: ignoring a signal runs no code of ours.
@@ -47,12 +62,19 @@ pub fn survive_file_size_limit() {
 }
 
 impl Signals {
-    async fn next(&mut self) {
+    fn listen(runtime: &Runtime) -> io::Result<Self> {
+        let _entered = runtime.enter();
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The number of the next one.
+    async fn next(&mut self) -> libc::c_int {
         poll_fn(|context| {
-            let came =
-                self.terminate.poll_recv(context).is_ready() || self.interrupt.poll_recv(context).is_ready();
-            if came { Poll::Ready(()) } else { Poll::Pending }
+            if self.terminate.poll_recv(context).is_ready() {
+                return Poll::Ready(libc::SIGTERM);
+            }
+            self.interrupt.poll_recv(context).map(|_| libc::SIGINT)
         })
-        .await;
+        .await
     }
 }

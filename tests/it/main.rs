@@ -9,6 +9,7 @@ mod cli_explain;
 mod cli_failing;
 mod cli_hooks;
 mod cli_keys;
+mod backing_up;
 mod configuring;
 mod dashboards;
 mod deactivating;

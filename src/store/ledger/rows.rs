@@ -63,6 +63,7 @@ impl<'a> Rows<'a> {
 pub fn failed(error: sled::Error) -> Error {
     match error {
         sled::Error::Corruption { .. } => Error::damaged(error),
+        sled::Error::Io(error) => Error::Failed(error.to_string().into()),
         other => Error::Failed(other.to_string().into()),
     }
 }
