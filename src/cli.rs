@@ -6,6 +6,7 @@ mod accounts;
 mod admin_key;
 mod backup;
 mod bench;
+mod check;
 mod client;
 mod completions;
 mod configuration;
@@ -67,6 +68,7 @@ enum Command {
     Keys(keys::Keys),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Check(check::Check),
     Completions(completions::Completions),
     Config(configuration::Configuration),
     Health(health::Health),
@@ -127,6 +129,7 @@ impl Cli {
             Command::Keys(keys) => keys.run(),
             Command::Backup(backup) => backup.run(),
             Command::Restore(restore) => restore.run(),
+            Command::Check(check) => check.run(),
             Command::Completions(completions) => completions.run(),
             Command::Config(configuration) => configuration.run(env),
             Command::Health(health) => health.run(env),

@@ -63,3 +63,4 @@ pub use delivery::signature;
 pub use event::{Event, Receipt};
 pub use hookyard::{Hookyard, Subscribe};
 pub use store::ledger::Durability;
+pub use store::ledger::checking as check;

@@ -22,6 +22,7 @@ use crate::event_type::HOOK_DEACTIVATED;
 use crate::filter::Filter;
 use crate::health::Stage;
 use crate::id::{KeyId, Seal};
+use crate::store::ledger::checking::{Invariant, check_store};
 use crate::store::ledger::{Durability, Ledger, Policy};
 use crate::subscription::Match;
 
@@ -71,6 +72,14 @@ fn converse(seed: u64) {
             _ => conversation.exchange(&mut ledger, &here),
         }
         conversation.compare(&*ledger.reader(), &here);
+    }
+    if seed.is_multiple_of(20) {
+        drop(ledger);
+        let mut found = Vec::new();
+        check_store(directory.path(), &mut |violation| found.push(violation)).unwrap();
+        // Nobody made the accounts of this conversation.
+        found.retain(|violation| violation.invariant != Invariant::AccountsExist);
+        assert_eq!(found, [], "seed {seed}");
     }
 }
 

@@ -18,6 +18,7 @@ mod blocks;
 pub mod building;
 mod census;
 mod changes;
+pub mod checking;
 mod commit;
 mod copying;
 mod disk;
@@ -87,6 +88,8 @@ pub struct Writing {
 /// Why the store did not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    #[error("there is no store in {0}")]
+    Missing(PathBuf),
     #[error("{0} is in use by another process")]
     InUse(PathBuf),
     #[error(

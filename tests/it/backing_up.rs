@@ -164,7 +164,7 @@ fn a_full_disk_ends_backup_and_restore_without_a_trace() {
     assert_refused(&ended, "cannot write");
     assert_eq!(names(aside.path()), [""; 0]);
 
-    assert_success(&back_up(&server, &file));
+    until("the server has noticed", || back_up(&server, &file).status.success());
     let ended = run(&mut limited(&restoring(&file, &aside.path().join("data"))));
     assert_refused(&ended, "File too large");
     assert_eq!(names(aside.path()), ["a.backup"]);
@@ -261,7 +261,9 @@ fn restoring(file: &Path, data_dir: &Path) -> Command {
 /// A server made of a backup.
 fn restored(file: &Path) -> Server {
     let directory = directory();
-    assert_success(&run(&mut restoring(file, &directory.path().join("data"))));
+    let data = directory.path().join("data");
+    assert_success(&run(&mut restoring(file, &data)));
+    assert_success(&run(hookyard().arg("check").arg("--data-dir").arg(data)));
     Server::start_on(directory, Settings::quick())
 }
 

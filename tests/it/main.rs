@@ -3,13 +3,14 @@
 mod support;
 
 mod accounts;
+mod backing_up;
+mod checking;
 mod cli_deliveries;
 mod cli_emitting;
 mod cli_explain;
 mod cli_failing;
 mod cli_hooks;
 mod cli_keys;
-mod backing_up;
 mod configuring;
 mod dashboards;
 mod deactivating;

@@ -48,6 +48,7 @@ fn data_of_earlier_versions_opens_with_all_that_was_in_it() {
         }
 
         assert_deliveries(&receiver.requests(), &manifest);
+        manifest.events.iter().for_each(|event| assert_event(&server, &manifest, event));
         assert_new_ids_are_new(&server, &manifest);
     }
 }
@@ -100,6 +101,16 @@ fn assert_hook(api: &Api, kept: &KeptHook) {
         assert_eq!(hook.pending, Some(kept.pending.len() as u64), "{}", kept.url);
     }
     assert_eq!(hook.dead, Some(kept.dead.len() as u64), "{}", kept.url);
+}
+
+fn assert_event(server: &Server, manifest: &Manifest, kept: &KeptEvent) {
+    let api = client(server, manifest, &kept.account);
+    let event: Value = api.get(&format!("/api/v1/events/{}", kept.id)).expect(200);
+    assert_eq!(
+        (text(&event, "id"), text(&event, "event"), text(&event, "timestamp")),
+        (kept.id.as_str(), kept.event.as_str(), kept.timestamp.as_str())
+    );
+    assert_eq!(event["data"], fixture::data(kept.n, kept.size));
 }
 
 /// Everything that waited has arrived, each with the bytes that it was accepted with and its hook's signature; nothing

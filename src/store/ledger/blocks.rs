@@ -24,9 +24,9 @@ const PIECE: usize = 4_096;
 /// What the last settlement of a block may exceed its limit by.
 const ROOM_FOR_LAST: usize = 600;
 /// Stands where a whole value has its version: the value lies in pieces, its length follows.
-const IN_PIECES: u8 = 0xFF;
+pub const IN_PIECES: u8 = 0xFF;
 /// The lowest bits of a settlement block's number tell the blocks of one commit apart.
-const PART_BITS: u32 = 12;
+pub const PART_BITS: u32 = 12;
 
 /// Stages the events of one commit, in as few blocks as their size allows; returns their bytes.
 pub fn put_events(rows: &mut Rows, events: &[(Arc<Recorded>, Nonce)], commit: u64) -> u64 {

@@ -34,6 +34,23 @@ pub const BLOCK_KEY: usize = 11;
 /// Bytes of the key of a row that belongs to a subscription and an event.
 pub const PAIR_KEY: usize = 17;
 
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Schema,
+    Seal,
+    Counters,
+    Cursor,
+    Usage,
+    Account,
+    ApiKey,
+    Block(Block),
+    Garbage,
+    Health,
+    Pair(Pair),
+    Subscription,
+}
+
 /// A kind of block; its rows are numbered by what begins in it, and by piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Block {
@@ -110,12 +127,46 @@ impl Pair {
         self.key(subscription, EventNo(0))..=self.key(subscription, EventNo(u64::MAX))
     }
 
+    /// The keys of all rows of this kind.
+    pub fn all(self) -> RangeInclusive<[u8; PAIR_KEY]> {
+        let last = SubscriptionNo(u64::MAX);
+        self.key(SubscriptionNo(0), EventNo(0))..=self.key(last, EventNo(u64::MAX))
+    }
+
     /// What a key of this kind says.
     pub fn read(key: &[u8]) -> Option<(SubscriptionNo, EventNo)> {
         let subscription = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
         let event = u64::from_be_bytes(key.get(9..17)?.try_into().ok()?);
         Some((SubscriptionNo(subscription), EventNo(event)))
     }
+}
+
+/// What the row with this key is; nothing that this version knows, if it is none.
+pub fn kind(key: &[u8]) -> Option<Kind> {
+    let whole = [
+        (SCHEMA, Kind::Schema),
+        (SEAL, Kind::Seal),
+        (COUNTERS, Kind::Counters),
+        (CURSOR, Kind::Cursor),
+        (USAGE, Kind::Usage),
+    ];
+    if let Some((_, kind)) = whole.into_iter().find(|(known, _)| *known == key) {
+        return Some(kind);
+    }
+    let (kind, length) = match *key.first()? {
+        ACCOUNT => return (key.len() > 1).then_some(Kind::Account),
+        API_KEY => (Kind::ApiKey, 33),
+        EVENT_BLOCK => (Kind::Block(Block::Events), BLOCK_KEY),
+        SETTLEMENT_BLOCK => (Kind::Block(Block::Settlements), BLOCK_KEY),
+        GARBAGE => (Kind::Garbage, 9),
+        HEALTH => (Kind::Health, 9),
+        RETRY => (Kind::Pair(Pair::Retry), PAIR_KEY),
+        BACKLOG_PAGE => (Kind::Pair(Pair::Page), PAIR_KEY),
+        PROGRESS => (Kind::Pair(Pair::Progress), PAIR_KEY),
+        SUBSCRIPTION => (Kind::Subscription, 13),
+        _ => return None,
+    };
+    (key.len() == length).then_some(kind)
 }
 
 /// The key of a subscription's record.
@@ -145,6 +196,8 @@ pub const ALL_SUBSCRIPTIONS: [u8; 1] = [SUBSCRIPTION];
 pub const ALL_RETRIES: [u8; 1] = [RETRY];
 /// The beginning of the keys of all accounts.
 pub const ALL_ACCOUNTS: [u8; 1] = [ACCOUNT];
+/// The beginning of the keys of all hooks' health.
+pub const ALL_HEALTH: [u8; 1] = [HEALTH];
 /// The beginning of the keys of all API keys.
 pub const ALL_API_KEYS: [u8; 1] = [API_KEY];
 /// The beginning of the keys of all that unsubscribed hooks left behind.
@@ -160,8 +213,8 @@ pub fn garbage(subscription: SubscriptionNo) -> [u8; 9] {
     numbered(GARBAGE, subscription)
 }
 
-/// The subscription that a note's key names.
-pub fn read_garbage(key: &[u8]) -> Option<SubscriptionNo> {
+/// The subscription that the key of its health or of a note names.
+pub fn read_numbered(key: &[u8]) -> Option<SubscriptionNo> {
     Some(SubscriptionNo(u64::from_be_bytes(key.get(1..9)?.try_into().ok()?)))
 }
 

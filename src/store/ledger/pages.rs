@@ -61,7 +61,23 @@ impl Page {
         self.done.get(index / 8).is_some_and(|byte| byte >> (index % 8) & 1 == 1)
     }
 
-    fn read(tree: &Tree, subscription: SubscriptionNo, first: EventNo, value: &[u8]) -> Result<Self, Error> {
+    /// All deliveries, done or not.
+    pub fn events(&self) -> impl Iterator<Item = EventNo> + '_ {
+        self.entries.iter().map(|(event, _)| *event)
+    }
+
+    /// The bytes of its progress.
+    pub fn progress(&self) -> usize {
+        self.done.len()
+    }
+
+    /// A page as it is stored, with its progress.
+    pub fn read(
+        tree: &Tree,
+        subscription: SubscriptionNo,
+        first: EventNo,
+        value: &[u8],
+    ) -> Result<Self, Error> {
         let stored: PageV1 = decode(value)?;
         let mut before = 0;
         let entries = stored.entries.iter().map(|(distance, generation)| {

@@ -87,7 +87,7 @@ pub fn sweep(shared: &Shared) -> Result<Untidy, Error> {
         return Ok(Untidy::Nothing);
     };
     let note = note.map_err(failed)?;
-    let subscription = keys::read_garbage(&note).ok_or_else(|| Error::damaged("the key of a note"))?;
+    let subscription = keys::read_numbered(&note).ok_or_else(|| Error::damaged("the key of a note"))?;
     if shared.volatile().tail.open_of(subscription, EventNo(0)).next().is_some() {
         return Ok(Untidy::Nothing);
     }

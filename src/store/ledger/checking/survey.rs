@@ -1,0 +1,264 @@
+//! The survey: all rows once, each by itself, and what there is for others to refer to.
+
+use std::collections::{HashMap, HashSet};
+
+use sled::Tree;
+
+use super::Invariant::{
+    BlocksAreOrdered, BlocksAreWhole, NothingIsTwice, NumbersAreFresh, RowsAreKnown, ValuesCanBeRead,
+};
+use super::{Checked, Findings};
+use crate::account::{Account, ApiKey};
+use crate::health::Health;
+use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
+use crate::store::ledger::blocks::{self, IN_PIECES, PART_BITS};
+use crate::store::ledger::keys::{self, Block, Kind};
+use crate::store::ledger::values::{
+    Counters, EventBlock, SettlementBlock, SubscriptionKey, Usage, Value, decode, decode_subscription,
+};
+use crate::store::tail::Cursor;
+use crate::store::{Address, Error};
+
+/// What a store holds.
+#[derive(Default)]
+pub struct Survey {
+    pub accounts: HashMap<AccountNo, String>,
+    pub hooks: HashMap<SubscriptionNo, AccountNo>,
+    /// Hooks that are gone, with what they left.
+    pub gone: HashSet<SubscriptionNo>,
+    /// By their first event.
+    pub blocks: Vec<Extent>,
+    pub cursor: Option<Cursor>,
+    pub counters: Option<Counters>,
+    /// Each hook's account, URL and events.
+    wishes: HashMap<(AccountNo, String), SubscriptionNo>,
+    rows: u64,
+    /// The block whose head was seen last, and whether it lies in pieces.
+    head: Option<(Block, u64, bool)>,
+}
+
+/// Events that lie together.
+#[derive(Clone, Copy)]
+pub struct Extent {
+    pub first: u64,
+    pub count: u64,
+    pub commit: u64,
+}
+
+impl Extent {
+    /// The number behind its last.
+    pub fn end(&self) -> u64 {
+        self.first + self.count
+    }
+}
+
+impl Survey {
+    /// Looks at every row of a store.
+    pub fn of(tree: &Tree, seal: &Seal, findings: &mut Findings<'_>) -> Self {
+        let mut survey = Self::default();
+        for row in tree.iter() {
+            let (key, value) = match row {
+                Ok(row) => row,
+                Err(error) => {
+                    let seen = survey.rows;
+                    findings.say(ValuesCanBeRead, format_args!("nothing behind row {seen}: {error}"));
+                    break;
+                }
+            };
+            survey.rows += 1;
+            match keys::kind(&key) {
+                None => findings.say(RowsAreKnown, format_args!("{}", key.escape_ascii())),
+                Some(Kind::Block(kind)) => survey.block(tree, seal, kind, &key, &value, findings),
+                Some(kind) => {
+                    if let Err(error) = survey.record(seal, kind, &key, &value, findings) {
+                        findings.say(ValuesCanBeRead, format_args!("{}: {error}", name(kind, &key)));
+                    }
+                }
+            }
+        }
+        survey
+    }
+
+    /// Whether there is such an event.
+    pub fn has_event(&self, event: EventNo) -> bool {
+        let behind = self.blocks.partition_point(|block| block.first <= event.0);
+        behind.checked_sub(1).is_some_and(|at| event.0 < self.blocks[at].end())
+    }
+
+    /// The number that the next event gets.
+    pub fn next_event(&self) -> u64 {
+        let end = self.blocks.last().map_or(1, Extent::end);
+        end.max(self.cursor.map_or(1, |cursor| cursor.event.0))
+    }
+
+    pub fn checked(&self) -> Checked {
+        let events = self.blocks.iter().map(|block| block.count).sum();
+        Checked { rows: self.rows, events, hooks: self.hooks.len() as u64, violations: 0 }
+    }
+
+    /// A row that stands by itself. What refers to others is looked at once they are known.
+    fn record(
+        &mut self,
+        seal: &Seal,
+        kind: Kind,
+        key: &[u8],
+        value: &[u8],
+        findings: &mut Findings<'_>,
+    ) -> Result<(), Error> {
+        match kind {
+            Kind::Schema => drop(decode::<u32>(value)?),
+            Kind::Seal => drop(decode::<[u8; 32]>(value)?),
+            Kind::Counters => self.counters = Some(decode(value)?),
+            Kind::Cursor => self.cursor = Some(Cursor::decode(value, ())?),
+            Kind::Usage => drop(decode::<Usage>(value)?),
+            Kind::Account => self.account(Account::decode(value, keys::rest(key).to_vec())?, findings),
+            Kind::ApiKey => drop(ApiKey::decode(value, keys::rest(key).to_vec())?),
+            Kind::Garbage => self.gone.extend(keys::read_numbered(key)),
+            Kind::Health => drop(Health::decode(value, ())?),
+            Kind::Subscription => self.hook(seal, key, value, findings)?,
+            Kind::Block(_) | Kind::Pair(_) => {}
+        }
+        Ok(())
+    }
+
+    fn account(&mut self, account: Account, findings: &mut Findings<'_>) {
+        let (no, id) = (account.no, account.id.to_string());
+        if let Some(other) = self.accounts.insert(no, id.clone()) {
+            findings.say(NothingIsTwice, format_args!("accounts {other} and {id} have the number {}", no.0));
+        }
+    }
+
+    fn hook(
+        &mut self,
+        seal: &Seal,
+        key: &[u8],
+        value: &[u8],
+        findings: &mut Findings<'_>,
+    ) -> Result<(), Error> {
+        let Address { account, subscription: no } =
+            keys::read_subscription(key).ok_or_else(|| Error::damaged("the key of a hook"))?;
+        let hook = decode_subscription(value, SubscriptionKey { account, no, seal })?;
+        if self.hooks.insert(no, account).is_some() {
+            findings.say(NothingIsTwice, format_args!("two hooks have the number {}", no.0));
+        }
+        let events: Vec<&str> = hook.filter.event_types().iter().map(|event| event.as_str()).collect();
+        let wish = (account, format!("{} {}", hook.url.normalized(), events.join(" ")));
+        if let Some(other) = self.wishes.insert(wish, no) {
+            findings.say(NothingIsTwice, format_args!("hooks {} and {} want the same", other.0, no.0));
+        }
+        Ok(())
+    }
+
+    /// A row of a block: its head, with which all of it is read, or a piece.
+    fn block(
+        &mut self,
+        tree: &Tree,
+        seal: &Seal,
+        kind: Block,
+        key: &[u8],
+        value: &[u8],
+        findings: &mut Findings<'_>,
+    ) {
+        let Some((no, piece)) = Block::read(key) else { return };
+        let name = name(Kind::Block(kind), key);
+        if piece > 0 {
+            if self.head != Some((kind, no, true)) {
+                findings.say(BlocksAreWhole, format_args!("{name}: piece {piece} belongs to nothing"));
+            }
+            return;
+        }
+        self.head = Some((kind, no, value.first() == Some(&IN_PIECES)));
+        let bytes = match blocks::get(tree, kind, no) {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(error) => return findings.say(BlocksAreWhole, format_args!("{name}: {error}")),
+        };
+        let read = match kind {
+            Block::Events => self.events(seal, no, &bytes, findings),
+            Block::Settlements => self.settlements(no, &bytes, findings),
+        };
+        if let Err(error) = read {
+            findings.say(ValuesCanBeRead, format_args!("{name}: {error}"));
+        }
+    }
+
+    fn events(
+        &mut self,
+        seal: &Seal,
+        first: u64,
+        bytes: &[u8],
+        findings: &mut Findings<'_>,
+    ) -> Result<(), Error> {
+        let block: EventBlock<'_> = decode(bytes)?;
+        let next_hook = self.counters.map_or(1, |counters| counters.next_subscription);
+        for (no, event) in (first..).zip(&block.events) {
+            let event = event.load(EventNo(no), seal).ok_or_else(|| Error::damaged("an event"))?;
+            let latest = event.matches.last().map_or(0, |matched| matched.subscription.0);
+            if latest >= next_hook {
+                findings.say(NumbersAreFresh, format_args!("event {no} matched hook {latest}"));
+            }
+        }
+        let extent = Extent { first, count: block.events.len() as u64, commit: block.commit };
+        if let Some(before) = self.blocks.last() {
+            if before.end() > first {
+                let (last, before) = (before.end() - 1, before.first);
+                findings.say(
+                    BlocksAreOrdered,
+                    format_args!("the events from {before} go to {last}, and others begin at {first}"),
+                );
+            }
+            if before.commit > extent.commit {
+                findings.say(
+                    BlocksAreOrdered,
+                    format_args!("the events from {first} are older than those before them"),
+                );
+            }
+        }
+        self.blocks.push(extent);
+        Ok(())
+    }
+
+    fn settlements(&mut self, no: u64, bytes: &[u8], findings: &mut Findings<'_>) -> Result<(), Error> {
+        let block = SettlementBlock::decode(bytes)?;
+        let next_hook = self.counters.map_or(1, |counters| counters.next_subscription);
+        let settled = block.settled.iter().map(|settled| settled.delivery());
+        let moved = block.parked.iter().chain(&block.replayed);
+        let moved = moved.map(|moved| (EventNo(moved.event), SubscriptionNo(moved.subscription)));
+        for (event, hook) in settled.chain(moved) {
+            if event.0 >= self.next_event() || hook.0 >= next_hook {
+                findings.say(
+                    NumbersAreFresh,
+                    format_args!("commit {} names event {} and hook {}", no >> PART_BITS, event.0, hook.0),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a person calls a row.
+fn name(kind: Kind, key: &[u8]) -> String {
+    let number = |what: &str| {
+        let no = key.get(1..9).and_then(|no| no.try_into().ok()).map_or(0, u64::from_be_bytes);
+        format!("{what} {no}")
+    };
+    match kind {
+        Kind::Schema => "the schema version".to_owned(),
+        Kind::Seal => "the seal".to_owned(),
+        Kind::Counters => "the counters".to_owned(),
+        Kind::Cursor => "the cursor".to_owned(),
+        Kind::Usage => "the bytes of blocks".to_owned(),
+        Kind::Account => format!("account {}", keys::rest(key).escape_ascii()),
+        Kind::ApiKey => format!("the key with hash {}", hex::encode(keys::rest(key))),
+        Kind::Block(Block::Events) => number("the events from"),
+        Kind::Block(Block::Settlements) => {
+            let no = Block::read(key).map_or(0, |(no, _)| no);
+            format!("commit {}, part {}", no >> PART_BITS, no & ((1 << PART_BITS) - 1))
+        }
+        Kind::Garbage => number("what is left of hook"),
+        Kind::Health => number("the health of hook"),
+        Kind::Pair(_) => number("what waits for hook"),
+        Kind::Subscription => {
+            format!("hook {}", keys::read_subscription(key).map_or(0, |at| at.subscription.0))
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Violations put in by hand, each of which must be named.
+
+use std::fs::File;
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use sled::{Db, IVec};
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::Timestamp;
+use crate::id::{AccountNo, EventNo, SubscriptionNo};
+use crate::store::ledger::blocks;
+use crate::store::ledger::keys::{self, Block, Kind, Pair};
+use crate::store::ledger::values::{Counters, EventBlock, Value, decode, encode};
+use crate::store::tail::Cursor;
+use crate::store::{Address, Retry};
+use crate::subscription::Generation;
+
+/// A data directory with something of everything.
+fn used(fixture: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
+    let archive = GzDecoder::new(File::open(path).unwrap());
+    tar::Archive::new(archive).unpack(directory.path()).unwrap();
+    directory
+}
+
+fn found_in(directory: &TempDir) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let data_dir = directory.path().join("data");
+    let checked = check(&data_dir, &mut |violation| found.push(violation)).unwrap();
+    assert_eq!(checked.violations, found.len() as u64);
+    found
+}
+
+/// The first row of a kind.
+fn first(db: &Db, wanted: Kind) -> (IVec, IVec) {
+    let mut rows = db.iter().map(Result::unwrap);
+    rows.find(|(key, _)| keys::kind(key) == Some(wanted)).unwrap()
+}
+
+/// The first block that lies in pieces, or does not, after some others.
+fn block(db: &Db, in_pieces: bool) -> (u64, IVec) {
+    let rows = db.range(Block::Events.range(2..=u64::MAX)).map(Result::unwrap);
+    let heads = rows.filter_map(|(key, value)| match Block::read(&key) {
+        Some((no, 0)) => Some((no, value)),
+        _ => None,
+    });
+    let mut wanted = heads.filter(|(_, value)| (value[0] == blocks::IN_PIECES) == in_pieces);
+    wanted.next().unwrap()
+}
+
+fn retry(event: u64) -> Vec<u8> {
+    let (due, event) = (Timestamp(1), EventNo(event));
+    Retry { due, event, generation: Generation(0), attempts: 1, retries: 1 }.encode()
+}
+
+fn put(db: &Db, key: &[u8], value: impl Into<IVec>) {
+    db.insert(key, value).unwrap();
+}
+
+/// A way to break an invariant.
+type Breach = (Invariant, fn(&Db));
+
+const BREACHES: &[Breach] = &[
+    (Invariant::RowsAreKnown, |db| put(db, b"zzz", vec![1])),
+    (Invariant::RowsAreKnown, |db| put(db, b"e123", vec![1])),
+    (Invariant::ValuesCanBeRead, |db| put(db, b"aother", vec![9])),
+    (Invariant::ValuesCanBeRead, |db| put(db, &Block::Events.key(block(db, false).0, 0), vec![1, 2])),
+    (Invariant::ValuesCanBeRead, |db| {
+        put(db, &first(db, Kind::Pair(Pair::Retry)).0, vec![7]);
+    }),
+    (Invariant::BlocksAreWhole, |db| {
+        db.remove(Block::Events.key(block(db, true).0, 2)).unwrap();
+    }),
+    (Invariant::BlocksAreWhole, |db| {
+        db.remove(Block::Events.key(block(db, true).0, 0)).unwrap();
+    }),
+    (Invariant::BlocksAreWhole, |db| put(db, &Block::Settlements.key(1 << 40, 1), vec![1])),
+    (Invariant::BlocksAreOrdered, |db| {
+        let (no, value) = block(db, false);
+        let (mut longer, same): (EventBlock<'_>, EventBlock<'_>) =
+            (decode(&value).unwrap(), decode(&value).unwrap());
+        longer.events.extend(same.events);
+        put(db, &Block::Events.key(no, 0), encode(&longer));
+    }),
+    (Invariant::BlocksAreOrdered, |db| {
+        // An old block as if it were new.
+        let (_, value) = block(db, false);
+        put(db, &Block::Events.key(1_000_000, 0), value);
+    }),
+    (Invariant::CursorIsInPlace, |db| {
+        put(db, keys::CURSOR, Cursor { event: EventNo(1_000_000), commit: 1 }.encode());
+    }),
+    (Invariant::CursorIsInPlace, |db| {
+        put(db, keys::CURSOR, Cursor { event: EventNo(1), commit: 1_000_000 }.encode());
+    }),
+    (Invariant::CursorIsInPlace, |db| {
+        put(db, keys::CURSOR, Cursor { event: EventNo(1), commit: 1 }.encode());
+        db.remove(Block::Events.key(block(db, false).0, 0)).unwrap();
+    }),
+    (Invariant::WaitingEventsExist, |db| {
+        let (key, _) = first(db, Kind::Pair(Pair::Retry));
+        let (hook, _) = Pair::read(&key).unwrap();
+        put(db, &Pair::Retry.key(hook, EventNo(1_000_000)), retry(1_000_000));
+    }),
+    (Invariant::WaitingHooksExist, |db| {
+        put(db, &Pair::Retry.key(SubscriptionNo(900), EventNo(1)), retry(1));
+    }),
+    (Invariant::WaitingHooksExist, |db| {
+        let (_, value) = first(db, Kind::Health);
+        put(db, &keys::health(SubscriptionNo(900)), value);
+    }),
+    (Invariant::PagesAreOrdered, |db| {
+        let (key, value) = first(db, Kind::Pair(Pair::Page));
+        let (hook, event) = Pair::read(&key).unwrap();
+        put(db, &Pair::Page.key(hook, event.next()), value);
+    }),
+    (Invariant::ProgressHasItsPage, |db| {
+        put(db, &Pair::Progress.key(SubscriptionNo(1), EventNo(77)), vec![1]);
+    }),
+    (Invariant::ProgressHasItsPage, |db| {
+        let (key, _) = first(db, Kind::Pair(Pair::Page));
+        let (hook, event) = Pair::read(&key).unwrap();
+        put(db, &Pair::Progress.key(hook, event), vec![0; 1_000]);
+    }),
+    (Invariant::AccountsExist, |db| {
+        let (key, value) = first(db, Kind::Subscription);
+        let at = keys::read_subscription(&key).unwrap();
+        db.remove(key).unwrap();
+        put(db, &keys::subscription(Address { account: AccountNo(99), ..at }), value);
+    }),
+    (Invariant::AccountsExist, |db| {
+        db.remove(first(db, Kind::Account).0).unwrap();
+    }),
+    (Invariant::NothingIsTwice, |db| put(db, b"aother", first(db, Kind::Account).1)),
+    (Invariant::NothingIsTwice, |db| {
+        let (key, value) = first(db, Kind::Subscription);
+        let at = keys::read_subscription(&key).unwrap();
+        put(db, &keys::subscription(Address { subscription: SubscriptionNo(900), ..at }), value);
+    }),
+    (Invariant::NumbersAreFresh, |db| {
+        put(db, keys::COUNTERS, encode(&Counters { next_subscription: 1_000, next_account: 1 }));
+    }),
+    (Invariant::NumbersAreFresh, |db| {
+        put(db, keys::COUNTERS, encode(&Counters { next_subscription: 1, next_account: 1_000 }));
+    }),
+];
+
+#[test]
+fn what_a_server_left_breaks_no_invariant() {
+    for fixture in ["0.1.0-early-stopped.tar.gz", "0.1.0-early-killed.tar.gz"] {
+        let directory = used(fixture);
+        assert_eq!(found_in(&directory), []);
+        let checked = check(&directory.path().join("data"), &mut |_| {}).unwrap();
+        assert!(checked.rows > 50 && checked.events > 50 && checked.hooks >= 5, "{checked:?}");
+    }
+}
+
+#[test]
+fn every_violation_is_named() {
+    for (number, (invariant, breach)) in BREACHES.iter().enumerate() {
+        let directory = used("0.1.0-early-killed.tar.gz");
+        let db = sled::open(directory.path().join("data/ledger")).unwrap();
+        breach(&db);
+        drop(db);
+        let found = found_in(&directory);
+        let named = found.iter().any(|violation| violation.invariant == *invariant);
+        assert!(named, "breach {number} of {invariant}: {found:?}");
+    }
+    let all = ALL.iter().filter(|one| !BREACHES.iter().any(|(invariant, _)| invariant == *one));
+    assert_eq!(all.collect::<Vec<_>>(), Vec::<&Invariant>::new());
+}
+
+#[test]
+fn what_is_no_store_is_not_made_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let refused = check(directory.path(), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, OpenError::Missing(_)), "{refused}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+/// All there are; a match that misses one does not compile.
+const ALL: &[Invariant] = &{
+    use Invariant::*;
+    let (RowsAreKnown | ValuesCanBeRead | BlocksAreWhole | BlocksAreOrdered | CursorIsInPlace
+    | WaitingEventsExist | WaitingHooksExist | PagesAreOrdered | ProgressHasItsPage | AccountsExist
+    | NothingIsTwice | NumbersAreFresh) = RowsAreKnown;
+    [
+        RowsAreKnown,
+        ValuesCanBeRead,
+        BlocksAreWhole,
+        BlocksAreOrdered,
+        CursorIsInPlace,
+        WaitingEventsExist,
+        WaitingHooksExist,
+        PagesAreOrdered,
+        ProgressHasItsPage,
+        AccountsExist,
+        NothingIsTwice,
+        NumbersAreFresh,
+    ]
+};
