@@ -17,6 +17,7 @@ mod durable;
 mod emit;
 mod events;
 mod explain;
+mod export;
 mod fields;
 mod greeting;
 mod health;
@@ -37,6 +38,7 @@ mod signals;
 mod source;
 mod verification;
 mod verify;
+mod whole_file;
 mod word;
 
 use std::process::ExitCode;
@@ -69,6 +71,7 @@ enum Command {
     Backup(backup::Backup),
     Restore(restore::Restore),
     Check(check::Check),
+    Export(export::Export),
     Completions(completions::Completions),
     Config(configuration::Configuration),
     Health(health::Health),
@@ -130,6 +133,7 @@ impl Cli {
             Command::Backup(backup) => backup.run(),
             Command::Restore(restore) => restore.run(),
             Command::Check(check) => check.run(),
+            Command::Export(export) => export.run(),
             Command::Completions(completions) => completions.run(),
             Command::Config(configuration) => configuration.run(env),
             Command::Health(health) => health.run(env),

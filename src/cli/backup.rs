@@ -1,18 +1,15 @@
 //! `hookyard backup`: a file that holds everything a running server holds, whole or not there.
 
-use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use hookyard::backup::{self, Summary};
 use serde_json::json;
-use tempfile::NamedTempFile;
 
 use super::client::{Client, Connection, Query};
 use super::output::{Output, note};
-use super::{Failure, progress, signals};
+use super::whole_file::WholeFile;
+use super::{Failure, progress};
 
 /// Back up a running server to a file; needs an admin key
 ///
@@ -60,11 +57,6 @@ impl Backup {
         if self.file == Path::new("-") {
             return to_stdout(&client);
         }
-        let file = self.file.display();
-        if !self.force && self.file.try_exists().with_context(|| format!("cannot look at {file}"))? {
-            return Err(Failure::other(format!("{file} is there already; --force replaces it")));
-        }
-        signals::survive_file_size_limit();
         let made = to_file(&client, &self.file, self.force)?;
         tell(&mut output, &self.file, &made)
     }
@@ -84,38 +76,11 @@ fn to_stdout(client: &Client) -> Result<(), Failure> {
 }
 
 fn to_file(client: &Client, path: &Path, force: bool) -> Result<Summary, Failure> {
+    let file = WholeFile::begin(path, force)?;
     let stream = client.download(PATH, &Query::new())?;
-    let directory = match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
-    };
-    let name = path.file_name().and_then(OsStr::to_str).unwrap_or("backup");
-    // Readable by its owner alone.
-    let unfinished = tempfile::Builder::new()
-        .prefix(&format!(".{name}."))
-        .suffix(".partial")
-        .tempfile_in(directory)
-        .with_context(|| format!("cannot write to {}", directory.display()))?;
-    let left = unfinished.path().to_owned();
-    signals::end_after(move || drop(std::fs::remove_file(left))).context("cannot listen for signals")?;
-
-    let made = receive(client, stream, unfinished.as_file(), &path.display().to_string())?;
-    keep(unfinished, path, force).with_context(|| format!("cannot write {}", path.display()))?;
+    let made = receive(client, stream, file.file(), &path.display().to_string())?;
+    file.keep()?;
     Ok(made)
-}
-
-/// Gives the whole file its name.
-fn keep(unfinished: NamedTempFile, path: &Path, force: bool) -> io::Result<()> {
-    unfinished.as_file().sync_all()?;
-    match force {
-        true => unfinished.persist(path),
-        false => unfinished.persist_noclobber(path),
-    }
-    .map_err(|error| error.error)?;
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
 }
 
 /// Passes the backup on and checks it meanwhile.

@@ -23,6 +23,7 @@ mod egress;
 mod embedded;
 mod emitting;
 mod errors;
+mod exporting;
 mod full_disk;
 mod health;
 mod hostile_requests;

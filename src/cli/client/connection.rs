@@ -71,6 +71,11 @@ impl Connection {
         Ok(Client::new(self.url.clone(), key, origin, account))
     }
 
+    /// The account that they name.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref().filter(|account| !account.is_empty())
+    }
+
     /// The output that these options ask for.
     pub fn output(&self) -> Output {
         if self.no_color {
