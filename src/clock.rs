@@ -47,10 +47,10 @@ impl Timestamp {
         moment.and_then(|moment| moment.format(&Iso8601::<FORMAT>).ok()).unwrap_or_default()
     }
 
-    /// Reads an RFC 3339 date-time, to the millisecond.
+    /// Reads an RFC 3339 date-time, to the millisecond; one before 1970 is read as the beginning of 1970.
     pub fn parse(text: &str) -> Option<Self> {
         let nanos = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
-        u64::try_from(nanos / 1_000_000).ok().map(Self)
+        Some(Self(u64::try_from(nanos / 1_000_000).unwrap_or(0)))
     }
 }
 
@@ -78,6 +78,7 @@ mod tests {
     #[test]
     fn an_offset_is_read_as_the_moment_it_names() {
         assert_eq!(Timestamp::parse("2026-01-15T11:30:00.5+01:00"), Some(Timestamp(1_768_473_000_500)));
+        assert_eq!(Timestamp::parse("1969-07-20T20:17:40Z"), Some(Timestamp(0)));
         assert_eq!(Timestamp::parse("2026-01-15 10:30"), None);
     }
 

@@ -37,9 +37,13 @@ impl<'a> Call<'a> {
     /// The account that this call is for; `named` is the one in its body, if any, and outweighs the query's.
     ///
     /// # Errors
-    /// 403 when the key is another account's, 422 when the name cannot be an account's.
+    /// 403 when the key is another account's, 422 when a name, outweighed or not, cannot be an account's.
     pub fn account(&self, named: Option<&str>) -> Result<AccountId, Error> {
-        account(&self.caller, named.or(self.query.get("account")))
+        let asked = self.query.get("account");
+        if named.is_some() && asked.is_some() {
+            account(&self.caller, asked)?;
+        }
+        account(&self.caller, named.or(asked))
     }
 
     /// Whether an `admin` key was sent.
