@@ -39,6 +39,7 @@ pub struct AccountNames(Arc<RwLock<HashMap<AccountNo, AccountId>>>);
 
 /// What an API key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Manage the account's hooks and look at their deliveries.

@@ -27,6 +27,7 @@ mod backup;
 mod body;
 mod call;
 mod deliveries;
+mod docs;
 mod envelope;
 mod error;
 mod events;
@@ -36,6 +37,7 @@ mod keys;
 mod list;
 mod metrics;
 mod object;
+mod openapi;
 mod query;
 mod tally;
 
@@ -168,6 +170,8 @@ pub fn routes(hookyard: Hookyard) -> impl FnOnce(&mut ServiceConfig) {
             })
             .service(at("/health/live", "GET, HEAD").route(health::get().to(health::live)))
             .service(at("/health/ready", "GET, HEAD").route(health::get().to(health::ready)))
+            .service(at("/docs", "GET, HEAD").route(health::get().to(docs::serve)))
+            .service(at(openapi::PATH, "GET, HEAD").route(health::get().to(openapi::serve)))
             .service(at("/", "GET, HEAD").route(health::get().to(health::page)))
             .default_service(web::to(nothing_here));
         config.service(scope);
@@ -221,6 +225,7 @@ fn admin_routes(config: &mut ServiceConfig) {
 
 /// A resource that tells whoever comes with another method which ones it has.
 fn at(path: &'static str, allow: &'static str) -> Resource {
+    debug_assert!(openapi::describes(path, allow), "the document does not say that {path} takes {allow}");
     web::resource(path).app_data(Route(path)).default_service(web::to(move || async move {
         let message = format!("this path takes {allow}");
         Err::<HttpResponse, _>(Error::new(Kind::MethodNotAllowed { allow }, message))

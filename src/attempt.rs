@@ -80,6 +80,10 @@ impl Outcome {
 }
 
 impl ErrorKind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [Self; 6] =
+        [Self::Timeout, Self::Connect, Self::Tls, Self::Dns, Self::Blocked, Self::Protocol];
+
     /// Its name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

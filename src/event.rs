@@ -85,6 +85,7 @@ pub struct Heading {
 
 /// What an emitter gets: the event is durable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Receipt {
     pub id: EventId,
     pub event: EventType,

@@ -21,6 +21,7 @@ pub struct EventType(Arc<str>);
 
 /// An entry of the catalogue: a declared event type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(as = EventType))]
 #[serde(deny_unknown_fields)]
 pub struct EventTypeSpec {
     pub name: String,

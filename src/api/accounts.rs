@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::account::{Account, AccountId, Scope};
 use crate::clock::Timestamp;
@@ -13,18 +14,30 @@ use super::call::Call;
 use super::error::Error;
 use super::list;
 use super::object::{Names, Object};
+use super::openapi::{asked, refused};
 
-const MEMBERS: Names<1> = ["id"];
+pub const MEMBERS: Names<1> = ["id"];
 
 /// An account as the API shows it.
-#[derive(Serialize)]
-struct Shape<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Account)]
+pub struct Shape<'a> {
     id: &'a AccountId,
     #[serde(serialize_with = "answer::text")]
     created_at: Timestamp,
 }
 
-/// `POST /api/v1/accounts`
+/// Makes an account, if there is none with this id.
+#[utoipa::path(
+    post, path = "/api/v1/accounts", tag = "Administration", operation_id = "create_account",
+    security(("key" = ["admin"])),
+    request_body(content = ref("#/components/schemas/CreateAccount")),
+    responses(
+        (status = 201, description = "It is made.", body = Shape<'static>),
+        (status = 200, description = "It was there.", body = Shape<'static>),
+        refused::Key, refused::Body, refused::Field, refused::Store,
+    ),
+)]
 pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
     let call = Call::open(&request, &[Scope::Admin])?;
     let id = match call.optional_body(payload).await? {
@@ -36,7 +49,15 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     Ok(answer::json(status, &shape(&account)))
 }
 
-/// `GET /api/v1/accounts`
+/// Lists the accounts.
+#[utoipa::path(
+    get, path = "/api/v1/accounts", tag = "Administration", operation_id = "list_accounts",
+    security(("key" = ["admin"])), params(asked::Page),
+    responses(
+        (status = 200, description = "A page of them.", body = [Shape<'static>]),
+        refused::Key, refused::Field, refused::Store,
+    ),
+)]
 pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = Call::open(&request, &[Scope::Admin])?;
     let page = call.query.page()?;

@@ -7,19 +7,20 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// Most answers fit; those that do not grow.
 const USUAL_BYTES: usize = 256;
 
 /// What was removed.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Deleted {
     success: bool,
     deleted: usize,
 }
 
 /// How many deliveries were made due.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Queued {
     pub queued: usize,
 }

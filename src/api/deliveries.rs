@@ -3,83 +3,129 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::account::{AccountId, Scope};
-use crate::attempt::{Attempt, Outcome};
+use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
 use crate::event_type::EventType;
-use crate::hookyard::{Delivery, DeliveryQuery, DeliveryStatus};
+use crate::hookyard::{Delivery, DeliveryQuery, DeliveryStatus, PageRequest};
 use crate::id::{DeliveryId, EventId, HookId};
 
 use super::answer;
 use super::call::Call;
 use super::error::Error;
 use super::list;
+use super::openapi::{asked, refused};
 use super::query::Query;
 
 /// A delivery as lists show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Delivery)]
 pub struct Shape<'a> {
     id: DeliveryId,
     event_id: EventId,
     hook_id: HookId,
     event: &'a EventType,
+    #[schema(value_type = DeliveryStatus)]
     status: &'static str,
+    /// How many attempts were made.
     attempts: u16,
     #[serde(serialize_with = "answer::text_or_null")]
     next_attempt_at: Option<Timestamp>,
     /// The status that the last attempt was answered with.
     last_status: Option<u16>,
     /// Why the last attempt was not answered.
+    #[schema(value_type = Option<ErrorKind>)]
     last_error: Option<&'static str>,
     #[serde(serialize_with = "answer::text")]
     created_at: Timestamp,
+    /// The attempts, oldest first; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt_log: Option<Vec<AttemptShape>>,
 }
 
 /// One HTTP request of a delivery, over.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Attempt)]
 pub struct AttemptShape {
+    /// Which attempt of its delivery it was.
     n: u16,
+    #[schema(value_type = Timestamp)]
     at: String,
     /// What the receiver answered; null when no usable answer came.
     status: Option<u16>,
     /// Why no usable answer came.
+    #[schema(value_type = Option<ErrorKind>)]
     error: Option<&'static str>,
     duration_ms: u32,
     /// The first bytes of the response's body; what is no UTF-8 is replaced.
     response: String,
 }
 
-/// `GET /api/v1/deliveries`
+/// Lists the deliveries of the account.
+#[utoipa::path(
+    get, path = "/api/v1/deliveries", tag = "Deliveries", operation_id = "list_deliveries",
+    security(("key" = ["hooks"])),
+    params(asked::DeliveriesOf, asked::Deliveries, asked::Page, asked::Account),
+    responses(
+        (status = 200, description = "A page of them.", body = [Shape<'static>]),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
 pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let account = call.account(None)?;
-    let Some(query) = filter(&call)? else {
+    let (query, page) = (filter(&call)?, call.query.page()?);
+    let Some(query) = query else {
         return Ok(answer::json(StatusCode::OK, &[(); 0]));
     };
-    page(&call, &account, query).await
+    show(&call, &account, query, page).await
 }
 
-/// `GET /api/v1/hooks/{id}/deliveries`
+/// Lists the deliveries of a hook.
+#[utoipa::path(
+    get, path = "/api/v1/hooks/{id}/deliveries", tag = "Deliveries", operation_id = "list_deliveries_of_hook",
+    security(("key" = ["hooks"])),
+    params(("id" = HookId, Path, description = "The hook's id."), asked::Deliveries, asked::Page, asked::Account),
+    responses(
+        (status = 200, description = "A page of them.", body = [Shape<'static>]),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
 pub async fn of_hook(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let account = call.account(None)?;
     let id = call.segment("id").parse().map_err(|_| Error::not_found("there is no such hook"))?;
-    let query = filter(&call)?.unwrap_or_default();
+    let (query, page) = (filter(&call)?.unwrap_or_default(), call.query.page()?);
     call.hookyard.hook(&account, id).await.map_err(Error::lookup("hook"))?;
-    page(&call, &account, DeliveryQuery { hook: Some(id), ..query }).await
+    show(&call, &account, DeliveryQuery { hook: Some(id), ..query }, page).await
 }
 
-/// `GET /api/v1/deliveries/{id}`
+/// Shows a delivery with its attempts.
+#[utoipa::path(
+    get, path = "/api/v1/deliveries/{id}", tag = "Deliveries", operation_id = "get_delivery",
+    security(("key" = ["hooks"])), params(("id" = DeliveryId, Path, description = "The delivery's id."), asked::Account),
+    responses(
+        (status = 200, description = "The delivery.", body = Shape<'static>),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let (account, id) = target(&call)?;
     Ok(answer::json(StatusCode::OK, &with_log(&found(&call, &account, id).await?)))
 }
 
-/// `POST /api/v1/deliveries/{id}/retry`
+/// Attempts a delivery again, now and with a fresh schedule, whatever became of it.
+#[utoipa::path(
+    post, path = "/api/v1/deliveries/{id}/retry", tag = "Deliveries", operation_id = "retry_delivery",
+    security(("key" = ["hooks"])), params(("id" = DeliveryId, Path, description = "The delivery's id."), asked::Account),
+    responses(
+        (status = 202, description = "It is due; this is how it was found.", body = Shape<'static>),
+        refused::Key, refused::Name, refused::Field, refused::Deactivated, refused::Store,
+    ),
+)]
 pub async fn retry(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let (account, id) = target(&call)?;
@@ -113,8 +159,12 @@ async fn found(call: &Call<'_>, account: &AccountId, id: DeliveryId) -> Result<D
     Ok(delivery)
 }
 
-async fn page(call: &Call<'_>, account: &AccountId, query: DeliveryQuery) -> Result<HttpResponse, Error> {
-    let page = call.query.page()?;
+async fn show(
+    call: &Call<'_>,
+    account: &AccountId,
+    query: DeliveryQuery,
+    page: PageRequest,
+) -> Result<HttpResponse, Error> {
     let deliveries = call.hookyard.deliveries(account, query, page).await;
     let deliveries = deliveries.map_err(Error::lookup("account"))?;
     Ok(list::page(call, &deliveries, shape))
@@ -189,7 +239,6 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::attempt::ErrorKind;
 
     fn attempt(n: u16, outcome: Outcome) -> Attempt {
         let response = Bytes::from_static(b"caf\xc3\xa9 \xff");

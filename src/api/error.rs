@@ -11,6 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::hookyard::{EmitError, LookupError, ReplayError, RotateError, SubscribeError, Unavailable};
 
@@ -45,15 +46,21 @@ pub enum Kind {
     Unavailable { retry_after_seconds: u16 },
 }
 
-#[derive(Serialize)]
-struct Shape<'a> {
+/// An error as the API shows it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub struct Shape<'a> {
+    #[schema(inline)]
     error: Inside<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Inside<'a> {
+    /// What is wrong, for programs: it stays the same.
     code: &'a str,
+    /// What is wrong, for people.
     message: &'a str,
+    /// The id of this exchange, as in `x-request-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
 }

@@ -9,10 +9,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::account::{AccountId, Scope};
 use crate::clock::Timestamp;
 use crate::event::{Event, Receipt};
+use crate::event_type::EventTypeSpec;
 use crate::hookyard::{Emitted, EventHistory, EventQuery};
 use crate::id::EventId;
 
@@ -22,28 +24,34 @@ use super::deliveries;
 use super::error::Error;
 use super::list;
 use super::object::{Names, Object};
+use super::openapi::{asked, refused};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-const MEMBERS: Names<5> = ["event", "data", "timestamp", "id", "account"];
+pub const MEMBERS: Names<5> = ["event", "data", "timestamp", "id", "account"];
 
 /// The member of a body that names the one hook to replay to.
-const REPLAYING: Names<1> = ["hook"];
+pub const REPLAYING: Names<1> = ["hook"];
 
 /// An event as the API shows it: its receipt, and what was emitted.
-#[derive(Serialize)]
-struct Shape<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct Shape<'a> {
     #[serde(flatten)]
     receipt: &'a Receipt,
+    #[schema(value_type = Value)]
     data: &'a RawValue,
+    #[schema(value_type = Timestamp)]
     accepted_at: String,
 }
 
 /// An event with what became of it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventWithDeliveries)]
 struct WithDeliveries<'a> {
     #[serde(flatten)]
     event: Shape<'a>,
     /// When it had become durable; null where that is not known any more.
+    #[schema(value_type = Option<Timestamp>)]
     synced_at: Option<String>,
     deliveries: Vec<deliveries::Shape<'a>>,
 }
@@ -55,7 +63,20 @@ enum Posted {
     Batch(Vec<Event>),
 }
 
-/// `POST /api/v1/events`
+/// Emits an event, or an array of up to 1,000 of them.
+///
+/// When this is answered with 202, every event is on disk and survives a kill and a power cut. An array is accepted
+/// whole or refused whole.
+#[utoipa::path(
+    post, path = "/api/v1/events", tag = "Events", operation_id = "emit",
+    security(("key" = ["events"])),
+    params(asked::Account, asked::IdempotencyKey),
+    request_body(content = ref("#/components/schemas/EmitOneOrMany")),
+    responses(
+        (status = 202, description = "Accepted.", body = ref("#/components/schemas/ReceiptOrReceipts")),
+        refused::Key, refused::Name, refused::Body, refused::Event, refused::Store,
+    ),
+)]
 pub async fn emit(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
     let call = Call::open(&request, &[Scope::Events])?;
     let key = idempotency_key(request.headers())?;
@@ -73,7 +94,15 @@ pub async fn emit(request: HttpRequest, payload: Payload) -> Result<HttpResponse
     }
 }
 
-/// `GET /api/v1/events`
+/// Lists the events of the account.
+#[utoipa::path(
+    get, path = "/api/v1/events", tag = "Events", operation_id = "list_events",
+    security(("key" = ["events"]), ("key" = ["hooks"])), params(asked::Events, asked::Page, asked::Account),
+    responses(
+        (status = 200, description = "A page of them.", body = [Shape<'static>]),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
 pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let account = call.account(None)?;
@@ -84,7 +113,16 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(list::page(&call, &events, shape))
 }
 
-/// `GET /api/v1/events/{id}`
+/// Shows an event with its deliveries.
+#[utoipa::path(
+    get, path = "/api/v1/events/{id}", tag = "Events", operation_id = "get_event",
+    security(("key" = ["events"]), ("key" = ["hooks"])),
+    params(("id" = EventId, Path, description = "The event's id."), asked::Account),
+    responses(
+        (status = 200, description = "The event.", body = WithDeliveries<'static>),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let (account, id) = target(&call)?;
@@ -97,7 +135,19 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(answer::json(StatusCode::OK, &shape))
 }
 
-/// `POST /api/v1/events/{id}/replay`
+/// Delivers an event again: to all hooks that match it now, or to one of them.
+///
+/// Attempt numbers go on, the schedule begins anew.
+#[utoipa::path(
+    post, path = "/api/v1/events/{id}/replay", tag = "Events", operation_id = "replay_event",
+    security(("key" = ["events"]), ("key" = ["hooks"])),
+    params(("id" = EventId, Path, description = "The event's id."), asked::Account),
+    request_body(content = ref("#/components/schemas/ReplayEvent")),
+    responses(
+        (status = 202, description = "They are due.", body = Queued),
+        refused::Key, refused::Name, refused::Body, refused::Field, refused::Deactivated, refused::Store,
+    ),
+)]
 pub async fn replay(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let body = call.optional_body(payload).await?;
@@ -140,7 +190,12 @@ fn shape(event: &Emitted) -> Shape<'_> {
     }
 }
 
-/// `GET /api/v1/event-types`: the whole catalogue, in its own order.
+/// Lists the event types: the whole catalogue, in its own order.
+#[utoipa::path(
+    get, path = "/api/v1/event-types", tag = "Events", operation_id = "list_event_types",
+    security(("key" = ["hooks"]), ("key" = ["events"])),
+    responses((status = 200, description = "All of them.", body = [EventTypeSpec]), refused::AnyKey),
+)]
 pub async fn types(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = Call::open(&request, &[Scope::Hooks, Scope::Events])?;
     Ok(answer::json(StatusCode::OK, &call.hookyard.config().event_types))

@@ -1,13 +1,14 @@
 //! Hooks over HTTP: subscribing, unsubscribing, looking at them, pausing and resuming; what is done with a hook's
 //! deliveries and secret stands beside, in `handling`.
 
-mod handling;
+pub mod handling;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, LOCATION};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::account::{AccountId, Scope};
 use crate::clock::Timestamp;
@@ -21,44 +22,49 @@ use super::call::Call;
 use super::error::{Error, Kind};
 use super::list;
 use super::object::{Names, Object};
+use super::openapi::{asked, refused, vocabulary};
 use super::query::Query;
 
-const WISH: Names<5> = ["url", "event", "secret", "replay", "account"];
-const NAMING: Names<4> = ["id", "url", "event", "account"];
+pub use handling::{replay, rotate_secret, sample, test};
+
+pub const WISH: Names<5> = ["url", "event", "secret", "replay", "account"];
+pub const NAMING: Names<4> = ["id", "url", "event", "account"];
 const STATUSES: [&str; 3] = ["active", "paused", "deactivated"];
 
 /// A hook as the API shows it: one flat object.
-#[derive(Serialize)]
-struct Shape<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Hook)]
+pub struct Shape<'a> {
     #[serde(serialize_with = "answer::text")]
     id: HookId,
+    /// As it was sent.
     url: &'a str,
+    #[schema(value_type = EventType)]
     event: Option<&'a EventType>,
+    /// Whether it is delivered to: its status is `active`.
     active: bool,
+    #[schema(value_type = vocabulary::HookStatus)]
     status: &'static str,
     #[serde(serialize_with = "answer::text")]
     created_at: Timestamp,
-    #[serde(flatten)]
-    end: Option<End<'a>>,
+    /// When it was deactivated, if it was.
+    #[serde(serialize_with = "answer::text_or_null", skip_serializing_if = "Option::is_none")]
+    deactivated_at: Option<Timestamp>,
+    /// Why it was deactivated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// How many deliveries wait.
     pending: u64,
+    /// How many deliveries were given up and are kept.
     dead: u64,
     #[serde(serialize_with = "answer::text_or_null")]
     last_attempt_at: Option<Timestamp>,
     #[serde(serialize_with = "answer::text_or_null")]
     next_attempt_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// What its deliveries are signed with. It is shown here and when it is rotated, nowhere else.
     secret: Option<&'a str>,
 }
-
-/// When and why a hook was deactivated.
-#[derive(Serialize)]
-struct End<'a> {
-    #[serde(serialize_with = "answer::text")]
-    deactivated_at: Timestamp,
-    reason: &'a str,
-}
-
-pub use handling::{replay, rotate_secret, sample, test};
 
 /// What a DELETE names.
 #[derive(Debug)]
@@ -68,7 +74,20 @@ enum Named {
     Nothing,
 }
 
-/// `POST /api/v1/hooks/subscribe`
+/// Subscribes a URL to an event type.
+///
+/// One account, URL and event type have one hook: asking again finds it, resumes it if it is paused, and brings it
+/// back if it was deactivated. Nothing is sent to the URL because of this.
+#[utoipa::path(
+    post, path = "/api/v1/hooks/subscribe", tag = "Hooks", operation_id = "subscribe",
+    security(("key" = ["hooks"])), params(asked::Account),
+    request_body(content = ref("#/components/schemas/Subscribe")),
+    responses(
+        (status = 201, description = "The hook is made, or active again.", body = Shape<'static>, headers(("location", description = "Where it is."))),
+        (status = 200, description = "The hook was there.", body = Shape<'static>),
+        refused::Key, refused::Name, refused::Body, refused::Hook, refused::Store,
+    ),
+)]
 pub async fn subscribe(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let body = call.body(payload).await?;
@@ -90,7 +109,18 @@ pub async fn subscribe(request: HttpRequest, payload: Payload) -> Result<HttpRes
     Ok(response)
 }
 
-/// `DELETE /api/v1/hooks/subscribe`
+/// Unsubscribes the hooks that the body or the query string names.
+///
+/// Once this is answered, no attempt starts for them. Naming none that exists is no mistake.
+#[utoipa::path(
+    delete, path = "/api/v1/hooks/subscribe", tag = "Hooks", operation_id = "unsubscribe",
+    security(("key" = ["hooks"])), params(asked::Named, asked::Account),
+    request_body(content = ref("#/components/schemas/Unsubscribe")),
+    responses(
+        (status = 200, description = "They are gone.", body = Deleted),
+        refused::Key, refused::Body, refused::Field, refused::Store,
+    ),
+)]
 pub async fn unsubscribe(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let body = call.optional_body(payload).await?;
@@ -103,14 +133,32 @@ pub async fn unsubscribe(request: HttpRequest, payload: Payload) -> Result<HttpR
     remove(&call, &account, named).await
 }
 
-/// `DELETE /api/v1/hooks/{id}`
+/// Unsubscribes one hook.
+///
+/// Once this is answered, no attempt starts for it. Naming one that does not exist is no mistake.
+#[utoipa::path(
+    delete, path = "/api/v1/hooks/{id}", tag = "Hooks", operation_id = "delete_hook",
+    security(("key" = ["hooks"])), params(("id" = String, Path, description = "The hook's id."), asked::Account),
+    responses(
+        (status = 200, description = "It is gone.", body = Deleted),
+        refused::Key, refused::Field, refused::Store,
+    ),
+)]
 pub async fn delete(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let account = call.account(None)?;
     remove(&call, &account, Named::of_id(call.segment("id"))).await
 }
 
-/// `GET /api/v1/hooks`
+/// Lists the hooks of the account.
+#[utoipa::path(
+    get, path = "/api/v1/hooks", tag = "Hooks", operation_id = "list_hooks",
+    security(("key" = ["hooks"])), params(asked::Hooks, asked::Page, asked::Account),
+    responses(
+        (status = 200, description = "A page of them.", body = [Shape<'static>]),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
 pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let account = call.account(None)?;
@@ -119,7 +167,15 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(list::page(&call, &hooks, shape))
 }
 
-/// `GET /api/v1/hooks/{id}`
+/// Shows a hook.
+#[utoipa::path(
+    get, path = "/api/v1/hooks/{id}", tag = "Hooks", operation_id = "get_hook",
+    security(("key" = ["hooks"])), params(("id" = HookId, Path, description = "The hook's id."), asked::Account),
+    responses(
+        (status = 200, description = "The hook.", body = Shape<'static>),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let (account, id) = target(&call)?;
@@ -127,7 +183,15 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(answer::json(StatusCode::OK, &shape(&hook)))
 }
 
-/// `POST /api/v1/hooks/{id}/pause`
+/// Pauses a hook: its deliveries wait, and none is lost. Attempts in flight finish.
+#[utoipa::path(
+    post, path = "/api/v1/hooks/{id}/pause", tag = "Hooks", operation_id = "pause_hook",
+    security(("key" = ["hooks"])), params(("id" = HookId, Path, description = "The hook's id."), asked::Account),
+    responses(
+        (status = 200, description = "The hook.", body = Shape<'static>),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
 pub async fn pause(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let (account, id) = target(&call)?;
@@ -135,7 +199,15 @@ pub async fn pause(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(answer::json(StatusCode::OK, &shape(&hook)))
 }
 
-/// `POST /api/v1/hooks/{id}/resume`
+/// Resumes a paused hook: what waits goes out.
+#[utoipa::path(
+    post, path = "/api/v1/hooks/{id}/resume", tag = "Hooks", operation_id = "resume_hook",
+    security(("key" = ["hooks"])), params(("id" = HookId, Path, description = "The hook's id."), asked::Account),
+    responses(
+        (status = 200, description = "The hook.", body = Shape<'static>),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
 pub async fn resume(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let (account, id) = target(&call)?;
@@ -216,9 +288,9 @@ fn filter(query: &Query<'_>) -> Result<HookQuery, Error> {
 
 fn shape(hook: &Hook) -> Shape<'_> {
     let subscription = &hook.subscription;
-    let end = match &subscription.status {
-        Status::Deactivated { at, reason } => Some(End { deactivated_at: *at, reason }),
-        Status::Active | Status::Paused => None,
+    let (deactivated_at, reason) = match &subscription.status {
+        Status::Deactivated { at, reason } => (Some(*at), Some(reason.as_str())),
+        Status::Active | Status::Paused => (None, None),
     };
     Shape {
         id: subscription.id,
@@ -227,7 +299,8 @@ fn shape(hook: &Hook) -> Shape<'_> {
         active: subscription.status == Status::Active,
         status: subscription.status.as_str(),
         created_at: subscription.created_at,
-        end,
+        deactivated_at,
+        reason,
         pending: hook.pending,
         dead: hook.dead,
         last_attempt_at: hook.last_attempt_at,

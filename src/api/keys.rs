@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::account::{AccountId, ApiKey, Scope};
 use crate::clock::Timestamp;
@@ -14,22 +15,26 @@ use super::call::Call;
 use super::error::Error;
 use super::list;
 use super::object::{Names, Object};
+use super::openapi::{asked, refused};
 
-const MEMBERS: Names<3> = ["account", "scopes", "name"];
+pub const MEMBERS: Names<3> = ["account", "scopes", "name"];
 /// The longest name of a key, in characters.
 const NAME_LIMIT: usize = 128;
 
 /// A key as the API shows it.
-#[derive(Serialize)]
-struct Shape<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
+pub struct Shape<'a> {
     id: KeyId,
     account: &'a AccountId,
     scopes: &'a [Scope],
+    /// What its holder calls it.
     name: Option<&'a str>,
     #[serde(serialize_with = "answer::text")]
     created_at: Timestamp,
     #[serde(serialize_with = "answer::text_or_null")]
     last_used_at: Option<Timestamp>,
+    /// What to send; shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
 }
@@ -42,7 +47,16 @@ struct Wish {
     name: String,
 }
 
-/// `POST /api/v1/keys`
+/// Makes an API key. This answer alone shows it.
+#[utoipa::path(
+    post, path = "/api/v1/keys", tag = "Administration", operation_id = "create_key",
+    security(("key" = ["admin"])), params(asked::Account),
+    request_body(content = ref("#/components/schemas/CreateKey")),
+    responses(
+        (status = 201, description = "The key, with `key`: what to send.", body = Shape<'static>),
+        refused::Key, refused::Name, refused::Body, refused::Field, refused::Store,
+    ),
+)]
 pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
     let call = Call::open(&request, &[Scope::Admin])?;
     let body = call.body(payload).await?;
@@ -54,7 +68,15 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     Ok(answer::json(StatusCode::CREATED, &shape))
 }
 
-/// `GET /api/v1/keys`
+/// Lists the API keys, without the secret part.
+#[utoipa::path(
+    get, path = "/api/v1/keys", tag = "Administration", operation_id = "list_keys",
+    security(("key" = ["admin"])), params(asked::Page),
+    responses(
+        (status = 200, description = "A page of them.", body = [Shape<'static>]),
+        refused::Key, refused::Field, refused::Store,
+    ),
+)]
 pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = Call::open(&request, &[Scope::Admin])?;
     let page = call.query.page()?;
@@ -62,7 +84,15 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(list::page(&call, &keys, |(key, account)| shape(key, account)))
 }
 
-/// `DELETE /api/v1/keys/{id}`
+/// Deletes an API key; it stops working at once.
+#[utoipa::path(
+    delete, path = "/api/v1/keys/{id}", tag = "Administration", operation_id = "delete_key",
+    security(("key" = ["admin"])), params(("id" = KeyId, Path, description = "The key's id.")),
+    responses(
+        (status = 200, description = "It is gone.", body = Deleted),
+        refused::Key, refused::Name, refused::Store,
+    ),
+)]
 pub async fn delete(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = Call::open(&request, &[Scope::Admin])?;
     let id = call.segment("id").parse().map_err(|_| Error::not_found("there is no such key"))?;

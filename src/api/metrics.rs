@@ -16,8 +16,12 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(at("/metrics", "GET, HEAD").route(health::get().to(show)));
 }
 
-/// `GET /metrics`
-async fn show(request: HttpRequest) -> HttpResponse {
+/// The metrics, in the text format of Prometheus, unless they have an address of their own.
+#[utoipa::path(
+    get, path = "/metrics", tag = "Server", operation_id = "get_metrics", security(()),
+    responses((status = 200, description = "All of them.", body = String, content_type = "text/plain")),
+)]
+pub async fn show(request: HttpRequest) -> HttpResponse {
     let text = request.app_data::<Hookyard>().expect("the routes are built with it").metrics();
     HttpResponse::Ok().insert_header((CONTENT_TYPE, HeaderValue::from_static(TEXT))).body(text)
 }

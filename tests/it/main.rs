@@ -37,6 +37,7 @@ mod metrics;
 mod new_user;
 mod notifying;
 mod old_data;
+mod openapi;
 mod packaging;
 mod pausing;
 mod payload_bytes;

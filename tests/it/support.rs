@@ -4,6 +4,7 @@ pub mod api;
 pub mod cli;
 pub mod command;
 pub mod deliveries;
+pub mod document;
 pub mod embedding;
 pub mod exposition;
 pub mod fixture;

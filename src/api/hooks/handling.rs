@@ -7,30 +7,42 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::hookyard::{DEFAULT_OVERLAP, Replay, Replayed, Rotate, Sample};
-use crate::id::EventId;
+use crate::id::{EventId, HookId};
 
 use super::super::answer::{self, Queued};
 use super::super::deliveries::AttemptShape;
 use super::super::error::Error;
 use super::super::object::{Names, Object};
+use super::super::openapi::{asked, refused};
 use super::super::query::moment;
 use super::{Shape, open, shape, target};
 
-const ROTATION: Names<2> = ["secret", "overlap"];
-const REPLAY: Names<3> = ["since", "until", "status"];
+pub const ROTATION: Names<2> = ["secret", "overlap"];
+pub const REPLAY: Names<3> = ["since", "until", "status"];
 
 /// What a receiver gets, and under which id.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Sample)]
 struct SampleShape<'a> {
     id: EventId,
     event: &'a str,
     timestamp: &'a str,
+    #[schema(value_type = Value)]
     data: &'a RawValue,
 }
 
-/// `GET /api/v1/hooks/sample`
+/// Shows what a hook would get: recent events of the account, or else the catalogue's example.
+#[utoipa::path(
+    get, path = "/api/v1/hooks/sample", tag = "Hooks", operation_id = "list_samples",
+    security(("key" = ["hooks"])), params(asked::Sample, asked::Account),
+    responses(
+        (status = 200, description = "At least one.", body = [SampleShape<'static>]),
+        refused::Key, refused::Name, refused::EventType, refused::Store,
+    ),
+)]
 pub async fn sample(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let account = call.account(None)?;
@@ -42,7 +54,17 @@ pub async fn sample(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(answer::json(StatusCode::OK, &shapes))
 }
 
-/// `POST /api/v1/hooks/{id}/test`
+/// Delivers the catalogue's example once, now, and tells what it met.
+///
+/// The request has the header `webhook-test: true`. It counts neither for the hook's health nor for its deliveries.
+#[utoipa::path(
+    post, path = "/api/v1/hooks/{id}/test", tag = "Hooks", operation_id = "test_hook",
+    security(("key" = ["hooks"])), params(("id" = HookId, Path, description = "The hook's id."), asked::Account),
+    responses(
+        (status = 200, description = "The attempt, whatever it met.", body = AttemptShape),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
 pub async fn test(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let (account, id) = target(&call)?;
@@ -50,7 +72,18 @@ pub async fn test(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(answer::json(StatusCode::OK, &AttemptShape::of(&attempt)))
 }
 
-/// `POST /api/v1/hooks/{id}/rotate-secret`
+/// Gives a hook, and those that share its secret, a new one.
+///
+/// For a while every request is signed with both.
+#[utoipa::path(
+    post, path = "/api/v1/hooks/{id}/rotate-secret", tag = "Hooks", operation_id = "rotate_secret",
+    security(("key" = ["hooks"])), params(("id" = HookId, Path, description = "The hook's id."), asked::Account),
+    request_body(content = ref("#/components/schemas/RotateSecret")),
+    responses(
+        (status = 200, description = "The hook, with the new secret.", body = Shape<'static>),
+        refused::Key, refused::Name, refused::Body, refused::Field, refused::Store,
+    ),
+)]
 pub async fn rotate_secret(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let body = call.optional_body(payload).await?;
@@ -61,7 +94,18 @@ pub async fn rotate_secret(request: HttpRequest, payload: Payload) -> Result<Htt
     Ok(answer::json(StatusCode::OK, &shape))
 }
 
-/// `POST /api/v1/hooks/{id}/replay`
+/// Delivers to a hook again: what was given up, or every event of its type that is kept.
+///
+/// Attempt numbers go on, the schedule begins anew.
+#[utoipa::path(
+    post, path = "/api/v1/hooks/{id}/replay", tag = "Hooks", operation_id = "replay_hook",
+    security(("key" = ["hooks"])), params(("id" = HookId, Path, description = "The hook's id."), asked::Account),
+    request_body(content = ref("#/components/schemas/ReplayHook")),
+    responses(
+        (status = 202, description = "They are due.", body = Queued),
+        refused::Key, refused::Name, refused::Body, refused::Field, refused::Deactivated, refused::Store,
+    ),
+)]
 pub async fn replay(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let body = call.optional_body(payload).await?;
