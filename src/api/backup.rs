@@ -23,6 +23,7 @@ use crate::hookyard::{Backup, BackupError, Unavailable};
 
 use super::call::Call;
 use super::error::{Error, Kind};
+use super::openapi::refused;
 
 /// Chunks between the copy and the connection, of some 64 KiB each.
 const CHUNKS: usize = 8;
@@ -38,7 +39,18 @@ struct Chunks {
 /// The end that the connection reads from.
 struct Body(Receiver<Bytes>);
 
-/// `GET /api/v1/backup`
+/// A backup of the whole store, to be put back with `hookyard restore`.
+///
+/// It is consistent, and holds all that was acknowledged before it was asked for, secrets included; one that breaks off
+/// lacks its end. One backup is made at a time.
+#[utoipa::path(
+    get, path = "/api/v1/backup", tag = "Administration", operation_id = "get_backup",
+    security(("key" = ["admin"])),
+    responses(
+        (status = 200, description = "The backup.", body = String, content_type = "application/octet-stream"),
+        refused::Key, refused::Backup, refused::Store,
+    ),
+)]
 pub async fn backup(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = Call::open(&request, &[Scope::Admin])?;
     let backup = call.hookyard.begin_backup().await?;

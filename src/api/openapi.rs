@@ -18,7 +18,7 @@ use utoipa::OpenApi;
 use crate::account::Scope;
 use crate::event::Receipt;
 
-use super::{accounts, answer, deliveries, docs, error, events, health, hooks, keys, metrics};
+use super::{accounts, answer, backup, deliveries, docs, error, events, health, hooks, keys, metrics};
 
 /// The path of the document, below the place where the routes are mounted.
 pub const PATH: &str = "/openapi.json";
@@ -46,7 +46,7 @@ leads to the next page. Errors have one shape, whatever was asked: a method that
         hooks::handling::sample, hooks::handling::test, hooks::handling::rotate_secret, hooks::handling::replay,
         deliveries::list, deliveries::of_hook, deliveries::get, deliveries::retry,
         events::emit, events::list, events::get, events::replay, events::types,
-        accounts::create, accounts::list, keys::create, keys::list, keys::delete,
+        accounts::create, accounts::list, keys::create, keys::list, keys::delete, backup::backup,
         health::live, health::ready, metrics::show, health::page, serve, docs::serve,
     ),
     components(schemas(Receipt, Scope, error::Shape<'static>)),

@@ -16,6 +16,8 @@ const UNPROVOKED: [(u16, &str); 2] = [
     (408, "the time that a body may take is half a minute"),
     (503, "those that only read refuse while the server shuts down"),
 ];
+/// The same of one operation: a backup of so little is over before another begins; `backing_up` has a larger one.
+const UNPROVOKED_ALONE: (&str, u16) = ("get_backup", 409);
 
 fn start() -> Server {
     let limit = REQUEST_LIMIT.to_string();
@@ -62,7 +64,10 @@ fn what_is_answered_is_described_and_what_is_described_is_answered() {
     run_out_of_disk(&document);
 
     let mut unseen = document.unseen();
-    unseen.retain(|(_, status)| !UNPROVOKED.iter().any(|(known, _)| known == status));
+    unseen.retain(|(operation, status)| {
+        (operation.as_str(), *status) != UNPROVOKED_ALONE
+            && !UNPROVOKED.iter().any(|(known, _)| known == status)
+    });
     assert!(unseen.is_empty(), "described, but never answered: {unseen:?}");
 }
 
@@ -125,6 +130,7 @@ fn succeed_as_admin(document: &Document, api: &Api) {
     let wish = json!({"account": "acme", "scopes": ["hooks"]});
     let key: Value = document.send(api, "POST", "/api/v1/keys", Some(&wish)).expect(201);
     assert_eq!(send("GET", "/api/v1/keys", None), 200);
+    assert_eq!(send("GET", "/api/v1/backup", None), 200);
     assert_eq!(send("DELETE", &format!("/api/v1/keys/{}", text(&key, "id")), None), 200);
 }
 

@@ -32,6 +32,9 @@ pub enum EventType {}
 /// The refusal of deliveries to a hook that was given up.
 pub enum Deactivated {}
 
+/// The refusal of a backup beside another.
+pub enum Backup {}
+
 /// The refusal while the store takes nothing.
 pub enum Store {}
 
@@ -86,6 +89,12 @@ impl IntoResponses for EventType {
 impl IntoResponses for Deactivated {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         named([("409", "Deactivated")])
+    }
+}
+
+impl IntoResponses for Backup {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        named([("409", "BackupRunning")])
     }
 }
 
