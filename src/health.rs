@@ -72,6 +72,13 @@ impl Health {
         self.stage == Stage::Probing
     }
 
+    /// When the next attempt is due, given the soonest due time of what waits for a retry, and that of the oldest
+    /// delivery if it does.
+    pub fn next_attempt(self, soonest: Option<Timestamp>, oldest: Option<Timestamp>) -> Option<Timestamp> {
+        let due = if self.is_probing() { oldest } else { soonest };
+        due.map(|due| due.max(self.hold_until.unwrap_or_default()))
+    }
+
     /// The health as a restart finds it: how far an endpoint had opened is forgotten, the rest is kept.
     pub fn to_keep(self) -> Self {
         let stage = match self.stage {
@@ -168,6 +175,17 @@ mod tests {
     fn a_failure_while_opening_starts_it_over() {
         let opening = health_after([BUSY, BUSY, BUSY, BUSY, BUSY, OK, OK, BUSY]);
         assert_eq!(opening.stage, Stage::Opening { allowance: 1, failures: 1 });
+    }
+
+    #[test]
+    fn the_next_attempt_is_the_soonest_or_the_oldest_and_never_within_a_hold() {
+        let (soonest, oldest) = (Some(Timestamp(10)), Some(Timestamp(30)));
+        assert_eq!(Health::default().next_attempt(soonest, oldest), soonest);
+        let probing = health_after([BUSY; 5]);
+        assert_eq!(probing.next_attempt(soonest, oldest), oldest);
+        assert_eq!(probing.next_attempt(soonest, None), None);
+        let held = Health { hold_until: Some(Timestamp(20)), ..Health::default() };
+        assert_eq!(held.next_attempt(soonest, oldest), held.hold_until);
     }
 
     #[test]

@@ -370,7 +370,12 @@ impl Model {
         tally.last_attempt_at = self.last_attempts.get(&subscription.no).copied();
         let active = subscription.status == Status::Active;
         let soonest = self.retries(subscription).first().map(|retry| retry.due);
-        tally.next_attempt_at = soonest.filter(|_| active);
+        let live = |pending: &Pending| subscription.is_live(pending.generation());
+        let oldest = self.of(subscription.no).find(|(_, pending)| live(pending));
+        let retry = |(event, _)| self.retries(subscription).into_iter().find(|retry| retry.event == event);
+        let oldest = oldest.and_then(retry).map(|retry| retry.due);
+        let health = self.health.get(&subscription.no).copied().unwrap_or_default();
+        tally.next_attempt_at = health.next_attempt(soonest, oldest).filter(|_| active);
         tally
     }
 

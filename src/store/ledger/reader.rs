@@ -104,10 +104,11 @@ impl Shared {
         let subscription = count.subscription;
         pages_of(&self.tree, subscription.no, EventNo(0), |page| {
             let waiting = page.waiting().filter(|(event, _)| !count.in_tail.contains(event));
-            let generations: Vec<Generation> = waiting.map(|(_, generation)| generation).collect();
-            generations.into_iter().for_each(|generation| count.add(generation));
+            let waiting: Vec<(EventNo, Generation)> = waiting.collect();
+            waiting.into_iter().for_each(|(event, generation)| count.add_first(event, generation));
             ControlFlow::Continue(())
         })?;
+        let (mut soonest, mut oldest) = (None, None);
         for retry in self.retries_of(subscription.no) {
             let retry = retry?;
             if !count.in_tail.contains(&retry.event) {
@@ -115,10 +116,13 @@ impl Shared {
             }
             if subscription.is_live(retry.generation) && subscription.status == Status::Active {
                 let due = revived(retry, subscription).due;
-                let soonest = &mut count.tally.next_attempt_at;
-                *soonest = Some(soonest.map_or(due, |soonest| soonest.min(due)));
+                soonest = Some(soonest.map_or(due, |soonest: Timestamp| soonest.min(due)));
+                oldest = oldest.or(Some((retry.event, due)));
             }
         }
+        let oldest = oldest.filter(|(event, _)| count.oldest_first.is_none_or(|first| *event < first));
+        let health = self.health(subscription.no)?;
+        count.tally.next_attempt_at = health.next_attempt(soonest, oldest.map(|(_, due)| due));
         Ok(())
     }
 
@@ -147,12 +151,22 @@ impl Shared {
 struct Count<'a> {
     subscription: &'a Subscription,
     in_tail: HashSet<EventNo>,
+    /// The oldest delivery that was never attempted.
+    oldest_first: Option<EventNo>,
     tally: Tally,
 }
 
 impl<'a> Count<'a> {
     fn of(subscription: &'a Subscription) -> Self {
-        Self { subscription, in_tail: HashSet::new(), tally: Tally::default() }
+        Self { subscription, in_tail: HashSet::new(), oldest_first: None, tally: Tally::default() }
+    }
+
+    /// Counts a delivery that was never attempted.
+    fn add_first(&mut self, event: EventNo, generation: Generation) {
+        if self.subscription.is_live(generation) {
+            self.oldest_first = Some(self.oldest_first.map_or(event, |oldest| oldest.min(event)));
+        }
+        self.add(generation);
     }
 
     fn add(&mut self, generation: Generation) {
@@ -257,7 +271,7 @@ impl Reader for Shared {
             let volatile = self.volatile();
             for (event, matched) in volatile.tail.open() {
                 if let Some(count) = counts.get_mut(&matched.subscription) {
-                    count.add(matched.generation);
+                    count.add_first(event.no, matched.generation);
                     count.in_tail.insert(event.no);
                 }
             }
