@@ -24,6 +24,7 @@ mod embedded;
 mod emitting;
 mod errors;
 mod exporting;
+mod examples;
 mod full_disk;
 mod health;
 mod hostile_requests;

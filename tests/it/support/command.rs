@@ -1,4 +1,4 @@
-//! A command of the real binary: one that runs until it is told to stop, or one that ends by itself.
+//! A command of the real binary, or a program of `examples/`: one that runs until it is told to stop, or one that ends by itself.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -33,6 +33,18 @@ pub fn hookyard(arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     command.args(arguments).env_remove("NOTIFY_SOCKET");
+    command
+}
+
+/// The example of this name, which cargo has built beside the tests.
+pub fn example(name: &str) -> Command {
+    let mut path = std::env::current_exe().expect("a test knows its binary");
+    path.pop();
+    path.pop();
+    let path = path.join("examples").join(name);
+    assert!(path.exists(), "no {}; `cargo build --examples` makes it", path.display());
+    let mut command = Command::new(path);
+    command.stdin(Stdio::null());
     command
 }
 
