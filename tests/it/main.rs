@@ -60,3 +60,4 @@ mod surviving_kills;
 mod test_delivery;
 mod unsubscribing;
 mod verifying;
+mod verifying_snippets;
