@@ -11,6 +11,7 @@ mod cli_explain;
 mod cli_failing;
 mod cli_hooks;
 mod cli_keys;
+mod configuration_reference;
 mod configuring;
 mod dashboards;
 mod deactivating;
