@@ -64,3 +64,8 @@ pub use event::{Event, Receipt};
 pub use hookyard::{Hookyard, Subscribe};
 pub use store::ledger::Durability;
 pub use store::ledger::checking as check;
+
+/// The code of the tour for Rust programs, which is compiled with the other examples of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/tour-rust.md")]
+struct Tour;
