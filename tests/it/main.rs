@@ -59,6 +59,7 @@ mod stopping;
 mod subscribing;
 mod surviving_kills;
 mod test_delivery;
+mod tours;
 mod unsubscribing;
 mod verifying;
 mod verifying_snippets;
