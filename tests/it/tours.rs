@@ -198,3 +198,20 @@ fn the_consumers_tour_can_be_taken() {
     assert_eq!(arrived.matches("answered 410").count(), 1, "{arrived}");
     assert!(!arrived.contains("not verified"), "{arrived}");
 }
+
+#[test]
+fn the_operators_tour_can_be_taken() {
+    if !has_curl() {
+        return;
+    }
+    let mut tourist = Tourist::new();
+
+    let printed = tourist.take(include_str!("../../docs/tour-operator.md"));
+
+    let all = printed.concat();
+    for expected in [r#"{"status":"ready"}"#, "attempt 1 to", "\tdelivered\torder_paid\t2\t", "order_sent\t"]
+    {
+        assert!(all.contains(expected), "{expected}\n{all}");
+    }
+    assert!(tourist.terminals[0].end().status.success());
+}
