@@ -19,6 +19,7 @@ mod deactivation_events;
 mod delivered_request;
 mod deliveries;
 mod demo;
+mod document_links;
 mod documented_curl;
 mod egress;
 mod embedded;
