@@ -5,11 +5,13 @@
 //! affair; [`ledger`] is the durable one, [`memory`] a model of it for tests.
 
 mod census;
+mod figures;
 pub mod history;
 pub mod ledger;
 #[cfg(test)]
 pub mod memory;
 pub mod tail;
+mod verb;
 pub mod writer;
 
 #[cfg(test)]
@@ -20,14 +22,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::account::{Account, AccountId, ApiKey, KeyHash};
-use crate::attempt::Attempt;
+use crate::account::{Account, ApiKey};
 use crate::clock::Timestamp;
-use crate::event::{Draft, Recorded};
+use crate::event::Recorded;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed};
-use crate::subscription::{Generation, Matches, PreviousSecret, Secret, Subscription};
+use crate::subscription::{Generation, Subscription};
+
+pub use self::figures::{Census, Disk, Expired, Retained, Tally};
+pub use self::verb::{Address, Answer, Change, Follows, NewSubscription, Rotation, Settlement, Verb};
 
 /// Writes. One thread owns it; see [`writer`].
 pub trait Backend: Send + 'static {
@@ -161,124 +165,6 @@ pub enum CopyError {
     Taker(#[from] io::Error),
 }
 
-/// A change of the ledger.
-#[derive(Clone, Debug)]
-pub enum Verb {
-    /// Record events, all or none, with the subscriptions that each matched.
-    ///
-    /// One whose idempotency key is known is not recorded again: its first receipt comes back. If its content differs,
-    /// none is recorded.
-    Append(Vec<(Draft, Matches)>),
-    /// Record an attempt and what follows from it. Settling twice changes nothing.
-    Settle(Settlement),
-    /// Record a new subscription.
-    Subscribe(Box<NewSubscription>),
-    /// Change where a subscription stands.
-    Change(Address, Change),
-    /// Give a subscription, and those of its siblings that share its secret, a new one.
-    Rotate(Box<Rotation>),
-    /// Make deliveries of a subscription due at once, each with a fresh schedule; where there is none of an event, make
-    /// one. Each event comes with the attempts made for it so far.
-    ///
-    /// Those that wait for their first attempt stay as they are. A deactivated subscription gets none, nor is there any
-    /// of an event that is gone or another account's.
-    Replay(Address, Vec<(EventNo, u16)>),
-    /// Forget a subscription and all that waits for it.
-    Unsubscribe(Address),
-    /// Nothing but an answer: the subscription as of here.
-    Look(Address),
-    /// Make an account unless it exists.
-    CreateAccount(AccountId),
-    /// Record a key, or a change of it.
-    PutKey(Box<ApiKey>),
-    /// Forget a key.
-    DeleteKey(KeyHash),
-}
-
-/// A subscription to be recorded.
-#[derive(Clone, Debug)]
-pub struct NewSubscription {
-    pub subscription: Subscription,
-    /// A subscription whose secret this one shares instead of its own, if it still exists.
-    pub sibling: Option<SubscriptionNo>,
-}
-
-/// A new secret.
-#[derive(Clone, Debug)]
-pub struct Rotation {
-    pub at: Address,
-    /// Subscriptions that may share the secret.
-    pub siblings: Vec<SubscriptionNo>,
-    pub secret: Secret,
-    /// Until when requests are also signed with the secret that it replaces.
-    pub overlap_until: Timestamp,
-}
-
-/// Where a subscription's record is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address {
-    pub account: AccountNo,
-    pub subscription: SubscriptionNo,
-}
-
-/// A change of where a subscription stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    Pause,
-    Resume,
-    /// Ends its generation: what it has not delivered is dead letters.
-    Deactivate {
-        reason: String,
-    },
-    /// Begins the next generation, with a clean bill of health.
-    Reactivate {
-        /// Whether the dead letters become pending again, each with a fresh schedule.
-        replay: bool,
-    },
-    /// Makes its dead letters pending again, each with a fresh schedule.
-    Replay,
-}
-
-/// An attempt that is over, and what follows from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settlement {
-    pub at: Address,
-    pub event: EventNo,
-    pub generation: Generation,
-    pub attempt: Attempt,
-    pub follows: Follows,
-    /// The health of the endpoint from now on, where what is kept of it changed; of an earlier generation it is void.
-    pub health: Option<Health>,
-}
-
-/// What follows from an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follows {
-    /// Nothing: delivered.
-    Done,
-    /// Another attempt, the `retries`-th retry of its schedule.
-    Retry { due: Timestamp, retries: u16 },
-}
-
-/// What a verb came to.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// The events, in the order given, and for each whether it is an earlier one.
-    Appended(Vec<(Arc<Recorded>, Duplicate)>),
-    /// An idempotency key was used before, with other content.
-    Conflict,
-    /// The subscription as the verb left it; `None` where there is none.
-    Subscription(Option<Box<Subscription>>),
-    /// How many deliveries are due now.
-    Replayed(usize),
-    /// The account, and whether it is new.
-    Account(Account, bool),
-    Done,
-}
-
-/// Whether an appended event is one that was accepted before.
-pub type Duplicate = bool;
-
 /// How much is left to be tidied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Untidy {
@@ -343,53 +229,6 @@ pub struct Retry {
     pub retries: u16,
 }
 
-/// The figures of a subscription.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    pub pending: u64,
-    pub dead: u64,
-    pub last_attempt_at: Option<Timestamp>,
-    pub next_attempt_at: Option<Timestamp>,
-}
-
-/// What waits in the whole store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Census {
-    /// Deliveries that are still to be made.
-    pub pending: u64,
-    /// Those of them that failed before.
-    pub retrying: u64,
-    /// Deliveries that were given up and can be replayed.
-    pub dead: u64,
-    /// Since when the pending delivery that has been due for longest is due, not counting those of hooks that are
-    /// paused, probed or asked to be left alone. One that is being attempted is pending.
-    pub due_since: Option<Timestamp>,
-}
-
-/// Bytes on the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Disk {
-    pub used: u64,
-    pub free: u64,
-}
-
-/// What a store keeps of the past, and what it has let go of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Retained {
-    /// Bytes of events and attempts, without what the backend needs beside them.
-    pub bytes: u64,
-    /// When the oldest event that is kept was accepted.
-    pub oldest: Option<Timestamp>,
-    pub expired: Expired,
-}
-
-/// What retention has let go of since the store was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Expired {
-    pub events: u64,
-    pub dead_letters: u64,
-}
-
 /// Why the store did not do as told.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -404,62 +243,5 @@ pub enum Error {
 impl Error {
     pub(crate) fn damaged(what: impl std::fmt::Display) -> Self {
         Self::Damaged(what.to_string().into())
-    }
-}
-
-impl Settlement {
-    /// Whether it would leave a row of its subscription; of one that is gone, nothing must be left.
-    pub(crate) fn leaves_a_row(&self) -> bool {
-        self.health.is_some() || matches!(self.follows, Follows::Retry { .. })
-    }
-}
-
-impl Change {
-    /// Applies the change to a record; says whether it made a difference.
-    pub fn apply(&self, subscription: &mut Subscription, now: Timestamp) -> bool {
-        use crate::subscription::Status;
-        let deactivated = matches!(subscription.status, Status::Deactivated { .. });
-        match self {
-            Self::Pause if subscription.status == Status::Active => subscription.status = Status::Paused,
-            Self::Resume if subscription.status == Status::Paused => subscription.status = Status::Active,
-            Self::Deactivate { reason } if !deactivated => {
-                subscription.status = Status::Deactivated { at: now, reason: reason.clone() };
-            }
-            Self::Reactivate { replay } if deactivated => {
-                subscription.status = Status::Active;
-                subscription.generation = subscription.generation.next();
-                subscription.floor = if *replay { Generation(0) } else { subscription.generation };
-            }
-            Self::Replay if !deactivated && subscription.floor > Generation(0) => {
-                subscription.floor = Generation(0);
-            }
-            _ => return false,
-        }
-        true
-    }
-}
-
-impl NewSubscription {
-    /// The record: a sibling's secret, with the one before it, outweighs its own.
-    pub(crate) fn record(self, sibling: Option<&Subscription>) -> Subscription {
-        let mut record = self.subscription;
-        if let Some(sibling) = sibling {
-            record.secret = sibling.secret.clone();
-            record.previous_secret = sibling.previous_secret.clone();
-        }
-        record
-    }
-}
-
-impl Rotation {
-    /// Gives a subscription the new secret if it has the `old` one; says whether it did.
-    pub(crate) fn apply(&self, subscription: &mut Subscription, old: &Secret) -> bool {
-        if subscription.secret != *old || self.secret == *old {
-            return false;
-        }
-        subscription.previous_secret =
-            Some(PreviousSecret { secret: old.clone(), until: self.overlap_until });
-        subscription.secret = self.secret.clone();
-        true
     }
 }

@@ -15,16 +15,17 @@ use std::time::Duration;
 use super::history::{DeliveryStatus, NEWEST, Period};
 use super::memory::{Memory, Pending};
 use super::*;
-use crate::account::Scope;
-use crate::attempt::{ErrorKind, Outcome};
-use crate::event::{Body, Idempotency, IdempotencyKey};
+use crate::account::{KeyHash, Scope};
+use crate::attempt::{Attempt, ErrorKind, Outcome};
+use crate::event::{Body, Draft, Idempotency, IdempotencyKey};
 use crate::event_type::HOOK_DEACTIVATED;
 use crate::filter::Filter;
 use crate::health::Stage;
 use crate::id::{KeyId, Seal};
 use crate::store::ledger::checking::{Invariant, check_store};
 use crate::store::ledger::{Durability, Ledger, Policy};
-use crate::subscription::Match;
+use crate::store::verb::Duplicate;
+use crate::subscription::{Match, Matches, Secret};
 
 use self::expiring::Expiring;
 

@@ -1,0 +1,185 @@
+//! The verbs: the changes of the ledger, and what each comes to.
+
+use std::sync::Arc;
+
+use crate::account::{Account, AccountId, ApiKey, KeyHash};
+use crate::attempt::Attempt;
+use crate::clock::Timestamp;
+use crate::event::{Draft, Recorded};
+use crate::health::Health;
+use crate::id::{AccountNo, EventNo, SubscriptionNo};
+use crate::subscription::{Generation, Matches, PreviousSecret, Secret, Status, Subscription};
+
+/// A change of the ledger.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// Record events, all or none, with the subscriptions that each matched.
+    ///
+    /// One whose idempotency key is known is not recorded again: its first receipt comes back. If its content differs,
+    /// none is recorded.
+    Append(Vec<(Draft, Matches)>),
+    /// Record an attempt and what follows from it. Settling twice changes nothing.
+    Settle(Settlement),
+    /// Record a new subscription.
+    Subscribe(Box<NewSubscription>),
+    /// Change where a subscription stands.
+    Change(Address, Change),
+    /// Give a subscription, and those of its siblings that share its secret, a new one.
+    Rotate(Box<Rotation>),
+    /// Make deliveries of a subscription due at once, each with a fresh schedule; where there is none of an event, make
+    /// one. Each event comes with the attempts made for it so far.
+    ///
+    /// Those that wait for their first attempt stay as they are. A deactivated subscription gets none, nor is there any
+    /// of an event that is gone or another account's.
+    Replay(Address, Vec<(EventNo, u16)>),
+    /// Forget a subscription and all that waits for it.
+    Unsubscribe(Address),
+    /// Nothing but an answer: the subscription as of here.
+    Look(Address),
+    /// Make an account unless it exists.
+    CreateAccount(AccountId),
+    /// Record a key, or a change of it.
+    PutKey(Box<ApiKey>),
+    /// Forget a key.
+    DeleteKey(KeyHash),
+}
+
+/// A subscription to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewSubscription {
+    pub subscription: Subscription,
+    /// A subscription whose secret this one shares instead of its own, if it still exists.
+    pub sibling: Option<SubscriptionNo>,
+}
+
+/// A new secret.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    pub at: Address,
+    /// Subscriptions that may share the secret.
+    pub siblings: Vec<SubscriptionNo>,
+    pub secret: Secret,
+    /// Until when requests are also signed with the secret that it replaces.
+    pub overlap_until: Timestamp,
+}
+
+/// Where a subscription's record is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    pub account: AccountNo,
+    pub subscription: SubscriptionNo,
+}
+
+/// A change of where a subscription stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    Pause,
+    Resume,
+    /// Ends its generation: what it has not delivered is dead letters.
+    Deactivate {
+        reason: String,
+    },
+    /// Begins the next generation, with a clean bill of health.
+    Reactivate {
+        /// Whether the dead letters become pending again, each with a fresh schedule.
+        replay: bool,
+    },
+    /// Makes its dead letters pending again, each with a fresh schedule.
+    Replay,
+}
+
+/// An attempt that is over, and what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    pub at: Address,
+    pub event: EventNo,
+    pub generation: Generation,
+    pub attempt: Attempt,
+    pub follows: Follows,
+    /// The health of the endpoint from now on, where what is kept of it changed; of an earlier generation it is void.
+    pub health: Option<Health>,
+}
+
+/// What follows from an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    /// Nothing: delivered.
+    Done,
+    /// Another attempt, the `retries`-th retry of its schedule.
+    Retry { due: Timestamp, retries: u16 },
+}
+
+/// What a verb came to.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The events, in the order given, and for each whether it is an earlier one.
+    Appended(Vec<(Arc<Recorded>, Duplicate)>),
+    /// An idempotency key was used before, with other content.
+    Conflict,
+    /// The subscription as the verb left it; `None` where there is none.
+    Subscription(Option<Box<Subscription>>),
+    /// How many deliveries are due now.
+    Replayed(usize),
+    /// The account, and whether it is new.
+    Account(Account, bool),
+    Done,
+}
+
+/// Whether an appended event is one that was accepted before.
+pub type Duplicate = bool;
+
+impl Settlement {
+    /// Whether it would leave a row of its subscription; of one that is gone, nothing must be left.
+    pub(crate) fn leaves_a_row(&self) -> bool {
+        self.health.is_some() || matches!(self.follows, Follows::Retry { .. })
+    }
+}
+
+impl Change {
+    /// Applies the change to a record; says whether it made a difference.
+    pub fn apply(&self, subscription: &mut Subscription, now: Timestamp) -> bool {
+        let deactivated = matches!(subscription.status, Status::Deactivated { .. });
+        match self {
+            Self::Pause if subscription.status == Status::Active => subscription.status = Status::Paused,
+            Self::Resume if subscription.status == Status::Paused => subscription.status = Status::Active,
+            Self::Deactivate { reason } if !deactivated => {
+                subscription.status = Status::Deactivated { at: now, reason: reason.clone() };
+            }
+            Self::Reactivate { replay } if deactivated => {
+                subscription.status = Status::Active;
+                subscription.generation = subscription.generation.next();
+                subscription.floor = if *replay { Generation(0) } else { subscription.generation };
+            }
+            Self::Replay if !deactivated && subscription.floor > Generation(0) => {
+                subscription.floor = Generation(0);
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl NewSubscription {
+    /// The record: a sibling's secret, with the one before it, outweighs its own.
+    pub(crate) fn record(self, sibling: Option<&Subscription>) -> Subscription {
+        let mut record = self.subscription;
+        if let Some(sibling) = sibling {
+            record.secret = sibling.secret.clone();
+            record.previous_secret = sibling.previous_secret.clone();
+        }
+        record
+    }
+}
+
+impl Rotation {
+    /// Gives a subscription the new secret if it has the `old` one; says whether it did.
+    pub(crate) fn apply(&self, subscription: &mut Subscription, old: &Secret) -> bool {
+        if subscription.secret != *old || self.secret == *old {
+            return false;
+        }
+        subscription.previous_secret =
+            Some(PreviousSecret { secret: old.clone(), until: self.overlap_until });
+        subscription.secret = self.secret.clone();
+        true
+    }
+}
