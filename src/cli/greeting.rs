@@ -43,7 +43,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// The text as one word of a shell.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         return text.to_owned();

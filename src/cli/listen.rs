@@ -7,8 +7,10 @@ mod page;
 mod record;
 mod seen;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, rt};
@@ -21,9 +23,10 @@ use tokio::sync::mpsc;
 use self::answers::Answers;
 use self::page::Page;
 use self::seen::Seen;
+use super::greeting::quoted;
 use super::receiver::{self, Request};
 use super::verification::{Verdict, Verifier};
-use super::{Failure, signals};
+use super::{Failure, admin_key, signals};
 
 /// Receive deliveries on this machine, verify and print them.
 ///
@@ -75,6 +78,13 @@ struct Arrival {
     status: StatusCode,
 }
 
+/// How whoever pastes a line here calls the server.
+struct Caller {
+    server: String,
+    /// What their shell puts in place of the key.
+    key: String,
+}
+
 struct Desk {
     verifier: Verifier,
     answers: Answers,
@@ -94,6 +104,21 @@ const PORT: u16 = 9000;
 /// Arrivals that are not printed yet; beyond that, senders wait for their answer.
 const UNREAD: usize = 64;
 
+impl Caller {
+    /// As the environment has it; a key's file of the first start is there for those who set no variable.
+    fn of(env: HashMap<String, String>) -> Self {
+        let set = |name: &str| env.get(name).filter(|text| !text.is_empty());
+        let server = set("HOOKYARD_URL").cloned().unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
+        let data_dir = set("HOOKYARD_DATA_DIR").map_or("data", String::as_str);
+        let file = Path::new(data_dir).join(admin_key::FILE);
+        let key = match set("HOOKYARD_KEY").is_none() && file.exists() {
+            true => format!("$(cat {})", quoted(&file.display().to_string())),
+            false => "$HOOKYARD_KEY".to_owned(),
+        };
+        Self { server, key }
+    }
+}
+
 impl Listen {
     /// Receives until a signal comes, or the last request that was asked for.
     ///
@@ -104,19 +129,18 @@ impl Listen {
         let stop = signals::first().context("cannot listen for signals")?;
         let listener = TcpListener::bind(address)
             .with_context(|| format!("cannot listen on {address}; --port 0 takes a free port"))?;
-        let server = env.into_iter().find(|(name, text)| name == "HOOKYARD_URL" && !text.is_empty());
-        let server = server.map_or_else(|| "http://127.0.0.1:8080".to_owned(), |(_, url)| url);
-        Ok(rt::System::new().block_on(self.receive(listener, &server, stop))?)
+        let caller = Caller::of(env.into_iter().collect());
+        Ok(rt::System::new().block_on(self.receive(listener, &caller, stop))?)
     }
 
     async fn receive(
         self,
         listener: TcpListener,
-        server: &str,
+        caller: &Caller,
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
         let mut page = Page::new(self.json);
-        page.introduce(listener.local_addr()?, server, self.secrets.len());
+        page.introduce(listener.local_addr()?, caller, self.secrets.len());
         let (sender, arrivals) = mpsc::channel(UNREAD);
         let desk = Desk {
             verifier: Verifier::new(self.secrets, TOLERANCE),

@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use actix_web::rt;
 use anyhow::Context;
@@ -69,6 +69,8 @@ Examples:
   HOOKYARD_LISTEN=0.0.0.0:8080 HOOKYARD_DATA_DIR=/var/lib/hookyard hookyard serve
   HOOKYARD_RETRY__SCHEDULE=1s,2s,3s HOOKYARD_LOG=debug hookyard serve --dev";
 
+/// A file that whoever puts it in the current directory may think is read.
+const USUAL_FILE: &str = "hookyard.toml";
 /// Connections that wait to be accepted; the system may lower it. Enough for a burst while the store opens.
 const BACKLOG: i32 = 4096;
 
@@ -87,6 +89,9 @@ impl Serve {
         let log = Log::start(&config.log, config.log_format)?;
         for warning in warnings {
             warn!("{warning}");
+        }
+        if source.file.is_none() && Path::new(USUAL_FILE).exists() {
+            warn!("{USUAL_FILE} in this directory is not read: --config {USUAL_FILE} reads it");
         }
         durable::prove().map_err(anyhow::Error::msg)?;
         info!("a flush of the store is an fdatasync: what is acknowledged survives a power cut");

@@ -21,6 +21,10 @@ pub enum Prospect {
     BehindProbe {
         probe_at: Timestamp,
     },
+    /// It was never attempted, and something else of its hook comes then: it is being sent, or waits behind a probe.
+    Unattempted {
+        other_at: Timestamp,
+    },
     /// Its hook is paused.
     Paused,
     /// It is being sent, or is about to be.
@@ -53,7 +57,7 @@ impl Prospect {
         match (moment(&delivery.next_attempt_at), probe) {
             (Some(at), Some(probe_at)) if at <= now => Self::BehindProbe { probe_at },
             (Some(at), _) => Self::Due { attempt: attempts + 1, at },
-            (None, Some(probe_at)) => Self::BehindProbe { probe_at },
+            (None, Some(other_at)) => Self::Unattempted { other_at },
             (None, None) => Self::UnderWay,
         }
     }
@@ -61,7 +65,7 @@ impl Prospect {
     /// Where it stands among the others: first what still waits, last what needs no looking at.
     pub fn rank(&self) -> u8 {
         match self {
-            Self::Due { .. } | Self::BehindProbe { .. } | Self::UnderWay => 0,
+            Self::Due { .. } | Self::BehindProbe { .. } | Self::Unattempted { .. } | Self::UnderWay => 0,
             Self::Paused => 1,
             Self::GivenUp { .. } => 2,
             Self::Delivered { .. } => 3,
@@ -72,7 +76,8 @@ impl Prospect {
         match self {
             Self::Delivered { .. } => Mood::Good,
             Self::GivenUp { .. } => Mood::Bad,
-            Self::Due { .. } | Self::BehindProbe { .. } | Self::Paused | Self::UnderWay => Mood::Waiting,
+            Self::Due { .. } | Self::BehindProbe { .. } | Self::Unattempted { .. } => Mood::Waiting,
+            Self::Paused | Self::UnderWay => Mood::Waiting,
         }
     }
 
@@ -87,6 +92,10 @@ impl Prospect {
             Self::BehindProbe { probe_at } => format!(
                 "waits while the oldest delivery probes whether the receiver answers again, next {}",
                 until(probe_at)
+            ),
+            Self::Unattempted { other_at } => format!(
+                "is being sent, or waits while an older delivery probes the receiver, next {}",
+                until(other_at)
             ),
             Self::Paused => "waits until the hook is resumed: it is paused".to_owned(),
             Self::UnderWay => "is being sent, or is about to be".to_owned(),

@@ -142,7 +142,12 @@ fn each_way_to_wait_is_told() {
         "waits until the hook is resumed: it is paused"
     );
     assert_eq!(
-        what_next(waiting(), later),
+        what_next(waiting(), later.clone()),
+        "is being sent, or waits while an older delivery probes the receiver, next in 30s, at 2026-01-15T10:31:30Z"
+    );
+    let overdue = delivery("a", "pending", json!({"next_attempt_at": "2026-01-15T10:30:30Z"}));
+    assert_eq!(
+        what_next(overdue, later),
         "waits while the oldest delivery probes whether the receiver answers again, next in 30s, at \
          2026-01-15T10:31:30Z"
     );

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::super::json_text;
 use super::super::verification::{Age, Verdict};
-use super::Arrival;
 use super::record::Record;
+use super::{Arrival, Caller};
 
 /// Writes what a person reads, or a line of JSON for each request.
 pub enum Page {
@@ -36,7 +36,7 @@ impl Page {
     }
 
     /// Says where it listens, how to subscribe, and whether it can verify.
-    pub fn introduce(&mut self, address: SocketAddr, server: &str, secrets: usize) {
+    pub fn introduce(&mut self, address: SocketAddr, server: &Caller, secrets: usize) {
         let text = introduction(address, server, secrets);
         match self {
             Self::Person => put(anstream::stdout(), text),
@@ -57,13 +57,13 @@ impl Page {
     }
 }
 
-fn introduction(address: SocketAddr, server: &str, secrets: usize) -> String {
+fn introduction(address: SocketAddr, Caller { server, key }: &Caller, secrets: usize) -> String {
     let (url, event) = (format!("http://{address}/"), "new_lead");
     let body = json!({"url": url, "event": event});
     let mut text = format!("listening on {url}\n\nsubscribe, in another terminal, with either of:\n");
     text += &format!("  hookyard hooks subscribe {url} {event}\n");
     text += &format!("  curl {}/api/v1/hooks/subscribe \\\n", server.trim_end_matches('/'));
-    text += "    -H \"Authorization: Bearer $HOOKYARD_KEY\" -H 'Content-Type: application/json' \\\n";
+    text += &format!("    -H \"Authorization: Bearer {key}\" -H 'Content-Type: application/json' \\\n");
     text += &format!("    -d '{body}'\n\n");
     text += &match secrets {
         0 => format!(
@@ -160,7 +160,8 @@ mod tests {
     #[test]
     fn without_a_secret_it_says_how_to_give_one() {
         let address = "127.0.0.1:9000".parse().unwrap();
-        let text = introduction(address, "http://127.0.0.1:8080/", 0);
+        let caller = Caller { server: "http://127.0.0.1:8080/".to_owned(), key: "$KEY".to_owned() };
+        let text = introduction(address, &caller, 0);
         assert!(text.contains("--secret") && text.contains("HOOKYARD_SECRET"), "{text}");
         assert!(text.contains("curl http://127.0.0.1:8080/api/v1/hooks/subscribe"), "{text}");
         assert!(text.contains("hooks subscribe http://127.0.0.1:9000/ new_lead\n"), "{text}");
