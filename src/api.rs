@@ -170,7 +170,7 @@ pub fn routes(hookyard: Hookyard) -> impl FnOnce(&mut ServiceConfig) {
             })
             .service(at("/health/live", "GET, HEAD").route(health::get().to(health::live)))
             .service(at("/health/ready", "GET, HEAD").route(health::get().to(health::ready)))
-            .service(at("/docs", "GET, HEAD").route(health::get().to(docs::serve)))
+            .service(at(openapi::PAGE, "GET, HEAD").route(health::get().to(openapi::serve_page)))
             .service(at(openapi::PATH, "GET, HEAD").route(health::get().to(openapi::serve)))
             .service(at("/", "GET, HEAD").route(health::get().to(health::page)))
             .default_service(web::to(nothing_here));

@@ -6,6 +6,7 @@
 mod accounts;
 mod backing_up;
 mod blocking;
+mod catalogue;
 mod deliveries;
 mod emitting;
 mod events;

@@ -1,13 +1,8 @@
 //! The page at `/docs`: the document for people to read. It is made here, runs no script and fetches nothing.
 
-use actix_web::http::header::ContentType;
-use actix_web::{HttpRequest, HttpResponse};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::{Map, Value};
 
-use super::openapi;
-
-const PATH: &str = "/docs";
 const STYLE: &str = include_str!("docs.css");
 
 /// One way of calling one path.
@@ -17,17 +12,8 @@ struct Operation<'a> {
     about: &'a Value,
 }
 
-/// The API's documentation, as a page.
-#[utoipa::path(
-    get, path = "/docs", tag = "Server", operation_id = "get_docs", security(()),
-    responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
-)]
-pub async fn serve(request: HttpRequest) -> HttpResponse {
-    let page = page(openapi::document(), openapi::mount(&request, PATH));
-    HttpResponse::Ok().content_type(ContentType::html()).body(page.into_string())
-}
-
-fn page(document: &Value, mount: &str) -> Markup {
+/// The page of a document that is found at `path`.
+pub fn page(document: &Value, path: &str) -> Markup {
     let tags = items(&document["tags"]);
     let schemas = members(&document["components"]["schemas"]);
     html! {
@@ -44,7 +30,7 @@ fn page(document: &Value, mount: &str) -> Markup {
                 main {
                     h1 { "hookyard " small { "API " (text(&document["info"]["version"])) } }
                     (prose(text(&document["info"]["description"])))
-                    p { "For programs: " a href={ (mount) (openapi::PATH) } { "openapi.json" } }
+                    p { "For programs: " a href=(path) { "openapi.json" } }
                     h2 { "The key" }
                     (prose(text(&document["components"]["securitySchemes"]["key"]["description"])))
                     @for tag in tags {

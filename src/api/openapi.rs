@@ -11,6 +11,7 @@ pub mod vocabulary;
 use std::sync::LazyLock;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
@@ -22,6 +23,8 @@ use super::{accounts, answer, backup, deliveries, docs, error, events, health, h
 
 /// The path of the document, below the place where the routes are mounted.
 pub const PATH: &str = "/openapi.json";
+/// The path of the page that is made of it.
+pub const PAGE: &str = "/docs";
 
 /// The whole document. It depends on the program alone, so it is made once.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
@@ -47,7 +50,7 @@ leads to the next page. Errors have one shape, whatever was asked: a method that
         deliveries::list, deliveries::of_hook, deliveries::get, deliveries::retry,
         events::emit, events::list, events::get, events::replay, events::types,
         accounts::create, accounts::list, keys::create, keys::list, keys::delete, backup::backup,
-        health::live, health::ready, metrics::show, health::page, serve, docs::serve,
+        health::live, health::ready, metrics::show, health::page, serve, serve_page,
     ),
     components(schemas(Receipt, Scope, error::Shape<'static>)),
 )]
@@ -68,13 +71,19 @@ pub async fn serve(request: HttpRequest) -> HttpResponse {
     answer::json(StatusCode::OK, &document)
 }
 
-/// The document, for those who show it.
-pub fn document() -> &'static Value {
-    &DOCUMENT
+/// The API's documentation, as a page.
+#[utoipa::path(
+    get, path = "/docs", tag = "Server", operation_id = "get_docs", security(()),
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
+)]
+pub async fn serve_page(request: HttpRequest) -> HttpResponse {
+    let path = [mount(&request, PAGE), PATH].concat();
+    let page = docs::page(&DOCUMENT, &path);
+    HttpResponse::Ok().content_type(ContentType::html()).body(page.into_string())
 }
 
 /// Where the routes are mounted, as the request for the one at `path` tells.
-pub fn mount<'a>(request: &'a HttpRequest, path: &str) -> &'a str {
+fn mount<'a>(request: &'a HttpRequest, path: &str) -> &'a str {
     request.path().strip_suffix(path).unwrap_or_default()
 }
 

@@ -9,7 +9,8 @@ mod tests;
 use anstyle::Style;
 use hookyard::clock::Timestamp;
 
-use self::story::{Line, Mood};
+use self::prospect::Mood;
+use self::story::Line;
 use super::client::{Client, Connection, Query};
 use super::listing::Pages;
 use super::output::cell::{BAD, BOLD, DIM, GOOD, WARNING};

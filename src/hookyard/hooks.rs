@@ -12,7 +12,7 @@ use crate::router::{self, SetPaused, Unsubscribe};
 use crate::store::{Address, Error as StoreError, Reader, Tally};
 use crate::subscription::{EndpointUrl, NotASecret, NotAnEndpoint, Secret, Status, Subscription};
 
-use super::emitting::UnknownType;
+use super::catalogue::UnknownType;
 use super::{Hookyard, LookupError, Page, PageRequest, Unavailable};
 
 /// A wish to subscribe: events of one type, to one URL, for one account.

@@ -6,7 +6,7 @@ use crate::account::KeyHash;
 use crate::config::{self, Config, Limits};
 
 use super::Hookyard;
-use super::emitting::Catalogue;
+use super::catalogue::Catalogue;
 
 /// What a new configuration has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]

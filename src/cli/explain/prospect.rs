@@ -4,7 +4,6 @@ use hookyard::clock::Timestamp;
 
 use super::super::output::cell::rough;
 use super::super::shown::{Delivery, Hook};
-use super::story::Mood;
 
 /// What a delivery has before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +33,14 @@ pub enum Prospect {
         reason: Option<String>,
         is_deactivated: bool,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Plain,
+    Good,
+    Waiting,
+    Bad,
 }
 
 impl Prospect {

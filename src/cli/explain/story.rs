@@ -7,7 +7,7 @@ use hookyard::clock::Timestamp;
 use super::super::output::cell::{rough, visible};
 use super::super::shown::{Attempt, Delivery, Event, Hook};
 use super::absence::Absence;
-use super::prospect::Prospect;
+use super::prospect::{Mood, Prospect};
 
 /// A line of the story.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,14 +32,6 @@ pub enum Line {
     },
     /// What can be done about the entry above.
     Hint(String),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
-    Plain,
-    Good,
-    Waiting,
-    Bad,
 }
 
 /// How many hooks of a kind are named; the rest is counted.

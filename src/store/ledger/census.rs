@@ -12,8 +12,8 @@ use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::blocks::EventReader;
 use crate::store::ledger::keys::Pair;
 use crate::store::ledger::pages::pages_of;
-use crate::store::ledger::reader::Shared;
 use crate::store::ledger::rows::failed;
+use crate::store::ledger::shared::Shared;
 use crate::store::{Address, Census, Error, Reader};
 use crate::subscription::{Generation, Status, Subscription};
 

@@ -12,8 +12,8 @@ use crate::store::ledger::blocks::{EventReader, put_events, put_settlements};
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::Pages;
-use crate::store::ledger::reader::{Shared, Volatile};
 use crate::store::ledger::rows::Rows;
+use crate::store::ledger::shared::{Shared, Volatile};
 use crate::store::ledger::values::{
     Counters, Moved, SettledV1, SettlementBlock, SubscriptionKey, Value, decode_subscription, encode,
     encode_subscription,

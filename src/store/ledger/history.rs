@@ -20,7 +20,7 @@ use crate::store::history::{
     Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, NEWEST, Period, Place,
 };
 use crate::store::ledger::blocks::{EventReader, event_blocks_backwards, settlement_blocks};
-use crate::store::ledger::reader::{Shared, revived};
+use crate::store::ledger::shared::{Shared, revived};
 use crate::store::ledger::values::EventV1;
 use crate::store::{Address, Error, Reader};
 use crate::subscription::{Status, Subscription};

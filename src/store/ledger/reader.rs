@@ -5,100 +5,29 @@
 
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use sled::{IVec, Tree};
+use std::sync::Arc;
 
 use crate::account::{Account, ApiKey};
 use crate::clock::Timestamp;
 use crate::event::Recorded;
 use crate::health::Health;
-use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
+use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed};
 use crate::store::ledger::blocks::{EventReader, oldest_event, settlement_blocks_backwards};
-use crate::store::ledger::changes::Changes;
 use crate::store::ledger::history;
-use crate::store::ledger::keys::{self, Pair};
+use crate::store::ledger::keys;
 use crate::store::ledger::pages::pages_of;
-use crate::store::ledger::rows::{Rows, failed};
-use crate::store::ledger::values::{SubscriptionKey, Synced, Usage, Value, decode_subscription, encode};
+use crate::store::ledger::rows::failed;
+use crate::store::ledger::shared::{Shared, revived};
+use crate::store::ledger::values::{SubscriptionKey, Value, decode_subscription};
 use crate::store::ledger::{census, disk};
-use crate::store::tail::Tail;
-use crate::store::{Address, Backlog, Census, Disk, Error, Expired, Reader, Retained, Retries, Retry, Tally};
+use crate::store::{Address, Backlog, Census, Disk, Error, Reader, Retained, Retries, Tally};
 use crate::subscription::{Generation, Status, Subscription};
 
 /// How many settlement blocks are searched for hooks' last attempts.
 const BLOCKS_SEARCHED: usize = 1_000;
 
-/// What the ledger's halves share.
-pub struct Shared {
-    pub tree: Tree,
-    pub seal: Seal,
-    /// What changes while a copy is made.
-    pub changes: Changes,
-    directory: PathBuf,
-    volatile: Mutex<Volatile>,
-}
-
-/// What is held in memory alone, and rebuilt by recovery.
-pub struct Volatile {
-    pub tail: Tail,
-    /// When each subscription was last attempted, as far as this process knows.
-    pub last_attempts: HashMap<SubscriptionNo, Timestamp>,
-    /// When the latest commits with events had become durable; some later commit writes it down.
-    pub synced: Vec<Synced>,
-    /// Bytes of all blocks.
-    pub bytes: u64,
-    /// What retention has let go of since the ledger was opened.
-    pub expired: Expired,
-}
-
-impl Volatile {
-    /// Stages how far the ledger is: the cursor, when the next new event belongs to `commit`, and the bytes of its
-    /// blocks up to the commit `counted`.
-    pub fn stage(&self, rows: &mut Rows, commit: u64, counted: u64) {
-        rows.put(keys::CURSOR, self.tail.cursor(commit).encode());
-        rows.put(keys::USAGE, encode(&Usage { bytes: self.bytes, commit: counted }));
-    }
-}
-
 impl Shared {
-    pub fn new(tree: Tree, seal: Seal, directory: &Path) -> Self {
-        let volatile = Volatile {
-            tail: Tail::new(EventNo(1)),
-            last_attempts: HashMap::new(),
-            synced: Vec::new(),
-            bytes: 0,
-            expired: Expired::default(),
-        };
-        let (changes, directory) = (Changes::default(), directory.to_owned());
-        Self { tree, seal, changes, directory, volatile: Mutex::new(volatile) }
-    }
-
-    /// What is in memory; held for as long as a batch is being written.
-    pub fn volatile(&self) -> MutexGuard<'_, Volatile> {
-        self.volatile.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A subscription's retries by event, also those that are dead letters.
-    pub fn retries_of(
-        &self,
-        subscription: SubscriptionNo,
-    ) -> impl Iterator<Item = Result<Retry, Error>> + use<> {
-        self.tree.range(Pair::Retry.of(subscription)).map(read_retry)
-    }
-
-    /// A subscription's retries of events below `below`, newest event first.
-    pub fn retries_below(
-        &self,
-        subscription: SubscriptionNo,
-        below: EventNo,
-    ) -> impl Iterator<Item = Result<Retry, Error>> + use<> {
-        let range = Pair::Retry.key(subscription, EventNo(0))..Pair::Retry.key(subscription, below);
-        self.tree.range(range).rev().map(read_retry)
-    }
-
     /// Counts what waits in rows, but for what was counted in the tail and has moved since.
     fn count_rows(&self, count: &mut Count<'_>) -> Result<(), Error> {
         let subscription = count.subscription;
@@ -351,18 +280,4 @@ impl Reader for Shared {
         })
         .collect()
     }
-}
-
-fn read_retry(row: sled::Result<(IVec, IVec)>) -> Result<Retry, Error> {
-    let (key, value) = row.map_err(failed)?;
-    let (_, event) = Pair::read(&key).ok_or_else(|| Error::damaged("the key of a retry"))?;
-    Retry::decode(&value, event)
-}
-
-/// A retry as its subscription sees it: one of an earlier generation has come back, and begins its schedule anew.
-pub fn revived(retry: Retry, subscription: &Subscription) -> Retry {
-    if retry.generation == subscription.generation {
-        return retry;
-    }
-    Retry { due: Timestamp(0), retries: 0, ..retry }
 }

@@ -12,8 +12,8 @@ use crate::store::ledger::blocks::{bytes_since, event_blocks, event_blocks_backw
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::subscriptions_with_pages;
-use crate::store::ledger::reader::Shared;
 use crate::store::ledger::rows::{Rows, failed};
+use crate::store::ledger::shared::Shared;
 use crate::store::ledger::values::{Counters, SubscriptionKey, Usage, Value, decode, decode_subscription};
 use crate::store::ledger::{Writing, read_seal_of};
 use crate::store::tail::{Cursor, Tail};

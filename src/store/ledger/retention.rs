@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Timestamp;
 use crate::id::{EventNo, SubscriptionNo};
-use crate::store::ledger::reader::Shared;
 use crate::store::ledger::retention::survey::Survey;
 use crate::store::ledger::retention::window::{Extent, Window};
 use crate::store::ledger::rows::Rows;
+use crate::store::ledger::shared::Shared;
 use crate::store::{Error, Untidy};
 use crate::subscription::Generation;
 

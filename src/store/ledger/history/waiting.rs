@@ -8,8 +8,8 @@ use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, Listed, Pla
 use crate::store::ledger::blocks::EventReader;
 use crate::store::ledger::keys::Pair;
 use crate::store::ledger::pages::{page_of, pages_backwards};
-use crate::store::ledger::reader::Shared;
 use crate::store::ledger::rows::failed;
+use crate::store::ledger::shared::Shared;
 use crate::store::ledger::values::Value;
 use crate::store::{Error, Reader, Retry};
 use crate::subscription::{Generation, Subscription};

@@ -8,7 +8,7 @@ use crate::id::{EventNo, SubscriptionNo};
 use crate::store::Error;
 use crate::store::history::{DeliveryQuery, Place};
 use crate::store::ledger::blocks::{EventReader, event_blocks_backwards, settlement_blocks};
-use crate::store::ledger::reader::Shared;
+use crate::store::ledger::shared::Shared;
 
 use super::{Records, Waiting, is_in_scope, is_long_before, is_wanted, waiting_at};
 

@@ -1,0 +1,62 @@
+//! The catalogue in force: which event types may be emitted and subscribed to.
+
+use std::collections::HashSet;
+
+use crate::config::{Config, UnknownEvents};
+use crate::event_type::{EventType, HOOK_DEACTIVATED, NotAnEventType, OWN_PREFIX};
+
+/// Why a name is no event type that this router knows.
+#[derive(Debug)]
+pub(super) enum UnknownType {
+    Unknown {
+        name: String,
+        known: String,
+    },
+    /// One of the router's own, or a name that is kept for one.
+    Own,
+    Malformed(NotAnEventType),
+}
+
+/// The event types that may be emitted and subscribed to.
+pub(super) struct Catalogue {
+    known: HashSet<EventType>,
+    /// Their names in the order of the configuration, for messages.
+    names: String,
+    accept_unknown: bool,
+    name_chars: usize,
+}
+
+impl Catalogue {
+    pub(super) fn new(config: &Config) -> Self {
+        let names: Vec<&str> = config.event_types.iter().map(|spec| spec.name.as_str()).collect();
+        Self {
+            known: names.iter().filter_map(|name| name.parse().ok()).collect(),
+            names: names.join(", "),
+            accept_unknown: config.events.unknown == UnknownEvents::Accept,
+            name_chars: config.limits.name_chars,
+        }
+    }
+
+    /// The event type of this name, of those that may be subscribed to: the router's own as well.
+    pub(super) fn wanted(&self, name: &str) -> Result<EventType, UnknownType> {
+        match name {
+            HOOK_DEACTIVATED => name.parse().map_err(UnknownType::Malformed),
+            _ => self.event_type(name),
+        }
+    }
+
+    /// The event type of this name, of those that may be emitted.
+    pub(super) fn event_type(&self, name: &str) -> Result<EventType, UnknownType> {
+        if let Some(known) = self.known.get(name) {
+            return Ok(known.clone());
+        }
+        let parsed = name.parse().map_err(UnknownType::Malformed)?;
+        if name.starts_with(OWN_PREFIX) {
+            return Err(UnknownType::Own);
+        }
+        if self.accept_unknown && name.chars().count() <= self.name_chars {
+            return Ok(parsed);
+        }
+        Err(UnknownType::Unknown { name: name.to_owned(), known: self.names.clone() })
+    }
+}

@@ -1,0 +1,100 @@
+//! What the ledger's halves share: the tree, and what is held in memory beside it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sled::{IVec, Tree};
+
+use crate::clock::Timestamp;
+use crate::id::{EventNo, Seal, SubscriptionNo};
+use crate::store::ledger::changes::Changes;
+use crate::store::ledger::keys::{self, Pair};
+use crate::store::ledger::rows::{Rows, failed};
+use crate::store::ledger::values::{Synced, Usage, Value, encode};
+use crate::store::tail::Tail;
+use crate::store::{Error, Expired, Retry};
+use crate::subscription::Subscription;
+
+/// What the ledger's halves share.
+pub struct Shared {
+    pub tree: Tree,
+    pub seal: Seal,
+    /// What changes while a copy is made.
+    pub changes: Changes,
+    pub directory: PathBuf,
+    volatile: Mutex<Volatile>,
+}
+
+/// What is held in memory alone, and rebuilt by recovery.
+pub struct Volatile {
+    pub tail: Tail,
+    /// When each subscription was last attempted, as far as this process knows.
+    pub last_attempts: HashMap<SubscriptionNo, Timestamp>,
+    /// When the latest commits with events had become durable; some later commit writes it down.
+    pub synced: Vec<Synced>,
+    /// Bytes of all blocks.
+    pub bytes: u64,
+    /// What retention has let go of since the ledger was opened.
+    pub expired: Expired,
+}
+
+impl Volatile {
+    /// Stages how far the ledger is: the cursor, when the next new event belongs to `commit`, and the bytes of its
+    /// blocks up to the commit `counted`.
+    pub fn stage(&self, rows: &mut Rows, commit: u64, counted: u64) {
+        rows.put(keys::CURSOR, self.tail.cursor(commit).encode());
+        rows.put(keys::USAGE, encode(&Usage { bytes: self.bytes, commit: counted }));
+    }
+}
+
+impl Shared {
+    pub fn new(tree: Tree, seal: Seal, directory: &Path) -> Self {
+        let volatile = Volatile {
+            tail: Tail::new(EventNo(1)),
+            last_attempts: HashMap::new(),
+            synced: Vec::new(),
+            bytes: 0,
+            expired: Expired::default(),
+        };
+        let (changes, directory) = (Changes::default(), directory.to_owned());
+        Self { tree, seal, changes, directory, volatile: Mutex::new(volatile) }
+    }
+
+    /// What is in memory; held for as long as a batch is being written.
+    pub fn volatile(&self) -> MutexGuard<'_, Volatile> {
+        self.volatile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A subscription's retries by event, also those that are dead letters.
+    pub fn retries_of(
+        &self,
+        subscription: SubscriptionNo,
+    ) -> impl Iterator<Item = Result<Retry, Error>> + use<> {
+        self.tree.range(Pair::Retry.of(subscription)).map(read_retry)
+    }
+
+    /// A subscription's retries of events below `below`, newest event first.
+    pub fn retries_below(
+        &self,
+        subscription: SubscriptionNo,
+        below: EventNo,
+    ) -> impl Iterator<Item = Result<Retry, Error>> + use<> {
+        let range = Pair::Retry.key(subscription, EventNo(0))..Pair::Retry.key(subscription, below);
+        self.tree.range(range).rev().map(read_retry)
+    }
+}
+
+fn read_retry(row: sled::Result<(IVec, IVec)>) -> Result<Retry, Error> {
+    let (key, value) = row.map_err(failed)?;
+    let (_, event) = Pair::read(&key).ok_or_else(|| Error::damaged("the key of a retry"))?;
+    Retry::decode(&value, event)
+}
+
+/// A retry as its subscription sees it: one of an earlier generation has come back, and begins its schedule anew.
+pub fn revived(retry: Retry, subscription: &Subscription) -> Retry {
+    if retry.generation == subscription.generation {
+        return retry;
+    }
+    Retry { due: Timestamp(0), retries: 0, ..retry }
+}
