@@ -23,7 +23,8 @@ use crate::event::Recorded;
 use crate::id::{Seal, SubscriptionNo};
 use crate::metrics::Metrics;
 use crate::shard::{self, Due, GiveUp, Shard};
-use crate::store::writer::{Store, Verbs, gone};
+use crate::store::readers::gone;
+use crate::store::writer::{Store, Verbs};
 use crate::store::{Address, Answer, Change, Error, NewSubscription, Rotation, Verb};
 use crate::subscription::{Generation, Secret, Status, Subscription};
 

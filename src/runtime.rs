@@ -14,7 +14,8 @@ use crate::metrics::Metrics;
 use crate::router::index::Index;
 use crate::router::{Beginning, Committed, Ended, Ping, Router};
 use crate::shard::{Abandon, Drain, GiveUp, Plan, Shard};
-use crate::store::writer::{Listener, Store, gone};
+use crate::store::readers::gone;
+use crate::store::writer::{Listener, Store};
 use crate::store::{Backend, Error};
 
 /// The router that serves at this moment; none while one is being started, or after the stop.

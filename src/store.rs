@@ -10,6 +10,7 @@ pub mod history;
 pub mod ledger;
 #[cfg(test)]
 pub mod memory;
+pub mod readers;
 pub mod tail;
 mod verb;
 pub mod writer;

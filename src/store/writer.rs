@@ -1,10 +1,9 @@
 //! The writer: one thread that makes everyone's changes durable together (group commit).
 //!
 //! It takes whatever is queued, commits it as one batch, and answers all of it; while it syncs, the next batch gathers.
-//! Settled attempts wait a little for company, since nobody waits for them. Reads run on a second thread, some of them
-//! only after all that was queued before them is committed.
+//! Settled attempts wait a little for company, since nobody waits for them. Reads run on threads of their own, some of
+//! them only after all that was queued before them is committed.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -20,6 +19,7 @@ use crate::credit::Credit;
 use crate::event::Recorded;
 use crate::metrics::Metrics;
 use crate::store::census::{self, Call};
+use crate::store::readers::{Read, Readers, asked, gone};
 use crate::store::{Answer, Backend, Committed, Error, Reader, Untidy, Verb};
 
 /// The most verbs in a commit.
@@ -41,15 +41,6 @@ pub struct Store {
     failed: Arc<AtomicBool>,
 }
 
-/// The threads that read, told apart by who waits: the actors, a caller who looks something up, or one who looks back
-/// over a long time.
-#[derive(Clone)]
-struct Readers {
-    reads: Sender<Job>,
-    lookups: Sender<Job>,
-    history: Sender<Job>,
-}
-
 /// Verbs of one caller: committed together, answered together.
 pub type Verbs = SmallVec<[Verb; 1]>;
 
@@ -59,7 +50,6 @@ pub type Reply = oneshot::Sender<Result<Vec<Answer>, Error>>;
 /// Told of each commit's new events that matched something, with the credits that they hold.
 pub type Listener = Box<dyn FnMut(Vec<Arc<Recorded>>, Vec<Credit>) + Send>;
 
-type Read = Box<dyn FnOnce(&dyn Reader) + Send>;
 type Recover = Box<dyn FnOnce(&mut dyn Backend) -> Option<Listener> + Send>;
 type Between = Box<dyn FnOnce(&mut dyn Backend) + Send>;
 
@@ -69,11 +59,6 @@ enum Request {
     Recover(Recover),
     Between(Between),
     Close(oneshot::Sender<()>),
-}
-
-enum Job {
-    Read(Read),
-    Close(Box<dyn FnOnce() + Send>),
 }
 
 struct Write {
@@ -117,11 +102,7 @@ impl Store {
     pub fn start(backend: impl Backend, metrics: Metrics) -> std::io::Result<Self> {
         let (queue, requests) = unbounded();
         let failed = Arc::new(AtomicBool::new(false));
-        let readers = Readers {
-            reads: start_reader(&backend, "hookyard-reads")?,
-            lookups: start_reader(&backend, "hookyard-looks")?,
-            history: start_reader(&backend, "hookyard-history")?,
-        };
+        let readers = Readers::start(&backend)?;
         let census = census::start(backend.reader(), metrics.clone())?;
         let writer = Writer {
             backend,
@@ -186,7 +167,7 @@ impl Store {
         &self,
         question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        asked(question, |read| drop(self.readers.lookups.send(Job::Read(read)))).await
+        self.readers.lookups.ask(question).await
     }
 
     /// Looks over what was, which may take long; nothing but other such questions waits for it.
@@ -194,7 +175,7 @@ impl Store {
         &self,
         question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        asked(question, |read| drop(self.readers.history.send(Job::Read(read)))).await
+        self.readers.history.ask(question).await
     }
 
     /// Asks the store what is committed now.
@@ -202,7 +183,7 @@ impl Store {
         &self,
         question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        asked(question, |read| drop(self.readers.reads.send(Job::Read(read)))).await
+        self.readers.reads.ask(question).await
     }
 
     /// Asks the store once everything that is queued by now is committed.
@@ -246,22 +227,6 @@ impl<B> Drop for Writer<B> {
     }
 }
 
-/// Hands a question to `send` and waits for the answer. A reader that is gone drops the question, and with it the reply.
-async fn asked<T: Send + 'static>(
-    question: impl FnOnce(&dyn Reader) -> Result<T, Error> + Send + 'static,
-    send: impl FnOnce(Read),
-) -> Result<T, Error> {
-    let (reply, answer) = oneshot::channel();
-    // Whoever asked may have gone.
-    send(Box::new(move |reader| drop(reply.send(question(reader)))));
-    answer.await.unwrap_or_else(|_| Err(gone()))
-}
-
-/// What a caller learns whose store is gone.
-pub fn gone() -> Error {
-    Error::Failed("it is closed".into())
-}
-
 impl<B: Backend> Writer<B> {
     fn run(mut self) {
         loop {
@@ -292,17 +257,14 @@ impl<B: Backend> Writer<B> {
 
     /// Lets go of the store, then lets one reader after the other do so, and the last answer.
     fn close(self, reply: oneshot::Sender<()>) {
-        let Readers { reads, lookups, history } = self.readers.clone();
+        let readers = self.readers.clone();
         let census = self.census.clone();
         drop(self);
         // Nobody may be waiting any more.
         let answer = Box::new(move || {
             let _ = reply.send(());
         });
-        let close_census = Box::new(move || drop(census.send(Call::Close(answer))));
-        let close_reads = Box::new(move || drop(reads.send(Job::Close(close_census))));
-        let close_lookups = Box::new(move || drop(lookups.send(Job::Close(close_reads))));
-        drop(history.send(Job::Close(close_lookups)));
+        readers.close(Box::new(move || drop(census.send(Call::Close(answer)))));
     }
 
     /// Commits `first` and what is queued behind it, up to what interrupts a batch, which is returned.
@@ -353,7 +315,7 @@ impl<B: Backend> Writer<B> {
             }
         }
         for read in reads {
-            drop(self.readers.reads.send(Job::Read(read)));
+            self.readers.reads.send(read);
         }
     }
 
@@ -412,30 +374,6 @@ impl<B: Backend> Writer<B> {
         self.failed.store(true, Ordering::Release);
         self.failure = Some(failure.clone());
         failure
-    }
-}
-
-fn start_reader(backend: &impl Backend, name: &str) -> std::io::Result<Sender<Job>> {
-    let (sender, jobs) = unbounded();
-    let reader = backend.reader();
-    thread::Builder::new().name(name.to_owned()).spawn(move || serve_reads(reader, jobs))?;
-    Ok(sender)
-}
-
-fn serve_reads(reader: Arc<dyn Reader>, jobs: Receiver<Job>) {
-    for job in jobs {
-        match job {
-            Job::Read(read) => {
-                // sled panics over some kinds of damage; whoever asked gets an error.
-                if catch_unwind(AssertUnwindSafe(|| read(&*reader))).is_err() {
-                    error!("a question to the store panicked");
-                }
-            }
-            Job::Close(then) => {
-                drop(reader);
-                return then();
-            }
-        }
     }
 }
 
