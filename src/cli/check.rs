@@ -24,7 +24,7 @@ Examples:
   hookyard check
   hookyard check --data-dir /var/lib/hookyard
 
-Exit status: 0 when all holds, 1 when something does not or the directory cannot be opened.";
+Exit status: 0 when all holds, 1 when something does not or the directory cannot be opened, 2 when none is there.";
 
 impl Check {
     /// Checks.
@@ -43,6 +43,7 @@ impl Check {
         bar.finish_and_clear();
         let checked = checked.map_err(|error| match error {
             OpenError::InUse(_) => Failure::other(format!("{error}; stop the server first")),
+            error @ OpenError::Missing(_) => Failure::Usage(error.to_string()),
             error => Failure::Other(error.into()),
         })?;
         written?;

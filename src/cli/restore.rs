@@ -46,7 +46,10 @@ impl Restore {
         let made = match self.file == Path::new("-") {
             true => self.restore(io::stdin().lock(), 0)?,
             false => {
-                let file = File::open(&self.file).with_context(|| format!("cannot open {name}"))?;
+                let file = File::open(&self.file).map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound => Failure::Usage(format!("there is no backup {name}")),
+                    _ => anyhow::Error::from(error).context(format!("cannot open {name}")).into(),
+                })?;
                 let length = file.metadata().map_or(0, |file| file.len());
                 self.restore(file, length)?
             }

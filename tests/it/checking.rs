@@ -48,6 +48,22 @@ fn a_violation_is_a_line_and_exits_with_1() {
 }
 
 #[test]
+fn what_is_not_there_is_wrong_usage() {
+    let server = Server::start();
+    let nowhere = server.data_dir().join("nowhere");
+    let nowhere = nowhere.to_str().expect("its name is text");
+    for (command, why) in [
+        (vec!["check", "--data-dir", nowhere], "there is no store in"),
+        (vec!["restore", nowhere, "--data-dir", nowhere], "there is no backup"),
+    ] {
+        let ended =
+            Command::new(env!("CARGO_BIN_EXE_hookyard")).args(command).output().expect("the binary runs");
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        assert!(said(&ended.stderr).contains(why), "{ended:?}");
+    }
+}
+
+#[test]
 fn a_directory_in_use_is_not_checked() {
     let server = Server::start();
 
