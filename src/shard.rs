@@ -16,6 +16,7 @@ use actix::{
     Actor, ActorContext, Addr, AsyncContext, Context, Handler, Recipient, ResponseFuture, SpawnHandle,
 };
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tracing::error;
 
 use crate::clock::Timestamp;
@@ -47,6 +48,8 @@ const DRAIN_STEP: Duration = Duration::from_millis(5);
 pub struct Shard {
     surroundings: Rc<Surroundings>,
     running: HashMap<SubscriptionNo, Running>,
+    /// Attempts that somebody tries an endpoint out with.
+    trials: HashMap<SubscriptionNo, Vec<JoinHandle<()>>>,
     agenda: Agenda,
     given_up: Recipient<GiveUp>,
     ended: mpsc::UnboundedSender<()>,
@@ -90,6 +93,7 @@ impl Shard {
         Self {
             surroundings: Rc::new(surroundings),
             running: HashMap::new(),
+            trials: HashMap::new(),
             agenda: Agenda::default(),
             given_up: plan.given_up,
             ended: plan.ended,
@@ -259,10 +263,15 @@ impl Handler<Try> for Shard {
             return;
         };
         let client = self.surroundings.clients.client(subscription.account, &subscription.url);
-        actix_rt::spawn(async move {
+        let trial = actix_rt::spawn(async move {
             // Whoever asked may have gone.
             let _ = reply.send(client.attempt(&endpoint, request).await);
         });
+        self.trials.retain(|_, trials| {
+            trials.retain(|trial| !trial.is_finished());
+            !trials.is_empty()
+        });
+        self.trials.entry(subscription.no).or_default().push(trial);
     }
 }
 
@@ -302,8 +311,14 @@ impl Handler<Remove> for Shard {
             running.subscriber.do_send(Cut { done });
             ended
         });
+        let trials = self.trials.remove(&at.subscription).unwrap_or_default();
         self.start_due(ctx);
         Box::pin(async move {
+            for trial in trials {
+                trial.abort();
+                // It ends cancelled, or had ended before.
+                let _ = trial.await;
+            }
             if let Some(ended) = cut {
                 // One that has ended meanwhile has nothing in flight.
                 let _ = ended.await;

@@ -93,7 +93,7 @@ impl Hookyard {
     /// well.
     ///
     /// # Errors
-    /// When the account has no such hook, or nothing is delivered any more.
+    /// When the account has no such hook, or it is deleted meanwhile, or nothing is delivered any more.
     pub async fn test(&self, account: &AccountId, id: HookId) -> Result<Attempt, LookupError> {
         let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
         let subscription = self.record(account, id).await?.ok_or(LookupError::NotFound)?;
@@ -106,6 +106,10 @@ impl Hookyard {
         let (reply, answer) = oneshot::channel();
         let wish = shard::Try { subscription: Box::new(subscription), request, reply };
         self.router()?.do_send(router::Try(wish));
-        Ok(answer.await.map_err(|_| self.gone())?)
+        match answer.await {
+            Ok(attempt) => Ok(attempt),
+            // The hook was deleted meanwhile, unless nothing is delivered any more.
+            Err(_) => Err(self.router().map_or_else(LookupError::from, |_| LookupError::NotFound)),
+        }
     }
 }

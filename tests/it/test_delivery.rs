@@ -349,3 +349,24 @@ fn a_test_in_flight_is_answered_before_the_server_stops() {
     assert_eq!((attempt.status, attempt.error), (Some(200), None));
     assert!(server.wait_for_exit().success());
 }
+
+#[test]
+fn a_test_in_flight_is_cut_off_with_its_hook() {
+    let server = Server::start();
+    let api = server.api();
+    let gate = Gate::default();
+    let receiver = Receiver::holding(&gate);
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+
+    let cut = thread::scope(|scope| {
+        let cut = scope.spawn(|| testing(&api, &hook));
+        receiver.wait_for(1);
+        // The receiver has not answered yet, and does not before the hook is gone.
+        api.unsubscribe(&hook.id);
+        let cut = cut.join().expect("it is answered");
+        gate.open();
+        cut
+    });
+
+    cut.refused(404);
+}
