@@ -17,6 +17,7 @@ mod reloading;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod trials;
 
 use std::path::PathBuf;
 use std::sync::Arc;

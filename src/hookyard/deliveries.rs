@@ -275,7 +275,7 @@ impl Hookyard {
     async fn replay_to(&self, wished: Vec<(Address, Vec<(EventNo, u16)>)>) -> Result<usize, ReplayError> {
         let mut count = 0;
         for wished in wished.chunks(REPLAY_HOOKS) {
-            self.let_fail(wished).await?;
+            self.mark_in_flight(wished).await?;
             let verbs = wished.iter().map(|(at, events)| Verb::Replay(*at, events.clone()));
             let answers = self.commit_all(verbs.collect()).await?;
             count += answers.iter().map(replayed).sum::<usize>();
@@ -288,7 +288,7 @@ impl Hookyard {
     /// Has attempts that are in flight made again at once, should they fail: they began before the wish.
     ///
     /// What ended before this returns was queued to the writer before the wish is.
-    async fn let_fail(&self, wished: &[(Address, Vec<(EventNo, u16)>)]) -> Result<(), Unavailable> {
+    async fn mark_in_flight(&self, wished: &[(Address, Vec<(EventNo, u16)>)]) -> Result<(), Unavailable> {
         let mut noted = Vec::with_capacity(wished.len());
         for (at, events) in wished {
             let (done, answer) = oneshot::channel();

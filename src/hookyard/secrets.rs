@@ -1,21 +1,17 @@
-//! Secrets: rotating one, and trying out an endpoint that is to know it.
+//! Secrets: giving a hook a new one.
 
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::account::AccountId;
-use crate::attempt::Attempt;
 use crate::clock::Timestamp;
-use crate::delivery::endpoint::Request;
-use crate::event::Body;
-use crate::id::{EventId, HookId};
+use crate::id::HookId;
 use crate::router;
-use crate::shard;
 use crate::store::Address;
 use crate::subscription::{NotASecret, Secret};
 
-use super::{Hook, Hookyard, LookupError, Unavailable};
+use super::{Hook, Hookyard, Unavailable};
 
 /// How long requests are signed with both secrets after a rotation, unless told otherwise.
 pub const DEFAULT_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
@@ -85,31 +81,5 @@ impl Hookyard {
         let subscription = *self.answer(answer).await?.ok_or(RotateError::NotFound)?;
         let secret = subscription.secret.clone();
         Ok(Rotated { hook: self.with_tally(subscription).await?, secret })
-    }
-
-    /// Sends the catalogue's example to a hook once, marked as a test, and says what came of it.
-    ///
-    /// Neither its health nor its schedule changes, and nothing is recorded. A paused or deactivated hook is tried as
-    /// well.
-    ///
-    /// # Errors
-    /// When the account has no such hook, or it is deleted meanwhile, or nothing is delivered any more.
-    pub async fn test(&self, account: &AccountId, id: HookId) -> Result<Attempt, LookupError> {
-        let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
-        let subscription = self.record(account, id).await?.ok_or(LookupError::NotFound)?;
-        let event_type = subscription.filter.event_types().first().ok_or(LookupError::NotFound)?;
-        let example = self.example(event_type.as_str());
-        let body = Body::build(event_type, &example.timestamp, &example.data).bytes;
-        let request = Request { id: EventId::random(), body, n: 1, test: true };
-        // The semaphore is never closed.
-        let _turn = self.0.tests.acquire().await.map_err(|_| self.gone())?;
-        let (reply, answer) = oneshot::channel();
-        let wish = shard::Try { subscription: Box::new(subscription), request, reply };
-        self.router()?.do_send(router::Try(wish));
-        match answer.await {
-            Ok(attempt) => Ok(attempt),
-            // The hook was deleted meanwhile, unless nothing is delivered any more.
-            Err(_) => Err(self.router().map_or_else(LookupError::from, |_| LookupError::NotFound)),
-        }
     }
 }
