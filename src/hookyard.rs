@@ -37,8 +37,9 @@ use crate::metrics::Metrics;
 use crate::router::Router;
 use crate::runtime::{self, Blueprint, Current, Planner, Started, Stop, Stopper};
 use crate::shard::Plan;
+use crate::store::condition::State;
 use crate::store::ledger::{self, Durability, Ledger, STORE_DIRECTORY};
-use crate::store::writer::{Store, Verbs};
+use crate::store::writer::{Reopen, Store, Verbs};
 use crate::store::{Answer, Backend, Error as StoreError};
 use crate::subscriber::{Policy, Slots};
 use crate::{retry, store};
@@ -114,6 +115,8 @@ pub enum Unavailable {
     Full,
     #[error("the store refuses writes")]
     Store,
+    #[error("the disk is nearly full; events are accepted when there is room")]
+    Disk,
     #[error("shutting down")]
     ShuttingDown,
 }
@@ -153,13 +156,20 @@ impl Hookyard {
         let directory = path.clone();
         let keeping = keeping(&config.retention);
         let ledger = in_a_thread(move || Ledger::open(&directory, durability, keeping)).await??;
-        Self::open_on(ledger, config, path).await
+        let ledger = ledger.with_reserve(config.limits.disk_reserve_bytes);
+        let reopening = ledger.reopening();
+        Self::open_on(ledger, Box::new(move || reopening.reopen()), config, path).await
     }
 
     /// Starts the threads of a router on a store; `path` names it in errors.
-    async fn open_on(backend: impl Backend, config: Config, path: PathBuf) -> Result<Self, OpenError> {
+    async fn open_on<B: Backend>(
+        backend: B,
+        reopen: Reopen<B>,
+        config: Config,
+        path: PathBuf,
+    ) -> Result<Self, OpenError> {
         let metrics = Metrics::new();
-        let store = Store::start(backend, metrics.clone()).map_err(OpenError::Threads)?;
+        let store = Store::start(backend, reopen, metrics.clone()).map_err(OpenError::Threads)?;
         let unrecoverable = |error: StoreError| OpenError::Recovery { path, why: error.to_string() };
 
         let guard = Arc::new(Guard::new(config.egress.https_only, config.egress.allow_networks.clone()));
@@ -223,7 +233,15 @@ impl Hookyard {
     /// # Errors
     /// With the reason, when not.
     pub fn ready(&self) -> Result<(), Unavailable> {
-        self.router().map(|_| ())
+        self.router_for_events().map(|_| ())
+    }
+
+    /// The router, if it may take events.
+    fn router_for_events(&self) -> Result<Arc<Addr<Router>>, Unavailable> {
+        if self.0.store.state() == State::Full {
+            return Err(Unavailable::Disk);
+        }
+        self.router()
     }
 
     fn router(&self) -> Result<Arc<Addr<Router>>, Unavailable> {

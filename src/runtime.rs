@@ -1,12 +1,13 @@
 //! The runtime: the threads that the actors live on, and the one path by which they begin, at a start as after a panic.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Arbiter, AsyncContext, Recipient, System};
 use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
 
 use crate::account::AccountNames;
 use crate::id::Seal;
@@ -75,38 +76,45 @@ async fn run(
 ) {
     let arbiters: Vec<Arbiter> = (0..blueprint.workers.max(1)).map(|_| Arbiter::new()).collect();
     let mut reply = Some(reply);
+    let mut patience = Patience::default();
     loop {
         let (ended, mut end) = mpsc::unbounded_channel();
-        let (router, shards, seal) = match begin(&blueprint, &arbiters, ended).await {
-            Ok(begun) => begun,
-            Err(failure) => {
-                error!(%failure, "the store cannot be recovered");
+        match begin(&blueprint, &arbiters, ended).await {
+            Ok((router, shards, seal)) => {
+                blueprint.current.store(Some(Arc::new(router.clone())));
                 if let Some(reply) = reply.take() {
                     // Whoever opened it may have gone.
+                    let _ = reply.send(Ok(seal));
+                }
+                let began = Instant::now();
+                let stop = tokio::select! {
+                    stop = stops.recv() => Some(stop),
+                    _ = end.recv() => None,
+                    () = blueprint.store.failure() => None,
+                };
+                blueprint.current.store(None);
+                if let Some(stop) = stop {
+                    finish(stop, &blueprint, &shards, Some(router)).await;
+                    break;
+                }
+                error!("the router, a shard or the store failed; all start again from the store");
+                drop(router);
+                shards.iter().for_each(|shard| shard.do_send(Abandon));
+                patience.after(began.elapsed());
+            }
+            Err(failure) => {
+                if let Some(reply) = reply.take() {
                     let _ = reply.send(Err(failure));
                     break;
                 }
-                // Nothing is accepted meanwhile; only a stop ends this.
-                let stop = stops.recv().await;
+                warn!(%failure, again_in = ?patience.wait, "the store is not back yet");
+            }
+        }
+        if blueprint.store.has_failed() {
+            // Nothing is accepted meanwhile.
+            if let Ok(stop) = timeout(patience.next(), stops.recv()).await {
                 finish(stop, &blueprint, &[], None).await;
                 break;
-            }
-        };
-        blueprint.current.store(Some(Arc::new(router.clone())));
-        if let Some(reply) = reply.take() {
-            let _ = reply.send(Ok(seal));
-        }
-        tokio::select! {
-            stop = stops.recv() => {
-                blueprint.current.store(None);
-                finish(stop, &blueprint, &shards, Some(router)).await;
-                break;
-            }
-            _ = end.recv() => {
-                error!("the router or a shard ended; all start again from the store");
-                blueprint.current.store(None);
-                drop(router);
-                shards.iter().for_each(|shard| shard.do_send(Abandon));
             }
         }
     }
@@ -114,6 +122,40 @@ async fn run(
         arbiter.stop();
         // A thread that panicked has ended as well.
         let _ = arbiter.join();
+    }
+}
+
+/// How long a store that failed is left alone before it is opened again: longer each time, up to a limit.
+///
+/// Each time it opens, what waits is attempted again, and some of it for nothing if it fails again.
+struct Patience {
+    wait: Duration,
+}
+
+/// The first wait, the longest, and how long a store must have held for the next to be a first one again.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+const HELD: Duration = Duration::from_secs(60);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { wait: FIRST_WAIT }
+    }
+}
+
+impl Patience {
+    /// Notes how long the store held.
+    fn after(&mut self, held: Duration) {
+        if held >= HELD {
+            *self = Self::default();
+        }
+    }
+
+    /// How long to wait now.
+    fn next(&mut self) -> Duration {
+        let wait = self.wait;
+        self.wait = (wait * 2).min(LONGEST_WAIT);
+        wait
     }
 }
 
@@ -128,11 +170,11 @@ async fn begin(
     let names = blueprint.names.clone();
     let by_status = blueprint.metrics.hooks.by_status.clone();
     blueprint.store.recover(move |backend| {
-        let found = recover(backend, Index::counting_in(by_status), names);
-        let recovered = found.is_ok();
+        let found = backend.and_then(|backend| recover(backend, Index::counting_in(by_status), names));
+        let recovered = found.as_ref().map(|_| ()).map_err(Error::clone);
         // If the runtime is gone, nobody listens either.
         let _ = hand_over.send(found);
-        recovered.then(|| listener(router_known))
+        recovered.map(|()| listener(router_known))
     });
     let beginning = beginning.await.unwrap_or_else(|_| Err(gone()))?;
     let seal = beginning.seal.clone();

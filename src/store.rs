@@ -5,6 +5,7 @@
 //! affair; [`ledger`] is the durable one, [`memory`] a model of it for tests.
 
 mod census;
+pub mod condition;
 mod figures;
 pub mod history;
 pub mod ledger;
@@ -52,6 +53,12 @@ pub trait Backend: Send + 'static {
     /// That is: parking deliveries that have been pending in memory for long, deleting what unsubscribed hooks left
     /// behind, and letting go of what is older than it must be kept, or more than it may be.
     fn tidy(&mut self, now: Timestamp) -> Result<Untidy, Error>;
+
+    /// Whether there is room for events; if not, some is left for what costs little, and for what makes room.
+    fn has_room(&self) -> bool;
+
+    /// After a failure: tries whether what the store lies on takes writes again, without touching the store.
+    fn probe(&self) -> Result<(), Error>;
 
     /// Begins a copy of all that is committed, while more is being committed. To be called between two commits.
     fn copy(&mut self) -> Result<Box<dyn Copier>, CopyError>;

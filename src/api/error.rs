@@ -181,10 +181,10 @@ impl From<Unavailable> for Error {
     fn from(error: Unavailable) -> Self {
         let retry_after_seconds = match error {
             Unavailable::Full => 1,
-            // Another process has to come up.
-            Unavailable::ShuttingDown => 5,
+            // It has to be opened again, or another process has to come up.
+            Unavailable::Store | Unavailable::ShuttingDown => 5,
             // A person has to make room.
-            Unavailable::Store => 30,
+            Unavailable::Disk => 30,
         };
         Self::new(Kind::Unavailable { retry_after_seconds }, error.to_string())
     }

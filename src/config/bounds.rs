@@ -160,6 +160,7 @@ impl Limits {
         // Less could never take in a full batch or a full request, however long its emitter waits.
         within("limits.in_flight_events", self.in_flight_events, self.batch_events..=1 << 24)?;
         within("limits.in_flight_bytes", self.in_flight_bytes, self.request_bytes as u64..=1 << 36)?;
+        within("limits.disk_reserve_bytes", self.disk_reserve_bytes, 0..=1 << 40)?;
         within("limits.url_chars", self.url_chars, 16..=URL_LIMIT)?;
         within("limits.name_chars", self.name_chars, 16..=NAME_LIMIT)
     }

@@ -89,6 +89,8 @@ pub struct Limits {
     pub in_flight_events: usize,
     /// The bytes of those events.
     pub in_flight_bytes: u64,
+    /// Bytes of the disk that are left free: with less, no events are accepted.
+    pub disk_reserve_bytes: u64,
     /// The longest URL of a hook, in characters.
     pub url_chars: usize,
     /// The longest name of an event type, account id or idempotency key, in characters.
@@ -186,6 +188,7 @@ impl Default for Limits {
             batch_events: 1000,
             in_flight_events: 65_536,
             in_flight_bytes: 256 << 20,
+            disk_reserve_bytes: 64 << 20,
             url_chars: URL_LIMIT,
             name_chars: NAME_LIMIT,
         }

@@ -104,7 +104,7 @@ impl Hookyard {
             return Ok(Vec::new());
         }
         let (reply, answer) = oneshot::channel();
-        self.router()?.do_send(Emit { drafts, credit, reply });
+        self.router_for_events()?.do_send(Emit { drafts, credit, reply });
         match self.answer(answer).await?.pop() {
             Some(Answer::Appended(events)) => {
                 Ok(events.iter().map(|(event, duplicate)| event.receipt(*duplicate)).collect())

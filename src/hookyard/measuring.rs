@@ -2,6 +2,7 @@
 
 use crate::metrics::Metrics;
 use crate::metrics::events::Refusal;
+use crate::store::condition::State;
 
 use super::{EmitError, Hookyard, Unavailable};
 
@@ -23,7 +24,7 @@ impl Hookyard {
     pub(super) fn count_refused(&self, error: &EmitError, events: usize) {
         let why = match error {
             EmitError::Unavailable(Unavailable::Full) => Refusal::Full,
-            EmitError::Unavailable(Unavailable::Store) => Refusal::Store,
+            EmitError::Unavailable(Unavailable::Store | Unavailable::Disk) => Refusal::Store,
             EmitError::Unavailable(Unavailable::ShuttingDown) => Refusal::ShuttingDown,
             EmitError::Conflict => Refusal::Conflict,
             _ => Refusal::Invalid,
@@ -45,7 +46,7 @@ impl Hookyard {
             (&limits.attempts_in_flight_limit, slots.count),
             (&limits.subscribers_in_line, slots.in_line),
             (&figures.store.queued, inner.store.queued()),
-            (&figures.store.writable, usize::from(!inner.store.has_failed())),
+            (&figures.store.writable, usize::from(inner.store.state() == State::Sound)),
         ] {
             gauge.set(value as i64);
         }

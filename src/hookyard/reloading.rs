@@ -75,6 +75,8 @@ impl Config {
                 // The credits are counted out when the router opens.
                 in_flight_events: self.limits.in_flight_events,
                 in_flight_bytes: self.limits.in_flight_bytes,
+                // The store measures the disk by it.
+                disk_reserve_bytes: self.limits.disk_reserve_bytes,
                 ..wanted.limits
             },
             ..self.clone()

@@ -14,7 +14,9 @@ const EVENTS: usize = 10;
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 fn open() -> Blocking {
-    let opening = Hookyard::open_on(Memory::default(), Config::new("nowhere").dev(), "nowhere".into());
+    let reopen = Box::new(|| Ok(Memory::default()));
+    let config = Config::new("nowhere").dev();
+    let opening = Hookyard::open_on(Memory::default(), reopen, config, "nowhere".into());
     Blocking(pollster::block_on(opening).unwrap())
 }
 

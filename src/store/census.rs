@@ -14,6 +14,7 @@ use tracing::warn;
 
 use crate::clock::Timestamp;
 use crate::metrics::{self, Metrics};
+use crate::store::readers::Then;
 use crate::store::{Census, Error, Reader, Retained};
 
 /// How long it rests at least.
@@ -26,33 +27,38 @@ const REST_AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// What the thread is told.
 pub enum Call {
     /// The store was recovered: what there is can be counted from now on.
-    Begin,
+    Begin(Arc<dyn Reader>),
     /// Let go of the store, then do this.
-    Close(Box<dyn FnOnce() + Send>),
+    LetGo(Then),
 }
 
 /// Starts the thread; it ends when the sender is dropped.
-pub fn start(reader: Arc<dyn Reader>, metrics: Metrics) -> std::io::Result<Sender<Call>> {
+pub fn start(metrics: Metrics) -> std::io::Result<Sender<Call>> {
     let (sender, calls) = unbounded();
-    let work = move || run(reader, &metrics, &calls);
+    let work = move || run(&metrics, &calls);
     thread::Builder::new().name("hookyard-census".to_owned()).spawn(work)?;
     Ok(sender)
 }
 
-fn run(reader: Arc<dyn Reader>, metrics: &Metrics, calls: &Receiver<Call>) {
-    let mut rest = None;
+fn run(metrics: &Metrics, calls: &Receiver<Call>) {
+    let mut store: Option<Arc<dyn Reader>> = None;
+    let mut rest = REST;
     loop {
-        let called = match rest {
+        let called = match store {
             None => calls.recv().map_err(RecvTimeoutError::from),
-            Some(rest) => calls.recv_timeout(rest),
+            Some(_) => calls.recv_timeout(rest),
         };
         match called {
-            Ok(Call::Begin) | Err(RecvTimeoutError::Timeout) => rest = Some(count(&*reader, metrics, calls)),
-            Ok(Call::Close(then)) => {
-                drop(reader);
-                return then();
+            Ok(Call::Begin(reader)) => store = Some(reader),
+            Ok(Call::LetGo(then)) => {
+                store = None;
+                then();
             }
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if let Some(reader) = &store {
+            rest = count(&**reader, metrics, calls);
         }
     }
 }

@@ -28,6 +28,7 @@ mod keys;
 mod pages;
 mod reader;
 mod recovery;
+mod reopening;
 mod retention;
 mod rows;
 mod shared;
@@ -50,6 +51,7 @@ use crate::id::{EventNo, SubscriptionNo};
 use crate::store::ledger::commit::Commit;
 use crate::store::ledger::copying::Copying;
 use crate::store::ledger::idempotency::KnownKeys;
+use crate::store::ledger::reopening::Reopening;
 use crate::store::ledger::retention::Retention;
 use crate::store::ledger::rows::failed;
 use crate::store::ledger::shared::Shared;
@@ -65,6 +67,8 @@ pub use values::SCHEMA_VERSION;
 /// The store's directory within the data directory.
 pub const STORE_DIRECTORY: &str = "ledger";
 
+/// sled's file within it.
+const DATABASE: &str = "db";
 /// Memory for pages of the tree; everything hot is in the tail.
 const CACHE_BYTES: u64 = 32 << 20;
 /// How long an open waits for the lock of one that is just being closed.
@@ -76,6 +80,7 @@ pub struct Ledger {
     writing: Writing,
     syncer: Syncer,
     db: Db,
+    reopening: Reopening,
 }
 
 /// What the writing half alone knows.
@@ -129,6 +134,8 @@ impl Ledger {
             None => found(&db, &syncer).map_err(damaged)?,
         };
         let counters = Counters { next_subscription: 1, next_account: 1 };
+        let reopening =
+            Reopening { directory: directory.to_owned(), durability, policy, reserve_bytes: 0, seal };
         Ok(Self {
             shared: Arc::new(Shared::new((*db).clone(), Seal::new(&seal), directory)),
             writing: Writing {
@@ -139,7 +146,19 @@ impl Ledger {
             },
             syncer,
             db,
+            reopening,
         })
+    }
+
+    /// Has no room for events where fewer bytes are free on the disk.
+    pub fn with_reserve(mut self, bytes: u64) -> Self {
+        self.reopening.reserve_bytes = bytes;
+        self
+    }
+
+    /// What it takes to open this store again.
+    pub fn reopening(&self) -> Reopening {
+        self.reopening.clone()
     }
 }
 
@@ -198,6 +217,16 @@ impl Backend for Ledger {
         let swept = tidying::sweep(&self.shared)?;
         let expired = self.writing.retention.step(&self.shared, self.writing.next_commit, now)?;
         Ok(parked.max(swept).max(expired))
+    }
+
+    fn has_room(&self) -> bool {
+        // Where it cannot be known, a write that fails tells.
+        disk::free(&self.reopening.directory).map_or(true, |free| free >= self.reopening.reserve_bytes)
+    }
+
+    fn probe(&self) -> Result<(), Error> {
+        let refused = |error: io::Error| Error::Failed(error.to_string().into());
+        reopening::probe(&self.reopening.directory).map_err(refused)
     }
 
     fn copy(&mut self) -> Result<Box<dyn Copier>, CopyError> {

@@ -457,6 +457,14 @@ impl Backend for Memory {
         Ok(Untidy::Nothing)
     }
 
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    fn probe(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn copy(&mut self) -> Result<Box<dyn Copier>, CopyError> {
         // It has no rows.
         Err(CopyError::Closed)

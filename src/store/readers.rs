@@ -1,4 +1,7 @@
 //! The readers: threads that put questions to the store, told apart by who waits for the answer.
+//!
+//! They are given the store once it is recovered, and let go of it when asked to; a question that comes in between is
+//! dropped, and whoever asked learns that.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::sync::oneshot;
 use tracing::error;
 
-use crate::store::{Backend, Error, Reader};
+use crate::store::{Error, Reader};
 
 /// The threads that read; clones share them.
 #[derive(Clone)]
@@ -28,35 +31,43 @@ pub struct Queue(Sender<Job>);
 /// A question, which sends its answer where it belongs.
 pub type Read = Box<dyn FnOnce(&dyn Reader) + Send>;
 
-type Then = Box<dyn FnOnce() + Send>;
+/// What is to be done once a thread has let go of the store.
+pub type Then = Box<dyn FnOnce() + Send>;
 
 enum Job {
     Read(Read),
-    Close(Then),
+    Take(Arc<dyn Reader>),
+    LetGo(Then),
 }
 
 impl Readers {
-    /// Starts the threads.
-    pub fn start(backend: &impl Backend) -> std::io::Result<Self> {
+    /// Starts the threads, which know no store yet.
+    pub fn start() -> std::io::Result<Self> {
         Ok(Self {
-            reads: Queue::start(backend, "hookyard-reads")?,
-            lookups: Queue::start(backend, "hookyard-looks")?,
-            history: Queue::start(backend, "hookyard-history")?,
+            reads: Queue::start("hookyard-reads")?,
+            lookups: Queue::start("hookyard-looks")?,
+            history: Queue::start("hookyard-history")?,
         })
     }
 
+    /// Gives the threads a store to read.
+    pub fn take(&self, reader: &Arc<dyn Reader>) {
+        for queue in [&self.reads, &self.lookups, &self.history] {
+            queue.push(Job::Take(reader.clone()));
+        }
+    }
+
     /// Lets one thread after the other answer what it was asked and let go of the store, then does what is next.
-    pub fn close(self, then: Then) {
-        let Self { reads, lookups, history } = self;
-        history.close(Box::new(move || lookups.close(Box::new(move || reads.close(then)))));
+    pub fn let_go(&self, then: Then) {
+        let Self { reads, lookups, history } = self.clone();
+        history.let_go(Box::new(move || lookups.let_go(Box::new(move || reads.let_go(then)))));
     }
 }
 
 impl Queue {
-    fn start(backend: &impl Backend, name: &str) -> std::io::Result<Self> {
+    fn start(name: &str) -> std::io::Result<Self> {
         let (sender, jobs) = unbounded();
-        let reader = backend.reader();
-        thread::Builder::new().name(name.to_owned()).spawn(move || serve(reader, jobs))?;
+        thread::Builder::new().name(name.to_owned()).spawn(move || serve(jobs))?;
         Ok(Self(sender))
     }
 
@@ -70,11 +81,15 @@ impl Queue {
 
     /// Queues a question. A thread that is gone drops it, and with it the way back: whoever asked learns that.
     pub fn send(&self, read: Read) {
-        drop(self.0.send(Job::Read(read)));
+        self.push(Job::Read(read));
     }
 
-    fn close(self, then: Then) {
-        drop(self.0.send(Job::Close(then)));
+    fn let_go(&self, then: Then) {
+        self.push(Job::LetGo(then));
+    }
+
+    fn push(&self, job: Job) {
+        drop(self.0.send(job));
     }
 }
 
@@ -94,18 +109,21 @@ pub fn gone() -> Error {
     Error::Failed("it is closed".into())
 }
 
-fn serve(reader: Arc<dyn Reader>, jobs: Receiver<Job>) {
+fn serve(jobs: Receiver<Job>) {
+    let mut store: Option<Arc<dyn Reader>> = None;
     for job in jobs {
-        match job {
-            Job::Read(read) => {
+        match (job, &store) {
+            (Job::Read(read), Some(reader)) => {
                 // sled panics over some kinds of damage; whoever asked gets an error.
-                if catch_unwind(AssertUnwindSafe(|| read(&*reader))).is_err() {
+                if catch_unwind(AssertUnwindSafe(|| read(&**reader))).is_err() {
                     error!("a question to the store panicked");
                 }
             }
-            Job::Close(then) => {
-                drop(reader);
-                return then();
+            (Job::Read(_), None) => {}
+            (Job::Take(reader), _) => store = Some(reader),
+            (Job::LetGo(then), _) => {
+                store = None;
+                then();
             }
         }
     }

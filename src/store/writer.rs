@@ -3,23 +3,26 @@
 //! It takes whatever is queued, commits it as one batch, and answers all of it; while it syncs, the next batch gathers.
 //! Settled attempts wait a little for company, since nobody waits for them. Reads run on threads of their own, some of
 //! them only after all that was queued before them is committed.
+//!
+//! A store that failed takes nothing until it is recovered: that opens it again, once what it lies on takes writes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{error, info, warn};
 
 use crate::clock::Timestamp;
 use crate::credit::Credit;
 use crate::event::Recorded;
 use crate::metrics::Metrics;
 use crate::store::census::{self, Call};
-use crate::store::readers::{Read, Readers, asked, gone};
+use crate::store::condition::{Condition, State};
+use crate::store::readers::{Read, Readers, Then, asked, gone};
 use crate::store::{Answer, Backend, Committed, Error, Reader, Untidy, Verb};
 
 /// The most verbs in a commit.
@@ -38,7 +41,7 @@ const TIDY_EVERY: Duration = Duration::from_millis(500);
 pub struct Store {
     queue: Sender<Request>,
     readers: Readers,
-    failed: Arc<AtomicBool>,
+    condition: Arc<Condition>,
 }
 
 /// Verbs of one caller: committed together, answered together.
@@ -50,7 +53,10 @@ pub type Reply = oneshot::Sender<Result<Vec<Answer>, Error>>;
 /// Told of each commit's new events that matched something, with the credits that they hold.
 pub type Listener = Box<dyn FnMut(Vec<Arc<Recorded>>, Vec<Credit>) + Send>;
 
-type Recover = Box<dyn FnOnce(&mut dyn Backend) -> Option<Listener> + Send>;
+/// Opens a store again after it failed, and was let go of.
+pub type Reopen<B> = Box<dyn FnMut() -> Result<B, Error> + Send>;
+
+type Recover = Box<dyn FnOnce(Result<&mut dyn Backend, Error>) -> Result<Listener, Error> + Send>;
 type Between = Box<dyn FnOnce(&mut dyn Backend) + Send>;
 
 enum Request {
@@ -68,12 +74,14 @@ struct Write {
 }
 
 struct Writer<B> {
-    backend: B,
+    /// None while it failed and could not be opened again.
+    backend: Option<B>,
+    reopen: Reopen<B>,
     queue: Receiver<Request>,
     readers: Readers,
     census: Sender<Call>,
     listener: Option<Listener>,
-    failed: Arc<AtomicBool>,
+    condition: Arc<Condition>,
     metrics: Metrics,
     failure: Option<Error>,
     tidied: Instant,
@@ -98,31 +106,37 @@ struct Gathered {
 }
 
 impl Store {
-    /// Starts the threads of a store. Nothing may be written before [`Self::recover`].
-    pub fn start(backend: impl Backend, metrics: Metrics) -> std::io::Result<Self> {
+    /// Starts the threads of a store. Nothing may be read or written before [`Self::recover`].
+    pub fn start<B: Backend>(backend: B, reopen: Reopen<B>, metrics: Metrics) -> std::io::Result<Self> {
         let (queue, requests) = unbounded();
-        let failed = Arc::new(AtomicBool::new(false));
-        let readers = Readers::start(&backend)?;
-        let census = census::start(backend.reader(), metrics.clone())?;
+        let condition = Arc::<Condition>::default();
+        let readers = Readers::start()?;
+        let census = census::start(metrics.clone())?;
         let writer = Writer {
-            backend,
+            backend: Some(backend),
+            reopen,
             queue: requests,
             readers: readers.clone(),
             census,
             listener: None,
-            failed: failed.clone(),
+            condition: condition.clone(),
             metrics,
             failure: None,
             tidied: Instant::now(),
             untidy: Untidy::Nothing,
         };
         thread::Builder::new().name("hookyard-writer".into()).spawn(move || writer.run())?;
-        Ok(Self { queue, readers, failed })
+        Ok(Self { queue, readers, condition })
     }
 
     /// Runs `recover` on the backend, in the writer's thread, behind everything that is queued; the listener that it
     /// returns is told of commits from then on.
-    pub fn recover(&self, recover: impl FnOnce(&mut dyn Backend) -> Option<Listener> + Send + 'static) {
+    ///
+    /// A store that failed is opened again first; `recover` is told if that is not possible.
+    pub fn recover(
+        &self,
+        recover: impl FnOnce(Result<&mut dyn Backend, Error>) -> Result<Listener, Error> + Send + 'static,
+    ) {
         self.send(Request::Recover(Box::new(recover)));
     }
 
@@ -207,9 +221,19 @@ impl Store {
         self.queue.len()
     }
 
-    /// Whether the store has stopped accepting changes.
+    /// How the store is.
+    pub fn state(&self) -> State {
+        self.condition.state()
+    }
+
+    /// Whether it takes nothing until it is recovered.
     pub fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
+        self.state() == State::Failed
+    }
+
+    /// Returns once the store has failed; one caller at a time may wait.
+    pub async fn failure(&self) {
+        self.condition.failure().await;
     }
 
     fn send(&self, request: Request) {
@@ -222,7 +246,7 @@ impl<B> Drop for Writer<B> {
     fn drop(&mut self) {
         if thread::panicking() {
             error!("the writer panicked; the store accepts nothing more");
-            self.failed.store(true, Ordering::Release);
+            self.condition.set(State::Failed);
         }
     }
 }
@@ -234,7 +258,10 @@ impl<B: Backend> Writer<B> {
             match self.queue.recv_timeout(patience) {
                 Ok(first) => match self.gather_and_commit(first) {
                     Some(Interruption::Recover(recover)) => self.recover(recover),
-                    Some(Interruption::Between(work)) => work(&mut self.backend),
+                    // Without a store it is dropped, and whoever asked learns that.
+                    Some(Interruption::Between(work)) => {
+                        drop(self.backend.as_mut().map(|backend| work(backend)))
+                    }
                     Some(Interruption::Close(reply)) => return self.close(reply),
                     None => {}
                 },
@@ -247,24 +274,55 @@ impl<B: Backend> Writer<B> {
         }
     }
 
+    /// Recovers the store, which is opened again if it failed, and gives it to those who read.
     fn recover(&mut self, recover: Recover) {
-        self.listener = recover(&mut self.backend);
-        if self.listener.is_some() {
-            // It may have ended with the store.
-            drop(self.census.send(Call::Begin));
+        let reopened = if self.failure.is_some() { self.reopen() } else { Ok(()) };
+        let backend = match (reopened, &mut self.backend) {
+            (Ok(()), Some(backend)) => backend,
+            (Ok(()), None) => return drop(recover(Err(gone()))),
+            (Err(error), _) => return drop(recover(Err(error))),
+        };
+        match recover(Ok(backend)) {
+            Ok(listener) => {
+                self.listener = Some(listener);
+                let reader = backend.reader();
+                self.readers.take(&reader);
+                // It may have ended with the store.
+                drop(self.census.send(Call::Begin(reader)));
+            }
+            Err(error) => drop(self.fail(error)),
         }
     }
 
-    /// Lets go of the store, then lets one reader after the other do so, and the last answer.
-    fn close(self, reply: oneshot::Sender<()>) {
-        let readers = self.readers.clone();
-        let census = self.census.clone();
-        drop(self);
-        // Nobody may be waiting any more.
-        let answer = Box::new(move || {
+    /// Lets go of the store that failed and opens it anew, if what it lies on takes writes again.
+    fn reopen(&mut self) -> Result<(), Error> {
+        self.listener = None;
+        if let Some(backend) = &self.backend {
+            backend.probe()?;
+            let (held, released) = crossbeam_channel::bounded::<()>(0);
+            self.let_go(Box::new(move || drop(held)));
+            // It ends without a word, once nobody reads any more.
+            let _ = released.recv();
+        }
+        self.backend = Some((self.reopen)()?);
+        self.failure = None;
+        self.condition.set(State::Sound);
+        info!("the store is open again");
+        Ok(())
+    }
+
+    fn close(mut self, reply: oneshot::Sender<()>) {
+        self.let_go(Box::new(move || {
+            // Nobody may be waiting any more.
             let _ = reply.send(());
-        });
-        readers.close(Box::new(move || drop(census.send(Call::Close(answer)))));
+        }));
+    }
+
+    /// Lets go of the store, then lets one reader after the other do so, and then does what is next.
+    fn let_go(&mut self, then: Then) {
+        self.backend = None;
+        let census = self.census.clone();
+        self.readers.let_go(Box::new(move || drop(census.send(Call::LetGo(then)))));
     }
 
     /// Commits `first` and what is queued behind it, up to what interrupts a batch, which is returned.
@@ -326,8 +384,11 @@ impl<B: Backend> Writer<B> {
         if verbs.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
+        let Some(backend) = &mut self.backend else {
+            return Err(gone());
+        };
         let (count, began) = (verbs.len(), Instant::now());
-        match self.backend.commit(verbs, Timestamp::now()) {
+        match unless_it_panics(|| backend.commit(verbs, Timestamp::now())) {
             Ok(Committed { answers, fresh, sync }) => {
                 self.metrics.store.commit(count, began.elapsed(), sync);
                 answers.iter().for_each(|answer| self.count(answer));
@@ -355,26 +416,51 @@ impl<B: Backend> Writer<B> {
 
     fn tidy(&mut self) {
         self.tidied = Instant::now();
-        if self.failure.is_some() || self.listener.is_none() {
-            self.untidy = Untidy::Nothing;
+        self.untidy = Untidy::Nothing;
+        let Some(backend) =
+            self.backend.as_mut().filter(|_| self.failure.is_none() && self.listener.is_some())
+        else {
             return;
-        }
-        loop {
-            match self.backend.tidy(Timestamp::now()) {
+        };
+        let tidied = loop {
+            match unless_it_panics(|| backend.tidy(Timestamp::now())) {
                 Ok(Untidy::TooMuch) => {}
-                Ok(left) => break self.untidy = left,
-                Err(failure) => break drop(self.fail(failure)),
+                tidied => break tidied,
             }
+        };
+        let has_room = backend.has_room();
+        match tidied {
+            Ok(left) => {
+                self.untidy = left;
+                self.note_room(has_room);
+            }
+            Err(failure) => drop(self.fail(failure)),
+        }
+    }
+
+    fn note_room(&self, has_room: bool) {
+        let state = if has_room { State::Sound } else { State::Full };
+        match (self.condition.set(state), state) {
+            (true, State::Full) => {
+                warn!("the disk is nearly full: no events are accepted until there is room")
+            }
+            (true, _) => info!("there is room on the disk again"),
+            (false, _) => {}
         }
     }
 
     fn fail(&mut self, failure: Error) -> Error {
-        error!(%failure, "the store accepts nothing more");
+        error!(%failure, "the store accepts nothing until it is open again");
         self.untidy = Untidy::Nothing;
-        self.failed.store(true, Ordering::Release);
         self.failure = Some(failure.clone());
+        self.condition.set(State::Failed);
         failure
     }
+}
+
+/// Takes a panic for a failure: sled panics over some kinds of damage, and what is in memory counts for nothing then.
+fn unless_it_panics<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::Failed("it panicked".into())))
 }
 
 impl Gathered {

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::support::api::Receipt;
+use crate::support::patience::until;
 use crate::support::receiver::Receiver;
 use crate::support::server::Server;
 use crate::support::settings::Settings;
@@ -53,6 +55,56 @@ fn a_full_disk_is_503_and_loses_nothing_that_was_acknowledged() {
     for id in &acknowledged {
         assert!(arrived.binary_search(id).is_ok(), "{id} was acknowledged and is lost");
     }
+}
+
+#[test]
+fn a_server_goes_on_by_itself_once_the_disk_has_room() {
+    let server = Server::start_with(Settings::quick());
+    let (api, receiver) = (server.api(), Receiver::answering([200]));
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+    let data = "x".repeat(16_000);
+    let mut acknowledged = Vec::new();
+
+    for _ in 0..3 {
+        server.fill_disk();
+        let full = (0..ATTEMPTS).any(|_| {
+            let reply = api.emitting(&json!({"event": "new_lead", "data": data}));
+            if reply.status == 202 {
+                acknowledged.push(reply.expect::<Receipt>(202).id);
+                return false;
+            }
+            reply.refused(503);
+            true
+        });
+        assert!(full, "after {} events", acknowledged.len());
+        server.empty_disk();
+        until("the server accepts again", || api.get("/health/ready").status == 200);
+        acknowledged.push(api.emit("new_lead", &json!("again")).id);
+    }
+
+    api.wait_for_hook(&hook.id, "nothing is left to deliver", |hook| hook.pending == Some(0));
+    let arrived = receiver.webhook_ids();
+    assert!(acknowledged.iter().all(|id| arrived.contains(id)), "an acknowledged event is lost");
+    assert_eq!(api.subscribe(&receiver.url("/"), "new_lead").id, hook.id);
+}
+
+#[test]
+fn events_are_refused_before_the_disk_is_full_and_little_else_is() {
+    // More than any disk has.
+    let settings = Settings::quick().set("limits.disk_reserve_bytes", &(1_u64 << 40).to_string());
+    let server = Server::start_with(settings);
+    let (api, receiver) = (server.api(), Receiver::answering([200]));
+
+    until("it has seen how full the disk is", || api.get("/health/ready").status == 503);
+    let reply = api.emitting(&json!({"event": "new_lead", "data": null}));
+
+    assert!(reply.refused(503).message.contains("nearly full"));
+    assert!(reply.header("retry-after").is_some_and(|wait| wait.parse::<u32>().is_ok()));
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+    api.pause(&hook.id);
+    api.resume(&hook.id);
+    api.unsubscribe(&hook.id);
+    assert_eq!(api.get("/health/live").status, 200);
 }
 
 #[test]

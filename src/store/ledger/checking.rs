@@ -15,7 +15,7 @@ use std::path::Path;
 
 use crate::id::Seal;
 use crate::store::ledger::values::SCHEMA_VERSION;
-use crate::store::ledger::{STORE_DIRECTORY, open_sled, read_schema, read_seal_of};
+use crate::store::ledger::{DATABASE, STORE_DIRECTORY, open_sled, read_schema, read_seal_of};
 
 use self::survey::Survey;
 
@@ -79,7 +79,7 @@ struct Findings<'a> {
 /// opened.
 pub fn check(data_dir: &Path, each: &mut dyn FnMut(Violation)) -> Result<Checked, OpenError> {
     let directory = data_dir.join(STORE_DIRECTORY);
-    if !directory.join("db").exists() {
+    if !directory.join(DATABASE).exists() {
         return Err(OpenError::Missing(data_dir.to_owned()));
     }
     check_store(&directory, each)

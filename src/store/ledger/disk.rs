@@ -27,7 +27,7 @@ fn size(directory: &Path) -> io::Result<u64> {
 
 /// The bytes that this process may still write to the file system of `directory`.
 #[cfg(unix)]
-fn free(directory: &Path) -> io::Result<u64> {
+pub fn free(directory: &Path) -> io::Result<u64> {
     use std::os::unix::ffi::OsStrExt;
     let path = std::ffi::CString::new(directory.as_os_str().as_bytes())?;
     let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
@@ -48,7 +48,7 @@ fn bytes(blocks: impl Into<u64>, size: impl Into<u64>) -> u64 {
 }
 
 #[cfg(not(unix))]
-fn free(_: &Path) -> io::Result<u64> {
+pub fn free(_: &Path) -> io::Result<u64> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 use sled::Db;
 
 use crate::store::Error;
+use crate::store::ledger::DATABASE;
 use crate::store::ledger::rows::failed;
 
 /// What brings a flushed batch to the disk.
@@ -33,7 +34,7 @@ impl Syncer {
     /// A syncer for the sled database in `directory`.
     pub fn open(directory: &Path, durability: Durability) -> io::Result<Self> {
         let after_flush = match durability {
-            Durability::SyncAfterFlush => Some(File::open(directory.join("db"))?),
+            Durability::SyncAfterFlush => Some(File::open(directory.join(DATABASE))?),
             Durability::FlushSyncs => None,
         };
         Ok(Self { after_flush })
@@ -51,7 +52,7 @@ impl Syncer {
 
 /// Makes the files and names that opening created durable; sled never does.
 pub fn sync_new_files(directory: &Path) -> io::Result<()> {
-    for file in ["conf", "db"] {
+    for file in ["conf", DATABASE] {
         File::open(directory.join(file))?.sync_all()?;
     }
     for directory in [Some(directory), directory.parent(), directory.parent().and_then(Path::parent)] {

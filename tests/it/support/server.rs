@@ -116,7 +116,15 @@ impl Server {
     pub fn fill_disk(&self) {
         let files = fs::read_dir(self.data_dir().join("ledger")).expect("its store is there");
         let sizes = files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len()));
-        let size = sizes.max().expect("its store has files");
+        self.limit_files(sizes.max().expect("its store has files"));
+    }
+
+    /// Lets files grow again.
+    pub fn empty_disk(&self) {
+        self.limit_files(libc::RLIM_INFINITY);
+    }
+
+    fn limit_files(&self, size: u64) {
         let limit = libc::rlimit { rlim_cur: size, rlim_max: libc::RLIM_INFINITY };
         let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
         // SAFETY: both pointers are to a live rlimit or null, and the process is our child.
