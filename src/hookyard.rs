@@ -170,7 +170,10 @@ impl Hookyard {
     ) -> Result<Self, OpenError> {
         let metrics = Metrics::new();
         let store = Store::start(backend, reopen, metrics.clone()).map_err(OpenError::Threads)?;
-        let unrecoverable = |error: StoreError| OpenError::Recovery { path, why: error.to_string() };
+        let unrecoverable = |error: StoreError| match error {
+            StoreError::Damaged(_) => ledger::OpenError::of(&path, error).into(),
+            StoreError::Failed(why) => OpenError::Recovery { path, why: why.to_string() },
+        };
 
         let guard = Arc::new(Guard::new(config.egress.https_only, config.egress.allow_networks.clone()));
         let router = Current::new(ArcSwapOption::empty());

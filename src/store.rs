@@ -60,6 +60,9 @@ pub trait Backend: Send + 'static {
     /// After a failure: tries whether what the store lies on takes writes again, without touching the store.
     fn probe(&self) -> Result<(), Error>;
 
+    /// What is to be done at an orderly end, once nobody has the store open any more.
+    fn farewell(&self) -> Farewell;
+
     /// Begins a copy of all that is committed, while more is being committed. To be called between two commits.
     fn copy(&mut self) -> Result<Box<dyn Copier>, CopyError>;
 
@@ -149,6 +152,9 @@ pub trait Copier: Send {
     /// The rest, which is little. To be called between two commits.
     fn finish(&mut self) -> Result<Vec<OwnedRow>, CopyError>;
 }
+
+/// The last thing that is done for a store.
+pub type Farewell = Box<dyn FnOnce() + Send>;
 
 /// Takes a row: its key, and its value unless it is gone.
 pub type EachRow<'a> = dyn FnMut(&[u8], Option<&[u8]>) -> io::Result<()> + 'a;

@@ -6,6 +6,7 @@
 //! | settlement block | commit | the attempts that one commit settled, and what it parked |
 //! | cursor | | every event below it is settled, or has a row below |
 //! | usage | | the bytes of the blocks; written with the cursor |
+//! | keyed | | the latest event with an idempotency key |
 //! | retry | subscription, event | attempts made, due |
 //! | backlog page, progress | subscription, first event | up to a thousand waiting deliveries |
 //! | health | subscription | only while it is not perfect |
@@ -25,6 +26,7 @@ mod disk;
 mod history;
 mod idempotency;
 mod keys;
+mod mark;
 mod pages;
 mod reader;
 mod recovery;
@@ -43,6 +45,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sled::{Db, Tree};
+use tracing::warn;
 
 use crate::clock::Timestamp;
 use crate::id::Seal;
@@ -51,13 +54,16 @@ use crate::id::{EventNo, SubscriptionNo};
 use crate::store::ledger::commit::Commit;
 use crate::store::ledger::copying::Copying;
 use crate::store::ledger::idempotency::KnownKeys;
+use crate::store::ledger::mark::Mark;
 use crate::store::ledger::reopening::Reopening;
 use crate::store::ledger::retention::Retention;
 use crate::store::ledger::rows::failed;
 use crate::store::ledger::shared::Shared;
 use crate::store::ledger::sync::{Syncer, remove_unfinished_snapshots, sync_new_files};
 use crate::store::ledger::values::{Counters, Synced, decode, encode};
-use crate::store::{Answer, Backend, Committed, Copier, CopyError, Error, Reader, Recovery, Untidy, Verb};
+use crate::store::{
+    Answer, Backend, Committed, Copier, CopyError, Error, Farewell, Reader, Recovery, Untidy, Verb,
+};
 use crate::subscription::Subscription;
 
 pub use retention::Policy;
@@ -79,6 +85,7 @@ pub struct Ledger {
     shared: Arc<Shared>,
     writing: Writing,
     syncer: Syncer,
+    mark: Mark,
     db: Db,
     reopening: Reopening,
 }
@@ -108,6 +115,17 @@ pub enum OpenError {
     Damaged { path: PathBuf, why: String },
 }
 
+impl OpenError {
+    /// What it means for opening the store in `directory` that it failed, or is damaged.
+    pub fn of(directory: &Path, error: Error) -> Self {
+        let path = directory.to_owned();
+        match error {
+            Error::Damaged(why) => Self::Damaged { path, why: why.to_string() },
+            Error::Failed(why) => Self::Io { path, source: io::Error::other(&*why) },
+        }
+    }
+}
+
 impl Ledger {
     /// Opens the store in `directory`, which is made if it is missing; it keeps the past as the policy says.
     ///
@@ -120,7 +138,7 @@ impl Ledger {
         let db = open_sled(directory)?;
         sync_new_files(directory).map_err(unusable)?;
         let syncer = Syncer::open(directory, durability).map_err(unusable)?;
-        let damaged = |why: Error| OpenError::Damaged { path: directory.to_owned(), why: why.to_string() };
+        let damaged = |why: Error| OpenError::of(directory, why);
         let seal = match read_schema(&db).map_err(damaged)? {
             Some(found) if found > SCHEMA_VERSION => {
                 return Err(OpenError::Newer { path: directory.to_owned(), found });
@@ -131,8 +149,12 @@ impl Ledger {
                 }
                 read_seal_of(&db).map_err(damaged)?
             }
+            None if mark::exists(directory) => {
+                return Err(damaged(Error::damaged(mark::emptied(directory))));
+            }
             None => found(&db, &syncer).map_err(damaged)?,
         };
+        let mark = Mark::open(directory, &seal).map_err(damaged)?;
         let counters = Counters { next_subscription: 1, next_account: 1 };
         let reopening =
             Reopening { directory: directory.to_owned(), durability, policy, reserve_bytes: 0, seal };
@@ -145,6 +167,7 @@ impl Ledger {
                 retention: Retention::new(policy),
             },
             syncer,
+            mark,
             db,
             reopening,
         })
@@ -182,7 +205,9 @@ impl Ledger {
 
 impl Backend for Ledger {
     fn recover(&mut self, each: &mut dyn FnMut(Subscription)) -> Result<Recovery, Error> {
-        recovery::recover(&self.shared, &mut self.writing, each)
+        let recovery = recovery::recover(&self.shared, &mut self.writing, each)?;
+        self.mark.check(self.writing.next_commit - 1)?;
+        Ok(recovery)
     }
 
     fn commit(&mut self, verbs: Vec<Verb>, now: Timestamp) -> Result<Committed, Error> {
@@ -197,6 +222,7 @@ impl Backend for Ledger {
         let applied = Instant::now();
         self.syncer.sync(&self.db)?;
         let sync = applied.elapsed();
+        self.mark.note(self.writing.next_commit - 1)?;
         let mut volatile = self.shared.volatile();
         if !events.is_empty() {
             volatile.synced.push(Synced { commit: commit_no, at_ms: Timestamp::now().0 });
@@ -227,6 +253,17 @@ impl Backend for Ledger {
     fn probe(&self) -> Result<(), Error> {
         let refused = |error: io::Error| Error::Failed(error.to_string().into());
         reopening::probe(&self.reopening.directory).map_err(refused)
+    }
+
+    fn farewell(&self) -> Farewell {
+        let directory = self.reopening.directory.clone();
+        Box::new(move || {
+            // sled takes what it replays and cannot read for what a crash left. So it replays what this process wrote
+            // while that is as it was written, and notes what it came to: damage done later shows when it is read.
+            if let Err(error) = open_sled(&directory) {
+                warn!(%error, "the store that is being closed cannot be looked through");
+            }
+        })
     }
 
     fn copy(&mut self) -> Result<Box<dyn Copier>, CopyError> {
@@ -299,6 +336,7 @@ fn found(db: &Db, syncer: &Syncer) -> Result<[u8; 32], Error> {
     let mut batch = sled::Batch::default();
     batch.insert(keys::SCHEMA, encode(&SCHEMA_VERSION));
     batch.insert(keys::SEAL, encode(&seal));
+    batch.insert(keys::KEYED, encode(&0_u64));
     db.apply_batch(batch).map_err(failed)?;
     syncer.sync(db)?;
     Ok(seal)

@@ -11,8 +11,8 @@ use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Place};
 use crate::store::{
-    Address, Answer, Backend, Backlog, Census, Change, Committed, Copier, CopyError, Disk, Error, Follows,
-    Reader, Recovery, Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
+    Address, Answer, Backend, Backlog, Census, Change, Committed, Copier, CopyError, Disk, Error, Farewell,
+    Follows, Reader, Recovery, Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -463,6 +463,10 @@ impl Backend for Memory {
 
     fn probe(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn farewell(&self) -> Farewell {
+        Box::new(|| {})
     }
 
     fn copy(&mut self) -> Result<Box<dyn Copier>, CopyError> {

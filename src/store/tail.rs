@@ -200,9 +200,9 @@ impl Entry {
     }
 }
 
-/// What an event weighs: its body, and some bytes for each match that is to be parked or settled.
+/// What an event weighs: its body, itself and its entry, and some bytes for each match to be parked or settled.
 fn weight(event: &Recorded) -> usize {
-    event.body.bytes.len() + 8 * event.matches.len()
+    event.body.bytes.len() + size_of::<Recorded>() + size_of::<Entry>() + 8 * event.matches.len()
 }
 
 fn position(matches: &[Match], subscription: SubscriptionNo) -> Option<usize> {

@@ -258,10 +258,7 @@ impl<B: Backend> Writer<B> {
             match self.queue.recv_timeout(patience) {
                 Ok(first) => match self.gather_and_commit(first) {
                     Some(Interruption::Recover(recover)) => self.recover(recover),
-                    // Without a store it is dropped, and whoever asked learns that.
-                    Some(Interruption::Between(work)) => {
-                        drop(self.backend.as_mut().map(|backend| work(backend)))
-                    }
+                    Some(Interruption::Between(work)) => self.between(work),
                     Some(Interruption::Close(reply)) => return self.close(reply),
                     None => {}
                 },
@@ -294,6 +291,13 @@ impl<B: Backend> Writer<B> {
         }
     }
 
+    /// Does what is to be done between two commits. Without a store it is dropped, and whoever asked learns that.
+    fn between(&mut self, work: Between) {
+        if let Some(backend) = &mut self.backend {
+            work(backend);
+        }
+    }
+
     /// Lets go of the store that failed and opens it anew, if what it lies on takes writes again.
     fn reopen(&mut self) -> Result<(), Error> {
         self.listener = None;
@@ -312,7 +316,9 @@ impl<B: Backend> Writer<B> {
     }
 
     fn close(mut self, reply: oneshot::Sender<()>) {
+        let farewell = self.backend.as_ref().map(B::farewell);
         self.let_go(Box::new(move || {
+            farewell.into_iter().for_each(|last| last());
             // Nobody may be waiting any more.
             let _ = reply.send(());
         }));

@@ -14,6 +14,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use crate::id::Seal;
+use crate::store::ledger::mark::Mark;
 use crate::store::ledger::values::SCHEMA_VERSION;
 use crate::store::ledger::{DATABASE, STORE_DIRECTORY, open_sled, read_schema, read_seal_of};
 
@@ -89,22 +90,28 @@ pub fn check(data_dir: &Path, each: &mut dyn FnMut(Violation)) -> Result<Checked
 pub(crate) fn check_store(directory: &Path, each: &mut dyn FnMut(Violation)) -> Result<Checked, OpenError> {
     let tree = open_sled(directory)?;
     let damaged = |why: String| OpenError::Damaged { path: directory.to_owned(), why };
-    match read_schema(&tree).map_err(|error| damaged(error.to_string()))? {
+    match read_schema(&tree).map_err(|error| OpenError::of(directory, error))? {
         Some(found) if found > SCHEMA_VERSION => {
             return Err(OpenError::Newer { path: directory.to_owned(), found });
         }
         Some(_) => {}
         None => return Err(damaged("its schema version is missing".to_owned())),
     }
-    let seal = Seal::new(&read_seal_of(&tree).map_err(|error| damaged(error.to_string()))?);
+    let refused = |error| OpenError::of(directory, error);
+    let seal = read_seal_of(&tree).map_err(refused)?;
+    let mark = Mark::find(directory, &seal).map_err(refused)?;
+    let seal = Seal::new(&seal);
     let mut findings = Findings { each, count: 0 };
     // sled panics over some kinds of damage.
     let checked = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let survey = Survey::of(&tree, &seal, &mut findings);
         references::check(&tree, &survey, &mut findings);
-        survey.checked()
+        (survey.checked(), survey.last_commit)
     }));
-    let checked = checked.map_err(|_| damaged("its files contradict each other".to_owned()))?;
+    let (checked, last_commit) =
+        checked.map_err(|_| damaged("its files contradict each other".to_owned()))?;
+    let whole = mark.map_or(Ok(()), |mark| mark.check(last_commit));
+    whole.map_err(refused)?;
     Ok(Checked { violations: findings.count, ..checked })
 }
 

@@ -93,13 +93,21 @@ impl<'a> Commit<'a> {
     /// Writes the batch; returns the events that it recorded. What it wrote is not durable yet.
     pub fn write(mut self) -> Result<Vec<Arc<Recorded>>, Error> {
         let commit = self.writing.next_commit;
+        let bears_blocks = !self.events.is_empty() || !self.settlements.is_empty();
         self.volatile.bytes += put_events(&mut self.rows, &self.events, commit);
         if !self.settlements.is_empty() || self.volatile.synced.len() >= SYNCS_NOTED {
             self.settlements.synced = std::mem::take(&mut self.volatile.synced);
         }
         self.volatile.bytes += put_settlements(&mut self.rows, self.settlements, commit);
         self.pages.stage(&mut self.rows);
-        if commit.is_multiple_of(CURSOR_EVERY) {
+        if let Some((keyed, _)) = self.events.iter().rfind(|(event, _)| event.idempotency.is_some()) {
+            self.rows.put(keys::KEYED, encode(&keyed.no.0));
+        }
+        if self.rows.len() == 0 {
+            return Ok(Vec::new());
+        }
+        // By its blocks or else by the cursor it can be told afterwards that this commit was there.
+        if !bears_blocks || commit.is_multiple_of(CURSOR_EVERY) {
             self.volatile.stage(&mut self.rows, commit, commit);
         }
         self.rows.apply()?;

@@ -15,6 +15,8 @@ pub const SEAL: &[u8] = b"0seal";
 pub const COUNTERS: &[u8] = b"0counters";
 /// The cursor.
 pub const CURSOR: &[u8] = b"0cursor";
+/// The latest event that has an idempotency key.
+pub const KEYED: &[u8] = b"0keyed";
 /// How many bytes the blocks have; written with the cursor.
 pub const USAGE: &[u8] = b"0usage";
 
@@ -42,6 +44,7 @@ pub enum Kind {
     Counters,
     Cursor,
     Usage,
+    Keyed,
     Account,
     ApiKey,
     Block(Block),
@@ -149,6 +152,7 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         (COUNTERS, Kind::Counters),
         (CURSOR, Kind::Cursor),
         (USAGE, Kind::Usage),
+        (KEYED, Kind::Keyed),
     ];
     if let Some((_, kind)) = whole.into_iter().find(|(known, _)| *known == key) {
         return Some(kind);

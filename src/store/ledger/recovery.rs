@@ -119,9 +119,12 @@ fn recover_usage(shared: &Shared, cursor: Cursor) -> Result<Usage, Error> {
     Ok(Usage { bytes, ..counted })
 }
 
+/// Reads the events of the last day, from the latest on that has a key. Earlier versions did not note which that is.
 fn recover_keys(shared: &Shared) -> Result<KnownKeys, Error> {
     let (mut known, now) = (KnownKeys::default(), Timestamp::now());
-    event_blocks_backwards(&shared.tree, EventNo(u64::MAX), |first, block| {
+    let latest = shared.tree.get(keys::KEYED).map_err(failed)?;
+    let latest = latest.map_or(Ok(u64::MAX), |latest| decode(&latest))?;
+    event_blocks_backwards(&shared.tree, EventNo(latest), |first, block| {
         for (no, event) in (first..).zip(&block.events) {
             if let Some(key) = event.idempotency() {
                 known.insert(key, EventNo(no), event.accepted_at());

@@ -30,6 +30,8 @@ pub struct Survey {
     pub blocks: Vec<Extent>,
     pub cursor: Option<Cursor>,
     pub counters: Option<Counters>,
+    /// The last commit that there is a trace of.
+    pub last_commit: u64,
     /// Each hook's account, URL and events.
     wishes: HashMap<(AccountNo, String), SubscriptionNo>,
     rows: u64,
@@ -110,7 +112,8 @@ impl Survey {
             Kind::Seal => drop(decode::<[u8; 32]>(value)?),
             Kind::Counters => self.counters = Some(decode(value)?),
             Kind::Cursor => self.cursor = Some(Cursor::decode(value, ())?),
-            Kind::Usage => drop(decode::<Usage>(value)?),
+            Kind::Keyed => drop(decode::<u64>(value)?),
+            Kind::Usage => self.note_commit(decode::<Usage>(value)?.commit),
             Kind::Account => self.account(Account::decode(value, keys::rest(key).to_vec())?, findings),
             Kind::ApiKey => drop(ApiKey::decode(value, keys::rest(key).to_vec())?),
             Kind::Garbage => self.gone.extend(keys::read_numbered(key)),
@@ -214,11 +217,17 @@ impl Survey {
             }
         }
         self.blocks.push(extent);
+        self.note_commit(extent.commit);
         Ok(())
+    }
+
+    fn note_commit(&mut self, commit: u64) {
+        self.last_commit = self.last_commit.max(commit);
     }
 
     fn settlements(&mut self, no: u64, bytes: &[u8], findings: &mut Findings<'_>) -> Result<(), Error> {
         let block = SettlementBlock::decode(bytes)?;
+        self.note_commit(no >> PART_BITS);
         let next_hook = self.counters.map_or(1, |counters| counters.next_subscription);
         let settled = block.settled.iter().map(|settled| settled.delivery());
         let moved = block.parked.iter().chain(&block.replayed);
@@ -247,6 +256,7 @@ fn name(kind: Kind, key: &[u8]) -> String {
         Kind::Counters => "the counters".to_owned(),
         Kind::Cursor => "the cursor".to_owned(),
         Kind::Usage => "the bytes of blocks".to_owned(),
+        Kind::Keyed => "the latest event with an idempotency key".to_owned(),
         Kind::Account => format!("account {}", keys::rest(key).escape_ascii()),
         Kind::ApiKey => format!("the key with hash {}", hex::encode(keys::rest(key))),
         Kind::Block(Block::Events) => number("the events from"),
