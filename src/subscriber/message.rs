@@ -1,4 +1,4 @@
-//! What a subscriber is told by its shard, and what it reports.
+//! What a subscriber is told, and what it reports.
 
 use std::sync::Arc;
 
@@ -6,11 +6,13 @@ use actix::Message;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use crate::attempt::Attempt;
 use crate::clock::Timestamp;
 use crate::credit::Credit;
 use crate::event::Recorded;
 use crate::id::EventNo;
-use crate::store::{Address, Settlement};
+use crate::store::{self, Address, Settlement};
+use crate::subscriber::question::Answer;
 use crate::subscription::Subscription;
 
 /// Forwards events that the subscription matched.
@@ -57,6 +59,22 @@ pub struct Cut {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Retire;
+
+/// The store's answer to a question.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Answered {
+    pub question: u64,
+    pub answer: Result<Answer, store::Error>,
+}
+
+/// An attempt is over, or broken off.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Over {
+    pub event: EventNo,
+    pub attempt: Option<Attempt>,
+}
 
 /// What a subscriber tells its shard.
 #[derive(Message)]

@@ -10,11 +10,19 @@ use actix::{Message, Recipient};
 use crate::id::AccountNo;
 
 /// The slots of a router; clones share them.
-#[derive(Clone)]
-pub struct Slots(Arc<Mutex<Shared>>);
+pub struct Slots<W: Waiter>(Arc<Mutex<Shared<W>>>);
 
 /// Leave to have one request in flight; given back when dropped.
-pub struct Slot(Slots);
+pub struct Slot<W: Waiter>(Slots<W>);
+
+/// One who waits in the line.
+pub trait Waiter: Sized {
+    /// Whether it still does.
+    fn is_there(&self) -> bool;
+
+    /// Has it take its turn.
+    fn take_turn(self, slot: Slot<Self>);
+}
 
 /// How the slots stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,17 +36,33 @@ pub struct Usage {
 /// Tells who waited that it is their turn.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Turn(pub Slot);
+pub struct Turn(pub Slot<Recipient<Turn>>);
 
-struct Shared {
+struct Shared<W> {
     free: usize,
     in_use: usize,
     /// The accounts that wait, in the order of their turns.
     accounts: VecDeque<AccountNo>,
-    waiting: HashMap<AccountNo, VecDeque<Recipient<Turn>>>,
+    waiting: HashMap<AccountNo, VecDeque<W>>,
 }
 
-impl Slots {
+impl Waiter for Recipient<Turn> {
+    fn is_there(&self) -> bool {
+        self.connected()
+    }
+
+    fn take_turn(self, slot: Slot<Self>) {
+        self.do_send(Turn(slot));
+    }
+}
+
+impl<W: Waiter> Clone for Slots<W> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<W: Waiter> Slots<W> {
     /// So many slots, all of them free.
     pub fn new(count: usize) -> Self {
         let shared =
@@ -47,7 +71,7 @@ impl Slots {
     }
 
     /// A slot, if one is free; else a place in the line, for one [`Turn`].
-    pub fn take_or_wait(&self, account: AccountNo, who: impl FnOnce() -> Recipient<Turn>) -> Option<Slot> {
+    pub fn take_or_wait(&self, account: AccountNo, who: impl FnOnce() -> W) -> Option<Slot<W>> {
         let mut guard = self.shared();
         let shared = &mut *guard;
         if let Some(free) = shared.free.checked_sub(1) {
@@ -75,16 +99,16 @@ impl Slots {
         Usage { in_use: shared.in_use, count: shared.in_use + shared.free, in_line }
     }
 
-    fn shared(&self) -> MutexGuard<'_, Shared> {
+    fn shared(&self) -> MutexGuard<'_, Shared<W>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the next one out of the line who is still there, or else notes that a slot is free.
-    fn next_or_free(&self) -> Option<Recipient<Turn>> {
+    fn next_or_free(&self) -> Option<W> {
         let mut shared = self.shared();
         while let Some(who) = shared.next_in_line() {
             // A turn given to one who is gone would come back through here, once for each of them.
-            if who.connected() {
+            if who.is_there() {
                 return Some(who);
             }
         }
@@ -94,8 +118,8 @@ impl Slots {
     }
 }
 
-impl Shared {
-    fn next_in_line(&mut self) -> Option<Recipient<Turn>> {
+impl<W> Shared<W> {
+    fn next_in_line(&mut self) -> Option<W> {
         let account = self.accounts.pop_front()?;
         let own = self.waiting.get_mut(&account)?;
         let who = own.pop_front();
@@ -108,10 +132,10 @@ impl Shared {
     }
 }
 
-impl Drop for Slot {
+impl<W: Waiter> Drop for Slot<W> {
     fn drop(&mut self) {
         if let Some(who) = self.0.next_or_free() {
-            who.do_send(Turn(Slot(self.0.clone())));
+            who.take_turn(Slot(self.0.clone()));
         }
     }
 }
@@ -150,7 +174,7 @@ mod tests {
         Waiter { name, turns: turns.clone() }.start()
     }
 
-    async fn turns_taken(slots: &Slots, turns: &Turns) -> Vec<&'static str> {
+    async fn turns_taken(slots: &Slots<Recipient<Turn>>, turns: &Turns) -> Vec<&'static str> {
         while slots.in_use() > 0 {
             tokio::task::yield_now().await;
         }

@@ -1,0 +1,153 @@
+//! How a subscriber carries out what its dispatcher decides: with actix, the writer, and an HTTP client.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{ActorContext, Addr, AsyncContext, Context, Recipient, SpawnHandle};
+use tracing::error;
+
+use crate::attempt::Attempt;
+use crate::clock::Timestamp;
+use crate::delivery::endpoint::{Endpoint, Request};
+use crate::event::Recorded;
+use crate::id::EventNo;
+use crate::metrics::attempts::Attempts;
+use crate::store::{Address, Settlement, Verb};
+use crate::subscriber::dispatcher::Dispatcher;
+use crate::subscriber::hands::{Delivery, Hands};
+use crate::subscriber::message::{Answered, Over, Report};
+use crate::subscriber::policy::Policy;
+use crate::subscriber::question::Question;
+use crate::subscriber::slots::{Slot, Turn};
+use crate::subscriber::task::{Called, Task};
+use crate::subscriber::{Subscriber, Surroundings};
+use crate::subscription::Subscription;
+
+/// The hands of one subscriber, while it handles a message.
+pub struct Carrier<'a> {
+    at: Address,
+    incarnation: u64,
+    surroundings: &'a Rc<Surroundings>,
+    reports: &'a Recipient<Report>,
+    timer: &'a mut Option<SpawnHandle>,
+    ctx: &'a mut Context<Subscriber>,
+}
+
+/// Tells a subscriber when its attempt is over, however it ends, and then gives the slot back.
+struct Watch {
+    subscriber: Addr<Subscriber>,
+    event: EventNo,
+    attempt: Option<Attempt>,
+    _slot: Slot<Recipient<Turn>>,
+}
+
+impl Subscriber {
+    /// Its dispatcher, and the hands for it.
+    pub(super) fn with_hands<'a>(
+        &'a mut self,
+        ctx: &'a mut Context<Self>,
+    ) -> (&'a mut Dispatcher<Called, Task>, Carrier<'a>) {
+        let Self { at, incarnation, surroundings, reports, dispatcher, timer } = self;
+        let carrier = Carrier { at: *at, incarnation: *incarnation, surroundings, reports, timer, ctx };
+        (dispatcher, carrier)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.subscriber.do_send(Over { event: self.event, attempt: self.attempt.take() });
+    }
+}
+
+impl Hands for Carrier<'_> {
+    type Endpoint = Called;
+    type Slot = Slot<Recipient<Turn>>;
+    type Task = Task;
+
+    fn policy(&self) -> &Policy {
+        &self.surroundings.policy
+    }
+
+    fn figures(&self) -> &Attempts {
+        &self.surroundings.metrics.attempts
+    }
+
+    fn store_has_failed(&self) -> bool {
+        self.surroundings.store.has_failed()
+    }
+
+    fn prepare(&mut self, subscription: &Subscription) -> Option<Called> {
+        let endpoint = Endpoint::of(subscription)
+            .inspect_err(|error| error!(hook = %subscription.id, %error, "cannot be called"));
+        let client = self.surroundings.clients.client(self.at.account, &subscription.url);
+        Some(Called { endpoint: Rc::new(endpoint.ok()?), client })
+    }
+
+    fn take_slot_or_wait(&mut self) -> Option<Self::Slot> {
+        self.surroundings.slots.take_or_wait(self.at.account, || self.ctx.address().recipient())
+    }
+
+    fn attempt(
+        &mut self,
+        called: &Called,
+        delivery: Delivery,
+        event: Option<Arc<Recorded>>,
+        slot: Self::Slot,
+    ) -> Task {
+        let watch =
+            Watch { subscriber: self.ctx.address(), event: delivery.event, attempt: None, _slot: slot };
+        let Called { endpoint, client } = called.clone();
+        let surroundings = Rc::clone(self.surroundings);
+        Task::spawn(async move {
+            // Whole: its end is what tells the subscriber.
+            let mut watch = watch;
+            let event = match event {
+                Some(event) => Some(event),
+                None => {
+                    let no = delivery.event;
+                    surroundings.store.read(move |reader| reader.event(no)).await.ok().flatten()
+                }
+            };
+            if let Some(event) = event {
+                let (id, body, n) = (event.id, event.body.bytes.clone(), delivery.attempts + 1);
+                watch.attempt = Some(client.attempt(&endpoint, Request { id, body, n, test: false }).await);
+            }
+        })
+    }
+
+    fn settle(&mut self, settlement: Settlement) {
+        self.surroundings.store.settle(Verb::Settle(settlement));
+    }
+
+    fn ask(&mut self, number: u64, question: Question) {
+        let (store, addr) = (self.surroundings.store.clone(), self.ctx.address());
+        actix_rt::spawn(async move {
+            let answer = match question.is_after_writes() {
+                true => store.read_after_writes(move |reader| question.put(reader)).await,
+                false => store.read(move |reader| question.put(reader)).await,
+            };
+            addr.do_send(Answered { question: number, answer });
+        });
+    }
+
+    fn report(&mut self, report: Report) {
+        self.reports.do_send(report);
+    }
+
+    fn set_timer(&mut self, wait: Duration) {
+        if let Some(earlier) = self.timer.take() {
+            self.ctx.cancel_future(earlier);
+        }
+        *self.timer = Some(self.ctx.run_later(wait, |subscriber, ctx| {
+            subscriber.timer = None;
+            let (dispatcher, mut hands) = subscriber.with_hands(ctx);
+            dispatcher.woken(Timestamp::now(), &mut hands);
+        }));
+    }
+
+    fn die(&mut self) {
+        self.reports.do_send(Report::Died { at: self.at, incarnation: self.incarnation });
+        self.ctx.stop();
+    }
+}

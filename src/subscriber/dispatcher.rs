@@ -1,0 +1,272 @@
+//! The dispatcher: all that a subscriber decides.
+//!
+//! It is told what happened and when, decides what to attempt next and what follows from an outcome, and has its
+//! [`Hands`] do so. It knows neither actors nor threads nor the clock.
+
+mod settling;
+mod starting;
+mod timing;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tracing::{debug, error};
+
+use crate::attempt::Attempt;
+use crate::clock::Timestamp;
+use crate::event::Recorded;
+use crate::health::Health;
+use crate::id::EventNo;
+use crate::store::{self, Address, Backlog};
+use crate::subscriber::backlog::Window;
+use crate::subscriber::hands::{Delivery, Hands};
+use crate::subscriber::question::{Answer, Loaded, Question};
+use crate::subscriber::retries::Retries;
+use crate::subscription::{Status, Subscription};
+
+/// What a subscriber knows of its subscription, and what it is about.
+pub struct Dispatcher<Endpoint, Task> {
+    at: Address,
+    state: State,
+    served: Option<Served<Endpoint>>,
+    health: Health,
+    /// The health as the store knows it.
+    kept: Health,
+    window: Window,
+    retries: Retries,
+    in_flight: HashMap<EventNo, InFlight<Task>>,
+    /// How often it was forwarded something.
+    heard: u64,
+    /// Tells an answer of the store to the latest question from those to earlier ones.
+    question: u64,
+    asking: bool,
+    /// Giving the endpoint up was reported so often, and not yet decided.
+    verdicts_due: u32,
+    /// It reported that it is idle, and starts nothing until it hears again.
+    resting: bool,
+    in_line: bool,
+    quiet_since: Timestamp,
+    timer: Option<Timestamp>,
+}
+
+/// What a subscriber knows of its backlog when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Nothing waits but what is forwarded from this event on.
+    With(EventNo),
+    /// The store knows.
+    FromStore,
+}
+
+/// Where a subscriber stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Its record is being read.
+    Loading,
+    /// Nothing can be attempted now.
+    Idle,
+    /// Attempts are in flight, as many as its health allows.
+    Sending,
+    /// The endpoint is broken: only the oldest delivery is attempted.
+    Probing,
+    /// Nothing new is started.
+    Paused,
+    /// It was given up.
+    Deactivated,
+}
+
+/// The record, prepared for attempts.
+struct Served<Endpoint> {
+    subscription: Subscription,
+    endpoint: Endpoint,
+}
+
+struct InFlight<Task> {
+    delivery: Delivery,
+    /// It was asked for again meanwhile: if it fails, its schedule begins anew, at once.
+    again: bool,
+    task: Task,
+}
+
+impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
+    /// A dispatcher that knows as much as `start` says; it begins with [`Self::load`].
+    pub fn new(at: Address, start: Start, window: usize, now: Timestamp) -> Self {
+        let window = match start {
+            Start::With(first) => Window::beginning_with(first, window),
+            Start::FromStore => Window::unread(window),
+        };
+        Self {
+            at,
+            state: State::Loading,
+            served: None,
+            health: Health::default(),
+            kept: Health::default(),
+            window,
+            retries: Retries::default(),
+            in_flight: HashMap::new(),
+            heard: 0,
+            question: 0,
+            asking: false,
+            verdicts_due: 0,
+            resting: false,
+            in_line: false,
+            quiet_since: now,
+            timer: None,
+        }
+    }
+
+    /// Asks the store for the record, and for all that waits if this window has not been read.
+    pub fn load(&mut self, hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>) {
+        self.state = State::Loading;
+        self.ask(Question::Start { at: self.at, wanted: self.window.wants() }, hands);
+    }
+
+    /// Forgets what it knows of its backlog and asks the store.
+    fn reload(&mut self, hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>) {
+        self.window = Window::unread(hands.policy().window);
+        self.retries = Retries::default();
+        self.load(hands);
+    }
+
+    fn ask(&mut self, question: Question, hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>) {
+        self.question += 1;
+        self.asking = true;
+        hands.ask(self.question, question);
+    }
+
+    /// Lets an answer that is on its way count for nothing: it may come from before what just changed.
+    fn ignore_answer(&mut self) {
+        self.question += 1;
+        self.asking = false;
+    }
+
+    /// The store answered; if it failed, it is tried again later, from the start.
+    pub fn answered(
+        &mut self,
+        number: u64,
+        answer: Result<Answer, store::Error>,
+        now: Timestamp,
+        hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>,
+    ) {
+        if number != self.question {
+            return;
+        }
+        self.asking = false;
+        match answer {
+            Ok(Answer::Start(loaded)) => self.begin_with(loaded, hands),
+            Ok(Answer::More(backlog)) => self.take_in(backlog),
+            Err(error) => {
+                error!(subscription = self.at.subscription.0, %error, "cannot read what waits");
+                return hands.die();
+            }
+        }
+        self.pump(now, hands);
+    }
+
+    fn begin_with(&mut self, loaded: Loaded, hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>) {
+        let Some(subscription) = loaded.subscription else {
+            debug!(subscription = self.at.subscription.0, "nothing to serve any more");
+            self.state = State::Deactivated;
+            return;
+        };
+        (self.health, self.kept) = (loaded.health, loaded.health);
+        let in_flight = &self.in_flight;
+        let is_held = |event| in_flight.contains_key(&event);
+        self.retries.fill(loaded.retries, is_held);
+        if let Some(backlog) = loaded.backlog {
+            self.window.fill(backlog, is_held);
+        }
+        self.serve(subscription, hands);
+    }
+
+    fn take_in(&mut self, backlog: Backlog) {
+        // Behind the window's position: nothing of it was in anybody's hands.
+        self.window.fill(backlog, |_| false);
+    }
+
+    fn serve(
+        &mut self,
+        subscription: Subscription,
+        hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>,
+    ) {
+        let Some(endpoint) = hands.prepare(&subscription) else {
+            self.state = State::Paused;
+            return;
+        };
+        self.state = match subscription.status {
+            Status::Active => State::Idle,
+            Status::Paused => State::Paused,
+            Status::Deactivated { .. } => State::Deactivated,
+        };
+        self.served = Some(Served { subscription, endpoint });
+    }
+
+    /// Events were forwarded that the subscription matched.
+    pub fn forwarded(&mut self, events: impl IntoIterator<Item = Arc<Recorded>>) {
+        self.heard += 1;
+        self.resting = false;
+        if self.state != State::Deactivated {
+            events.into_iter().for_each(|event| self.window.offer(event));
+        }
+    }
+
+    /// What waits changed; `verdict` says whether that is the router's decision on an endpoint that was to be given up.
+    pub fn changed(&mut self, verdict: bool, hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>) {
+        if verdict {
+            self.verdicts_due = self.verdicts_due.saturating_sub(1);
+        } else {
+            self.heard += 1;
+        }
+        self.resting = false;
+        // A verdict that is on its way knows better what is to be read.
+        if self.verdicts_due == 0 {
+            self.reload(hands);
+        }
+    }
+
+    /// These were asked for again: where they are in flight and fail, they are attempted again at once.
+    pub fn asked_again(&mut self, events: &[EventNo]) {
+        for event in events {
+            if let Some(in_flight) = self.in_flight.get_mut(event) {
+                in_flight.again = true;
+            }
+        }
+    }
+
+    /// Nothing new is to start.
+    pub fn held(&mut self, now: Timestamp, hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>) {
+        self.ignore_answer();
+        self.state = State::Paused;
+        self.pump(now, hands);
+    }
+
+    /// An attempt is over, or broken off. `chance` is drawn evenly from 0 to 1.
+    pub fn over(
+        &mut self,
+        event: EventNo,
+        attempt: Option<Attempt>,
+        chance: f64,
+        now: Timestamp,
+        hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>,
+    ) {
+        let Some(in_flight) = self.in_flight.remove(&event) else {
+            return;
+        };
+        match attempt {
+            Some(attempt) => {
+                self.settle(in_flight.delivery, in_flight.again, attempt, chance, now, hands);
+                if self.state == State::Loading {
+                    // The answer that is on its way may not know of it: the next one does.
+                    return self.load(hands);
+                }
+            }
+            None => error!(event = event.0, "a delivery cannot be attempted; it stays in the store"),
+        }
+        self.pump(now, hands);
+    }
+
+    /// Takes out all that is in flight.
+    pub fn cut(&mut self) -> impl Iterator<Item = Task> {
+        self.in_flight.drain().map(|(_, in_flight)| in_flight.task)
+    }
+}

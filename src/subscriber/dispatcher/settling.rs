@@ -1,0 +1,145 @@
+//! What follows from an outcome: for the delivery, and for the endpoint.
+
+use std::time::Duration;
+
+use tracing::debug;
+
+use crate::attempt::{Attempt, Outcome};
+use crate::clock::Timestamp;
+use crate::health::Health;
+use crate::retry::Next;
+use crate::store::{Follows, Retry, Settlement};
+use crate::subscriber::hands::{Delivery, Hands};
+use crate::subscriber::message::Report;
+use crate::subscriber::policy::Policy;
+
+use super::{Dispatcher, Served, State};
+
+impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
+    /// Settles an attempt, and says what its outcome means for the delivery and the endpoint.
+    pub(super) fn settle(
+        &mut self,
+        delivery: Delivery,
+        again: bool,
+        attempt: Attempt,
+        chance: f64,
+        now: Timestamp,
+        hands: &mut impl Hands,
+    ) {
+        let outcome = attempt.outcome;
+        hands.figures().end(&attempt);
+        let policy = &hands.policy().retry;
+        let asked = outcome.retry_after().filter(|_| !outcome.is_success());
+        let made = usize::from(delivery.retries);
+        let next = match (outcome.is_gone(), again) {
+            (true, _) => Next::GiveUp,
+            (false, true) => Next::Retry { due: now },
+            (false, false) => policy.after_failure(made, now, asked, chance),
+        };
+        let retries = if again { 0 } else { delivery.retries + 1 };
+        let follows = match next {
+            _ if outcome.is_success() => Follows::Done,
+            Next::Retry { due } => Follows::Retry { due, retries },
+            Next::GiveUp => Follows::Retry { due: now, retries },
+        };
+        if !self.is_of_this_life(&delivery) {
+            return self.settle_of_earlier_life(delivery, attempt, follows, hands);
+        }
+        let health = self.change_health(outcome, asked, now, hands.policy());
+        let settlement = self.settlement(delivery, attempt, follows, health);
+        match (follows, next) {
+            (Follows::Done, _) => {}
+            (Follows::Retry { .. }, Next::GiveUp) => return self.give_up(settlement, hands),
+            (Follows::Retry { due, retries }, Next::Retry { .. }) => {
+                hands.figures().retries.inc();
+                let (event, generation, attempts) =
+                    (delivery.event, delivery.generation, settlement.attempt.n);
+                if self.state != State::Loading {
+                    self.retries.add(Retry { due, event, generation, attempts, retries });
+                }
+            }
+        }
+        hands.settle(settlement);
+    }
+
+    /// Whether what a delivery meets still matters to the endpoint, and not only to the delivery.
+    fn is_of_this_life(&self, delivery: &Delivery) -> bool {
+        let of_generation = |served: &Served<Endpoint>| served.subscription.generation == delivery.generation;
+        self.state != State::Deactivated && self.served.as_ref().is_some_and(of_generation)
+    }
+
+    /// Settles an attempt that began before the endpoint was given up. One that failed is a dead letter, unless the
+    /// subscription came back with all it had: then it begins its schedule anew, as a restart would have it.
+    fn settle_of_earlier_life(
+        &mut self,
+        delivery: Delivery,
+        attempt: Attempt,
+        follows: Follows,
+        hands: &mut impl Hands,
+    ) {
+        let settlement = self.settlement(delivery, attempt, follows, None);
+        if let (Follows::Retry { .. }, Some(served)) = (follows, &self.served)
+            && !matches!(self.state, State::Deactivated | State::Loading)
+            && served.subscription.is_live(delivery.generation)
+        {
+            let (event, generation) = (delivery.event, served.subscription.generation);
+            let attempts = settlement.attempt.n;
+            let retry = Retry { due: Timestamp(0), event, generation, attempts, retries: 0 };
+            hands.figures().retries.inc();
+            self.retries.add(retry);
+        }
+        hands.settle(settlement);
+    }
+
+    /// The health after one more outcome; what of it is to be kept, if that changed.
+    fn change_health(
+        &mut self,
+        outcome: Outcome,
+        asked: Option<Duration>,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Option<Health> {
+        let hold = asked.map(|asked| asked.min(policy.retry.retry_after_max));
+        self.health = self.health.after(outcome, policy.probe_after, policy.max_in_flight, hold, now);
+        let keep = self.health.to_keep();
+        let changed = keep != self.kept;
+        self.kept = keep;
+        changed.then_some(keep)
+    }
+
+    fn settlement(
+        &self,
+        delivery: Delivery,
+        attempt: Attempt,
+        follows: Follows,
+        health: Option<Health>,
+    ) -> Settlement {
+        debug!(
+            subscription = self.at.subscription.0,
+            event = delivery.event.0,
+            n = attempt.n,
+            outcome = %attempt.outcome,
+            ms = attempt.duration_ms,
+            "attempted"
+        );
+        let Delivery { event, generation, .. } = delivery;
+        Settlement { at: self.at, event, generation, attempt, follows, health }
+    }
+
+    /// Gives the endpoint up; what waits is dead letters, and attempts in flight may still succeed.
+    fn give_up(&mut self, settlement: Settlement, hands: &mut impl Hands) {
+        let reason = match (settlement.attempt.n, settlement.attempt.outcome) {
+            (_, outcome) if outcome.is_gone() => "the receiver answered 410 Gone".to_owned(),
+            (1, outcome) => format!("the attempt failed: {outcome}"),
+            (n, outcome) => format!("all {n} attempts failed, the last with {outcome}"),
+        };
+        let Some(subscription) = self.served.as_ref().map(|served| Box::new(served.subscription.clone()))
+        else {
+            return;
+        };
+        self.ignore_answer();
+        self.state = State::Deactivated;
+        self.verdicts_due += 1;
+        hands.report(Report::GiveUp { settlement, reason, subscription });
+    }
+}

@@ -1,0 +1,123 @@
+//! What a dispatcher starts: all that may be attempted now, and reading on where there is room.
+
+use crate::clock::Timestamp;
+use crate::store::Retry;
+use crate::subscriber::hands::{Delivery, Hands};
+use crate::subscriber::picking::{Pick, pick};
+use crate::subscriber::question::Question;
+
+use super::{Dispatcher, InFlight, State};
+
+impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
+    /// Starts what may be attempted now, and arranges to be woken for the rest.
+    pub fn pump<H: Hands<Endpoint = Endpoint, Task = Task>>(&mut self, now: Timestamp, hands: &mut H) {
+        self.pump_with(None, now, hands);
+    }
+
+    /// It is its turn to have a slot; one that is not needed goes to the next in line.
+    pub fn turn<H: Hands<Endpoint = Endpoint, Task = Task>>(
+        &mut self,
+        slot: H::Slot,
+        now: Timestamp,
+        hands: &mut H,
+    ) {
+        self.in_line = false;
+        self.pump_with(Some(slot), now, hands);
+    }
+
+    fn pump_with<H: Hands<Endpoint = Endpoint, Task = Task>>(
+        &mut self,
+        mut turn: Option<H::Slot>,
+        now: Timestamp,
+        hands: &mut H,
+    ) {
+        let mut wake = None;
+        while self.may_start(hands) {
+            let busy = self.in_flight.len();
+            match self.pick(now, hands) {
+                Pick::Nothing => break,
+                Pick::Wait(until) => {
+                    wake = Some(until);
+                    break;
+                }
+                picked => match turn.take().or_else(|| self.get_slot(hands)) {
+                    Some(slot) => self.start_attempt(picked, slot, now, hands),
+                    None => break,
+                },
+            }
+            if self.in_flight.len() == busy {
+                break;
+            }
+        }
+        self.read_on(hands);
+        self.change_state(wake);
+        self.set_timer(wake, now, hands);
+    }
+
+    fn may_start(&self, hands: &impl Hands) -> bool {
+        let serving = matches!(self.state, State::Idle | State::Sending | State::Probing);
+        serving && !self.resting && !hands.store_has_failed()
+    }
+
+    fn pick(&self, now: Timestamp, hands: &impl Hands) -> Pick {
+        let limit = hands.policy().max_in_flight;
+        pick(self.health, self.in_flight.len(), limit, &self.retries, &self.window, now)
+    }
+
+    /// A slot, or else a place in the line for one.
+    fn get_slot<H: Hands>(&mut self, hands: &mut H) -> Option<H::Slot> {
+        if self.in_line {
+            return None;
+        }
+        let slot = hands.take_slot_or_wait();
+        self.in_line = slot.is_none();
+        slot
+    }
+
+    /// Reads more of the backlog when there is room for it, or the next retries when the last are done.
+    fn read_on<H: Hands<Endpoint = Endpoint, Task = Task>>(&mut self, hands: &mut H) {
+        if self.asking || !self.may_start(hands) {
+            return;
+        }
+        if self.retries.want_more() {
+            self.reload(hands);
+        } else if let (Some(wanted), Some(served)) = (self.window.wants(), &self.served) {
+            let subscription = Box::new(served.subscription.clone());
+            self.ask(Question::More { subscription, wanted }, hands);
+        }
+    }
+
+    fn start_attempt<H: Hands<Endpoint = Endpoint, Task = Task>>(
+        &mut self,
+        picked: Pick,
+        slot: H::Slot,
+        now: Timestamp,
+        hands: &mut H,
+    ) {
+        let Some(served) = &self.served else {
+            return;
+        };
+        let generation = served.subscription.generation;
+        let (delivery, event) = match picked {
+            Pick::Retry(event) => match self.retries.take(event) {
+                Some(Retry { attempts, retries, due, .. }) => {
+                    // One that came back with its hook is due at once, and says no more than that.
+                    if due > Timestamp(0) {
+                        hands.figures().begin(true, due.until(now));
+                    }
+                    (Delivery { event, generation, attempts, retries }, None)
+                }
+                None => return,
+            },
+            _ => match self.window.take() {
+                Some(event) => {
+                    hands.figures().begin(false, event.accepted_at.until(now));
+                    (Delivery { event: event.no, generation, attempts: 0, retries: 0 }, Some(event))
+                }
+                None => return,
+            },
+        };
+        let task = hands.attempt(&served.endpoint, delivery, event, slot);
+        self.in_flight.insert(delivery.event, InFlight { delivery, again: false, task });
+    }
+}

@@ -1,0 +1,74 @@
+//! The hands of a dispatcher: what carries out its decisions. The actor's are real, a simulation's are not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::Recorded;
+use crate::id::EventNo;
+use crate::metrics::attempts::Attempts;
+use crate::store::Settlement;
+use crate::subscriber::message::Report;
+use crate::subscriber::policy::Policy;
+use crate::subscriber::question::Question;
+use crate::subscription::{Generation, Subscription};
+
+/// A delivery on its way to an attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery {
+    pub event: EventNo,
+    /// The subscription's life in which it is attempted.
+    pub generation: Generation,
+    /// Attempts made before.
+    pub attempts: u16,
+    /// Retries scheduled before.
+    pub retries: u16,
+}
+
+/// Does what a dispatcher decides.
+pub trait Hands {
+    /// A subscription that is prepared for attempts.
+    type Endpoint;
+    /// Leave to have one request in flight; given back when dropped.
+    type Slot;
+    /// An attempt in flight, which ends when this is dropped.
+    type Task;
+
+    /// What the configuration says about serving endpoints.
+    fn policy(&self) -> &Policy;
+
+    /// Where attempts are counted.
+    fn figures(&self) -> &Attempts;
+
+    /// Whether the store has stopped accepting changes.
+    fn store_has_failed(&self) -> bool;
+
+    /// Prepares a subscription; `None` where no request can be made of it.
+    fn prepare(&mut self, subscription: &Subscription) -> Option<Self::Endpoint>;
+
+    /// A slot, or else a place in the line for one: then a turn comes.
+    fn take_slot_or_wait(&mut self) -> Option<Self::Slot>;
+
+    /// Begins an attempt, of which the end is told, however it ends; an event that is not given is the store's to find.
+    fn attempt(
+        &mut self,
+        endpoint: &Self::Endpoint,
+        delivery: Delivery,
+        event: Option<Arc<Recorded>>,
+        slot: Self::Slot,
+    ) -> Self::Task;
+
+    /// Queues a settlement to the writer.
+    fn settle(&mut self, settlement: Settlement);
+
+    /// Asks the store; the answer comes under this number.
+    fn ask(&mut self, number: u64, question: Question);
+
+    /// Tells the shard.
+    fn report(&mut self, report: Report);
+
+    /// Sets the one timer anew.
+    fn set_timer(&mut self, wait: Duration);
+
+    /// Ends the subscriber without being asked to, for its shard to start it again.
+    fn die(&mut self);
+}
