@@ -1,34 +1,33 @@
 //! The router: the actor that decides which subscriptions an event goes to.
 //!
-//! It queues events and changes of subscriptions to the writer in the order in which it decided them, so what an event
-//! matched is what was subscribed when it came. Once events are durable it hands them to the shards that keep the
-//! subscribers. Its index is ahead of the store by what is queued; if the two part, the router ends, and the runtime
-//! starts another from the store.
+//! It queues events and changes of subscriptions to the writer in the order in which it decided them on its [`board`],
+//! so what an event matched is what was subscribed when it came. Once events are durable it hands them to the shards
+//! that keep the subscribers. If the board and the store part, the router ends, and the runtime starts another from the
+//! store.
 
+pub mod board;
 pub mod index;
 mod message;
 mod notice;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, MessageResult};
 use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
-use tracing::warn;
 
 use crate::account::AccountNames;
 use crate::clock::Timestamp;
-use crate::event::Recorded;
 use crate::id::{Seal, SubscriptionNo};
 use crate::metrics::Metrics;
 use crate::shard::{self, Due, GiveUp, Shard};
 use crate::store::readers::gone;
 use crate::store::writer::{Store, Verbs};
-use crate::store::{Address, Answer, Change, Error, NewSubscription, Rotation, Verb};
-use crate::subscription::{Generation, Secret, Status, Subscription};
+use crate::store::{Answer, Error};
+use crate::subscription::Subscription;
 
-use self::index::{Entry, Index, State};
+use self::board::{Board, Decided, Place, Told};
+use self::index::Index;
 pub use self::message::{
     Again, Committed, Emit, Match, Ping, Replay, Rotate, SetPaused, Subscribe, Subscribed, Try, Unsubscribe,
     Wake, Which,
@@ -36,13 +35,9 @@ pub use self::message::{
 
 /// The actor.
 pub struct Router {
-    index: Index,
+    board: Board,
     store: Store,
     shards: Vec<Addr<Shard>>,
-    next_subscription: SubscriptionNo,
-    seal: Seal,
-    names: AccountNames,
-    metrics: Metrics,
     /// Told when the router is gone.
     _ended: Ended,
 }
@@ -59,6 +54,9 @@ pub struct Beginning {
     pub names: AccountNames,
 }
 
+/// A shard's answer that it has done as told.
+type Heard = std::pin::Pin<Box<dyn Future<Output = ()>>>;
+
 impl Router {
     /// A router that goes on from what recovery found; what waits is handed to the shards.
     pub fn new(
@@ -69,41 +67,33 @@ impl Router {
         ended: Ended,
     ) -> Self {
         let Beginning { index, next_subscription, seal, waiting, names } = beginning;
-        let router = Self { index, store, shards, next_subscription, seal, names, metrics, _ended: ended };
-        let mut due: Vec<Vec<(Address, Timestamp)>> = vec![Vec::new(); router.shards.len()];
-        for (subscription, at) in waiting {
-            if let Some(entry) = router.index.get(subscription).filter(|entry| entry.state == State::Active) {
-                let address = Address { account: entry.account, subscription };
-                due[router.place(entry)].push((address, at));
-            }
-        }
-        for (shard, due) in router.shards.iter().zip(due) {
+        let board = Board { index, next_subscription, seal, names, shards: shards.len(), metrics };
+        for (shard, due) in shards.iter().zip(board.due(waiting)) {
             shard.do_send(Due(due));
         }
-        router
+        Self { board, store, shards, _ended: ended }
     }
 
-    fn place(&self, entry: &Entry) -> usize {
-        entry.place as usize % self.shards.len()
-    }
-
-    fn shard(&self, entry: &Entry) -> Addr<Shard> {
-        self.shards[self.place(entry)].clone()
-    }
-
-    /// Queues verbs; the answers come from the future.
-    fn write(&self, verbs: Verbs) -> impl Future<Output = Result<Vec<Answer>, Error>> + use<> {
+    /// Queues what was decided and tells the shards; the answers come from the future, once each that must stop
+    /// something has.
+    fn carry_out(&self, decided: Decided) -> impl Future<Output = Result<Vec<Answer>, Error>> + use<> {
         let (reply, answers) = oneshot::channel();
-        self.store.write(verbs, None, reply);
-        async { answers.await.unwrap_or_else(|_| Err(gone())) }
+        self.store.write(decided.verbs, None, reply);
+        let heard = self.tell(decided.told);
+        async {
+            for heard in heard {
+                heard.await;
+            }
+            answers.await.unwrap_or_else(|_| Err(gone()))
+        }
     }
 
-    /// Queues a verb that answers with a subscription.
-    fn write_one(
+    /// The same for a single verb that answers with a subscription.
+    fn carry_out_one(
         &self,
-        verb: Verb,
+        decided: Decided,
     ) -> impl Future<Output = Result<Option<Box<Subscription>>, Error>> + use<> {
-        let answers = self.write(Verbs::from_buf([verb]));
+        let answers = self.carry_out(decided);
         async move {
             match answers.await?.pop() {
                 Some(Answer::Subscription(subscription)) => Ok(subscription),
@@ -112,36 +102,25 @@ impl Router {
         }
     }
 
-    /// Tells the subscribers of these that what waits for them is to be read afresh.
-    fn wake(&self, named: impl IntoIterator<Item = SubscriptionNo>) {
-        for subscription in named {
-            if let Some(entry) = self.index.get(subscription).filter(|entry| entry.state == State::Active) {
-                self.shard(entry).do_send(shard::Wake(Address { account: entry.account, subscription }));
+    /// Tells shards; returns the answers of those that stop something.
+    fn tell(&self, told: SmallVec<[(Place, Told); 1]>) -> Vec<Heard> {
+        let mut heard = Vec::new();
+        for (place, told) in told {
+            let shard = &self.shards[place];
+            match told {
+                Told::Wake(at) => shard.do_send(shard::Wake(at)),
+                Told::Verdict(at) => shard.do_send(shard::Verdict(at)),
+                Told::Pause(at) => heard.push(done(shard.clone().send(shard::Pause(at)))),
+                Told::Remove(at) => heard.push(done(shard.clone().send(shard::Remove(at)))),
             }
         }
+        heard
     }
+}
 
-    fn new_subscription(&mut self, wish: &Subscribe) -> Verb {
-        let no = self.next_subscription;
-        self.next_subscription = SubscriptionNo(no.0 + 1);
-        let sibling = self.index.of_url(wish.account, wish.url.normalized()).first().copied();
-        let subscription = Subscription {
-            no,
-            id: self.seal.close(no.0, rand::random()),
-            account: wish.account,
-            url: wish.url.clone(),
-            filter: wish.filter.clone(),
-            secret: wish.secret.clone().unwrap_or_else(Secret::generate),
-            previous_secret: None,
-            status: Status::Active,
-            generation: Generation(0),
-            floor: Generation(0),
-            created_at: Timestamp::now(),
-        };
-        self.index.insert(&subscription);
-        let sibling = sibling.filter(|_| wish.secret.is_none());
-        Verb::Subscribe(Box::new(NewSubscription { subscription, sibling }))
-    }
+/// Waits for a shard; one that has ended starts and sends nothing any more.
+fn done<T: 'static>(answer: impl Future<Output = T> + 'static) -> Heard {
+    Box::pin(async { drop(answer.await) })
 }
 
 impl Actor for Router {
@@ -158,30 +137,9 @@ impl Drop for Ended {
 impl Handler<Emit> for Router {
     type Result = ();
 
-    fn handle(&mut self, emit: Emit, _: &mut Context<Self>) {
-        let drafts = emit.drafts.into_iter().map(|draft| {
-            let matches = self.index.matches(draft.account, &draft.event_type);
-            (draft, matches)
-        });
-        let verb = Verb::Append(drafts.collect());
-        self.store.write(Verbs::from_buf([verb]), Some(emit.credit), emit.reply);
-    }
-}
-
-/// For each shard, what it is to be forwarded.
-#[derive(Clone, Default)]
-struct Share {
-    deliveries: Vec<(Address, SmallVec<[Arc<Recorded>; 1]>)>,
-    places: HashMap<SubscriptionNo, usize>,
-}
-
-impl Share {
-    fn add(&mut self, at: Address, event: &Arc<Recorded>) {
-        let place = *self.places.entry(at.subscription).or_insert(self.deliveries.len());
-        if place == self.deliveries.len() {
-            self.deliveries.push((at, SmallVec::new()));
-        }
-        self.deliveries[place].1.push(event.clone());
+    fn handle(&mut self, Emit { drafts, credit, reply }: Emit, _: &mut Context<Self>) {
+        let verb = self.board.append(drafts);
+        self.store.write(Verbs::from_buf([verb]), Some(credit), reply);
     }
 }
 
@@ -190,21 +148,9 @@ impl Handler<Committed> for Router {
 
     fn handle(&mut self, Committed { events, credits }: Committed, _: &mut Context<Self>) {
         let credits = Arc::new(credits);
-        let mut shares = vec![Share::default(); self.shards.len()];
-        for event in &events {
-            for matched in event.matches.iter() {
-                let entry = self.index.get(matched.subscription);
-                let wants =
-                    |entry: &&Entry| entry.state == State::Active && entry.generation == matched.generation;
-                if let Some(entry) = entry.filter(wants) {
-                    let at = Address { account: entry.account, subscription: matched.subscription };
-                    shares[self.place(entry)].add(at, event);
-                }
-            }
-        }
-        for (shard, Share { deliveries, .. }) in self.shards.iter().zip(shares) {
-            if !deliveries.is_empty() {
-                shard.do_send(shard::Forward { deliveries, credits: credits.clone() });
+        for (shard, share) in self.shards.iter().zip(self.board.shares(&events)) {
+            if !share.deliveries.is_empty() {
+                shard.do_send(shard::Forward { deliveries: share.deliveries, credits: credits.clone() });
             }
         }
     }
@@ -214,31 +160,13 @@ impl Handler<Subscribe> for Router {
     type Result = ();
 
     fn handle(&mut self, wish: Subscribe, _: &mut Context<Self>) {
-        let known = self.index.find(wish.account, wish.url.normalized(), &wish.filter);
-        let known = known.and_then(|no| self.index.get(no).map(|entry| (no, entry.clone())));
-        let verb = match &known {
-            None => self.new_subscription(&wish),
-            Some((no, entry)) => {
-                let at = Address { account: entry.account, subscription: *no };
-                let back = match entry.state {
-                    State::Active => None,
-                    State::Paused => Some(Change::Resume),
-                    State::Deactivated => Some(Change::Reactivate { replay: wish.replay }),
-                };
-                self.index.set(*no, State::Active);
-                back.map_or(Verb::Look(at), |change| Verb::Change(at, change))
-            }
+        let (decided, was) = self.board.subscribe(&wish, Timestamp::now());
+        let recorded = self.carry_out_one(decided);
+        let subscribed = async move {
+            let subscription = recorded.await?.ok_or_else(gone)?;
+            Ok(Subscribed { subscription, was })
         };
-        let recorded = self.write_one(verb);
-        if let Some((no, entry)) = known.as_ref().filter(|(_, entry)| entry.state != State::Active) {
-            self.shard(entry).do_send(shard::Wake(Address { account: entry.account, subscription: *no }));
-        }
-        let was = known.map(|(_, entry)| entry.state);
-        actix_rt::spawn(async move {
-            let recorded = recorded.await.and_then(|subscription| subscription.ok_or_else(gone));
-            // Whoever hung up does not want it.
-            let _ = wish.reply.send(recorded.map(|subscription| Subscribed { subscription, was }));
-        });
+        answer(subscribed, wish.reply);
     }
 }
 
@@ -246,32 +174,10 @@ impl Handler<Unsubscribe> for Router {
     type Result = ();
 
     fn handle(&mut self, Unsubscribe { account, which, reply }: Unsubscribe, _: &mut Context<Self>) {
-        let named: Vec<SubscriptionNo> = match which {
-            Which::No(no) => vec![no],
-            Which::Url(url, None) => self.index.of_url(account, url.normalized()).to_vec(),
-            Which::Url(url, Some(filter)) => {
-                self.index.find(account, url.normalized(), &filter).into_iter().collect()
-            }
-        };
-        let (mut verbs, mut cuts) = (Verbs::new(), Vec::new());
-        for subscription in named {
-            let at = Address { account, subscription };
-            if self.index.of_account(at).is_some()
-                && let Some(entry) = self.index.remove(subscription)
-            {
-                verbs.push(Verb::Unsubscribe(at));
-                cuts.push(self.shard(&entry).send(shard::Remove(at)));
-            }
-        }
-        let count = verbs.len();
-        let recorded = self.write(verbs);
-        actix_rt::spawn(async move {
-            for cut in cuts {
-                // A shard that has ended sends nothing any more.
-                let _ = cut.await;
-            }
-            let _ = reply.send(recorded.await.map(|_| count));
-        });
+        let decided = self.board.unsubscribe(account, which);
+        let count = decided.verbs.len();
+        let recorded = self.carry_out(decided);
+        answer(async move { recorded.await.map(|_| count) }, reply);
     }
 }
 
@@ -279,35 +185,11 @@ impl Handler<SetPaused> for Router {
     type Result = ();
 
     fn handle(&mut self, SetPaused { at, paused, reply }: SetPaused, _: &mut Context<Self>) {
-        let Some(entry) = self.index.of_account(at).cloned() else {
+        match self.board.set_paused(at, paused) {
+            Some(decided) => answer(self.carry_out_one(decided), reply),
             // Whoever hung up does not want it.
-            let _ = reply.send(Ok(None));
-            return;
-        };
-        let (mut held, mut verb) = (None, Verb::Look(at));
-        match (entry.state, paused) {
-            (State::Active, true) => {
-                self.index.set(at.subscription, State::Paused);
-                verb = Verb::Change(at, Change::Pause);
-                held = Some(self.shard(&entry).send(shard::Pause(at)));
-            }
-            (State::Paused, false) => {
-                self.index.set(at.subscription, State::Active);
-                verb = Verb::Change(at, Change::Resume);
-            }
-            _ => {}
+            None => drop(reply.send(Ok(None))),
         }
-        let recorded = self.write_one(verb);
-        if (entry.state, paused) == (State::Paused, false) {
-            self.shard(&entry).do_send(shard::Wake(at));
-        }
-        actix_rt::spawn(async move {
-            if let Some(held) = held {
-                // A shard that has ended starts nothing any more.
-                let _ = held.await;
-            }
-            let _ = reply.send(recorded.await);
-        });
     }
 }
 
@@ -315,13 +197,7 @@ impl Handler<Rotate> for Router {
     type Result = ();
 
     fn handle(&mut self, wish: Rotate, _: &mut Context<Self>) {
-        let Rotate { at, secret, overlap_until, reply } = wish;
-        let siblings = self.index.siblings(at.subscription).to_vec();
-        let rotation = Rotation { at, siblings: siblings.clone(), secret, overlap_until };
-        let recorded = self.write_one(Verb::Rotate(Box::new(rotation)));
-        // They read their records once this is committed.
-        self.wake(siblings);
-        answer(recorded, reply);
+        answer(self.carry_out_one(self.board.rotate(&wish)), wish.reply);
     }
 }
 
@@ -329,9 +205,7 @@ impl Handler<Replay> for Router {
     type Result = ();
 
     fn handle(&mut self, Replay { at, reply }: Replay, _: &mut Context<Self>) {
-        let recorded = self.write_one(Verb::Change(at, Change::Replay));
-        self.wake([at.subscription]);
-        answer(recorded, reply);
+        answer(self.carry_out_one(self.board.replay(at)), reply);
     }
 }
 
@@ -339,7 +213,7 @@ impl Handler<Wake> for Router {
     type Result = ();
 
     fn handle(&mut self, Wake(named): Wake, _: &mut Context<Self>) {
-        self.wake(named);
+        self.tell(self.board.wake(named));
     }
 }
 
@@ -347,7 +221,7 @@ impl Handler<Match> for Router {
     type Result = MessageResult<Match>;
 
     fn handle(&mut self, Match { account, event_type }: Match, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.index.matches(account, &event_type))
+        MessageResult(self.board.index.matches(account, &event_type))
     }
 }
 
@@ -355,8 +229,8 @@ impl Handler<Again> for Router {
     type Result = ();
 
     fn handle(&mut self, Again(again): Again, _: &mut Context<Self>) {
-        if let Some(entry) = self.index.get(again.at.subscription) {
-            self.shard(entry).do_send(again);
+        if let Some(place) = self.board.place_of(again.at.subscription) {
+            self.shards[place].do_send(again);
         }
     }
 }
@@ -365,8 +239,8 @@ impl Handler<Try> for Router {
     type Result = ();
 
     fn handle(&mut self, Try(wish): Try, _: &mut Context<Self>) {
-        if let Some(entry) = self.index.get(wish.subscription.no) {
-            self.shard(entry).do_send(wish);
+        if let Some(place) = self.board.place_of(wish.subscription.no) {
+            self.shards[place].do_send(wish);
         }
     }
 }
@@ -392,33 +266,10 @@ impl Handler<GiveUp> for Router {
     type Result = ();
 
     fn handle(&mut self, given_up: GiveUp, _: &mut Context<Self>) {
-        let GiveUp { settlement, reason, subscription } = given_up;
-        let at = settlement.at;
-        let alive =
-            |entry: &&Entry| entry.generation == settlement.generation && entry.state != State::Deactivated;
-        let Some(entry) = self.index.get(at.subscription).filter(alive).cloned() else {
-            self.store.settle(Verb::Settle(settlement));
-            if let Some(entry) = self.index.get(at.subscription) {
-                self.shard(entry).do_send(shard::Verdict(at));
-            }
-            return;
-        };
-        // Its host alone: many a URL is a secret by itself.
-        warn!(hook = %subscription.id, host = subscription.url.authority(), reason, "a hook is deactivated");
-        match settlement.attempt.outcome.is_gone() {
-            true => self.metrics.hooks.deactivated_gone.inc(),
-            false => self.metrics.hooks.deactivated_exhausted.inc(),
-        };
-        self.index.set(at.subscription, State::Deactivated);
-        let notices = self.notices(&subscription, &reason);
-        let mut verbs = Verbs::new();
-        verbs.push(Verb::Settle(settlement));
-        verbs.push(Verb::Change(at, Change::Deactivate { reason }));
-        verbs.extend((!notices.is_empty()).then_some(Verb::Append(notices)));
-        let recorded = self.write(verbs);
+        let decided = self.board.give_up(given_up, Timestamp::now());
+        let recorded = self.carry_out(decided);
         // Nobody waits for it; should it fail, the store says so.
         actix_rt::spawn(async move { drop(recorded.await) });
-        self.shard(&entry).do_send(shard::Verdict(at));
     }
 }
 

@@ -1,11 +1,12 @@
 //! The shard: the actor that keeps the subscribers of one arbiter.
 //!
-//! It starts a subscriber when there is something to do, hands on what the router forwards, and lets it retire when it
-//! is idle; one that panicked is started again from the store. Since both live on one thread, nothing is forwarded to
+//! By its [`roster`] it starts a subscriber when there is something to do, hands on what the router forwards, and lets it
+//! retire when it is idle; one that panicked is started again from the store. Since both live on one thread, nothing is forwarded to
 //! a subscriber that is just retiring. Which subscriptions are its own is the router's choice.
 
 mod agenda;
 mod message;
+pub mod roster;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -26,36 +27,24 @@ use crate::delivery::endpoint::Endpoint;
 use crate::id::SubscriptionNo;
 use crate::metrics::Metrics;
 use crate::metrics::hooks::Counted;
-use crate::store::Address;
 use crate::store::writer::Store;
-use crate::subscriber::{
-    self, Cut, Hold, Policy, Reload, Report, Retire, Slots, Start, Subscriber, Surroundings,
-};
+use crate::subscriber::{self, Cut, Hold, Policy, Reload, Report, Retire, Slots, Subscriber, Surroundings};
 
-use self::agenda::Agenda;
 pub use self::message::{Abandon, Again, Drain, Due, Forward, GiveUp, Pause, Remove, Try, Verdict, Wake};
+use self::roster::{Life, Roster};
 
-/// The most subscribers that run at a time; further ones start as others retire. Each takes a few kilobytes.
-const RUNNING_LIMIT: usize = 20_000;
-/// How long a subscriber that ended by itself stays down: long enough that one that always does is no burden.
-const DOWN_TIME: Duration = Duration::from_secs(1);
-/// How many due subscribers are started in one go, so that a restart does not starve what is fresh.
-const START_STEP: usize = 200;
 /// How often a drain looks whether attempts are still in flight.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 
 /// The actor.
 pub struct Shard {
     surroundings: Rc<Surroundings>,
-    running: HashMap<SubscriptionNo, Running>,
+    roster: Roster<Running>,
     /// Attempts that somebody tries an endpoint out with.
     trials: HashMap<SubscriptionNo, Vec<JoinHandle<()>>>,
-    agenda: Agenda,
     given_up: Recipient<GiveUp>,
     ended: mpsc::UnboundedSender<()>,
-    lives: u64,
-    timer: Option<(Timestamp, SpawnHandle)>,
-    draining: bool,
+    timer: Option<SpawnHandle>,
 }
 
 /// What a shard is made of.
@@ -74,9 +63,6 @@ pub struct Plan {
 
 struct Running {
     subscriber: Addr<Subscriber>,
-    incarnation: u64,
-    /// How often it was forwarded something.
-    told: u64,
     _counted: Counted,
 }
 
@@ -92,95 +78,41 @@ impl Shard {
         };
         Self {
             surroundings: Rc::new(surroundings),
-            running: HashMap::new(),
+            roster: Roster::default(),
             trials: HashMap::new(),
-            agenda: Agenda::default(),
             given_up: plan.given_up,
             ended: plan.ended,
-            lives: 0,
             timer: None,
-            draining: false,
         }
-    }
-
-    /// The subscriber of a subscription; started if there is room for it.
-    fn subscriber(&mut self, at: Address, start: Start, ctx: &mut Context<Self>) -> Option<&mut Running> {
-        let known = self.running.contains_key(&at.subscription);
-        if !known && (self.draining || self.running.len() >= RUNNING_LIMIT) {
-            self.agenda.note(at, Timestamp(0));
-            return None;
-        }
-        let start = if self.agenda.strike(at) { Start::FromStore } else { start };
-        let running = self.running.entry(at.subscription).or_insert_with(|| {
-            self.lives += 1;
-            let reports = ctx.address().recipient();
-            let subscriber = Subscriber::new(at, self.lives, start, self.surroundings.clone(), reports);
-            let _counted = self.surroundings.metrics.hooks.run();
-            Running { subscriber: subscriber.start(), incarnation: self.lives, told: 0, _counted }
-        });
-        Some(running)
     }
 
     /// Starts subscribers that are due, some at a time, and sets the one timer for the next.
     fn start_due(&mut self, ctx: &mut Context<Self>) {
-        let now = Timestamp::now();
-        for _ in 0..START_STEP {
-            if self.draining || self.running.len() >= RUNNING_LIMIT {
-                break;
-            }
-            let Some(at) = self.agenda.take_due(now) else {
-                break;
-            };
-            self.subscriber(at, Start::FromStore, ctx);
-        }
-        self.set_timer(now, ctx);
-    }
-
-    fn set_timer(&mut self, now: Timestamp, ctx: &mut Context<Self>) {
-        let full = self.draining || self.running.len() >= RUNNING_LIMIT;
-        let Some(due) = self.agenda.next_due().filter(|_| !full) else {
+        let (roster, surroundings) = (&mut self.roster, &self.surroundings);
+        let wait = roster.start_due(Timestamp::now(), |life| Running::begin(life, surroundings, ctx));
+        let Some(wait) = wait else {
             return;
         };
-        // What is overdue waits for the next turn of the loop: others get theirs.
-        let at = due.max(Timestamp(now.0 + 1));
-        if self.timer.is_some_and(|(set, _)| set <= at) {
-            return;
+        if let Some(earlier) = self.timer.take() {
+            ctx.cancel_future(earlier);
         }
-        if let Some((_, handle)) = self.timer.take() {
-            ctx.cancel_future(handle);
-        }
-        let handle = ctx.run_later(now.until(at), |shard, ctx| {
+        self.timer = Some(ctx.run_later(wait, |shard, ctx| {
             shard.timer = None;
+            shard.roster.woken();
             shard.start_due(ctx);
-        });
-        self.timer = Some((at, handle));
-    }
-
-    fn retire(&mut self, at: Address, heard: u64, next_due: Option<Timestamp>) {
-        let up_to_date = |running: &Running| running.told == heard;
-        if !self.running.get(&at.subscription).is_some_and(up_to_date) {
-            return;
-        }
-        if let Some(running) = self.running.remove(&at.subscription) {
-            running.subscriber.do_send(Retire);
-        }
-        if let Some(due) = next_due {
-            self.agenda.note(at, due);
-        }
-    }
-
-    fn bury(&mut self, at: Address, incarnation: u64) {
-        let is_it = |running: &Running| running.incarnation == incarnation;
-        if !self.running.get(&at.subscription).is_some_and(is_it) {
-            return;
-        }
-        error!(subscription = at.subscription.0, "a subscriber ended; it starts again from the store");
-        self.running.remove(&at.subscription);
-        self.agenda.note(at, Timestamp::now().after(DOWN_TIME));
+        }));
     }
 }
 
 impl Running {
+    /// Starts a subscriber in this arbiter.
+    fn begin(life: Life, surroundings: &Rc<Surroundings>, ctx: &mut Context<Shard>) -> Self {
+        let Life { at, incarnation, start } = life;
+        let reports = ctx.address().recipient();
+        let subscriber = Subscriber::new(at, incarnation, start, surroundings.clone(), reports);
+        Self { subscriber: subscriber.start(), _counted: surroundings.metrics.hooks.run() }
+    }
+
     /// Lets the subscriber start nothing new; the answer comes when it has handled all that it was told before.
     fn hold(&self) -> oneshot::Receiver<()> {
         let (done, held) = oneshot::channel();
@@ -206,12 +138,13 @@ impl Handler<Forward> for Shard {
     type Result = ();
 
     fn handle(&mut self, forward: Forward, ctx: &mut Context<Self>) {
+        let (roster, surroundings) = (&mut self.roster, &self.surroundings);
         for (at, events) in forward.deliveries {
             let Some(first) = events.first().map(|event| event.no) else {
                 continue;
             };
-            if let Some(running) = self.subscriber(at, Start::With(first), ctx) {
-                running.told += 1;
+            let begin = |life| Running::begin(life, surroundings, ctx);
+            if let Some(running) = roster.forward(at, first, begin) {
                 let credits = forward.credits.clone();
                 running.subscriber.do_send(subscriber::Forward { events, credits });
             }
@@ -223,7 +156,7 @@ impl Handler<Due> for Shard {
     type Result = ();
 
     fn handle(&mut self, Due(waiting): Due, ctx: &mut Context<Self>) {
-        waiting.into_iter().for_each(|(at, due)| self.agenda.note(at, due));
+        waiting.into_iter().for_each(|(at, due)| self.roster.note(at, due));
         self.start_due(ctx);
     }
 }
@@ -232,12 +165,8 @@ impl Handler<Wake> for Shard {
     type Result = ();
 
     fn handle(&mut self, Wake(at): Wake, ctx: &mut Context<Self>) {
-        if self.draining {
-            return;
-        }
-        let was_running = self.running.contains_key(&at.subscription);
-        if let Some(running) = self.subscriber(at, Start::FromStore, ctx).filter(|_| was_running) {
-            running.told += 1;
+        let (roster, surroundings) = (&mut self.roster, &self.surroundings);
+        if let Some(running) = roster.wake(at, |life| Running::begin(life, surroundings, ctx)) {
             running.subscriber.do_send(Reload { verdict: false });
         }
     }
@@ -247,7 +176,7 @@ impl Handler<Again> for Shard {
     type Result = ();
 
     fn handle(&mut self, again: Again, _: &mut Context<Self>) {
-        if let Some(running) = self.running.get(&again.at.subscription) {
+        if let Some(running) = self.roster.running(again.at) {
             let Again { events, done, .. } = again;
             running.subscriber.do_send(subscriber::Again { events, done });
         }
@@ -279,8 +208,7 @@ impl Handler<Verdict> for Shard {
     type Result = ();
 
     fn handle(&mut self, Verdict(at): Verdict, _: &mut Context<Self>) {
-        // A subscriber that is held for a stop stays so.
-        if let Some(running) = self.running.get(&at.subscription).filter(|_| !self.draining) {
+        if let Some(running) = self.roster.judged(at) {
             running.subscriber.do_send(Reload { verdict: true });
         }
     }
@@ -290,8 +218,7 @@ impl Handler<Pause> for Shard {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, Pause(at): Pause, _: &mut Context<Self>) -> ResponseFuture<()> {
-        self.agenda.strike(at);
-        let held = self.running.get(&at.subscription).map(Running::hold);
+        let held = self.roster.pause(at).map(Running::hold);
         Box::pin(async move {
             if let Some(held) = held {
                 // One that has ended meanwhile starts nothing either.
@@ -305,8 +232,7 @@ impl Handler<Remove> for Shard {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, Remove(at): Remove, ctx: &mut Context<Self>) -> ResponseFuture<()> {
-        self.agenda.strike(at);
-        let cut = self.running.remove(&at.subscription).map(|running| {
+        let cut = self.roster.remove(at).map(|running| {
             let (done, ended) = oneshot::channel();
             running.subscriber.do_send(Cut { done });
             ended
@@ -331,8 +257,7 @@ impl Handler<Drain> for Shard {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, Drain { grace }: Drain, _: &mut Context<Self>) -> ResponseFuture<()> {
-        self.draining = true;
-        let held: Vec<_> = self.running.values().map(Running::hold).collect();
+        let held: Vec<_> = self.roster.drain().map(Running::hold).collect();
         let slots = self.surroundings.slots.clone();
         Box::pin(async move {
             for held in held {
@@ -352,7 +277,7 @@ impl Handler<Abandon> for Shard {
     type Result = ();
 
     fn handle(&mut self, _: Abandon, ctx: &mut Context<Self>) {
-        for (_, running) in self.running.drain() {
+        for running in self.roster.abandon() {
             let (done, _) = oneshot::channel();
             running.subscriber.do_send(Cut { done });
         }
@@ -365,11 +290,22 @@ impl Handler<Report> for Shard {
 
     fn handle(&mut self, report: Report, ctx: &mut Context<Self>) {
         match report {
-            Report::Idle { at, heard, next_due } => self.retire(at, heard, next_due),
+            Report::Idle { at, heard, next_due } => {
+                if let Some(running) = self.roster.retire(at, heard, next_due) {
+                    running.subscriber.do_send(Retire);
+                }
+            }
             Report::GiveUp { settlement, reason, subscription } => {
                 self.given_up.do_send(GiveUp { settlement, reason, subscription });
             }
-            Report::Died { at, incarnation } => self.bury(at, incarnation),
+            Report::Died { at, incarnation } => {
+                if self.roster.bury(at, incarnation, Timestamp::now()) {
+                    error!(
+                        subscription = at.subscription.0,
+                        "a subscriber ended; it starts again from the store"
+                    );
+                }
+            }
         }
         self.start_due(ctx);
     }
@@ -380,6 +316,6 @@ impl Handler<subscriber::Crash> for Shard {
     type Result = ();
 
     fn handle(&mut self, _: subscriber::Crash, _: &mut Context<Self>) {
-        self.running.values().for_each(|running| running.subscriber.do_send(subscriber::Crash));
+        self.roster.all().for_each(|running| running.subscriber.do_send(subscriber::Crash));
     }
 }

@@ -5,14 +5,13 @@
 
 use serde::Serialize;
 
-use crate::account::AccountId;
+use crate::account::{AccountId, AccountNames};
 use crate::clock::Timestamp;
 use crate::event::{Body, Draft};
 use crate::event_type::{EventType, HOOK_DEACTIVATED};
 use crate::id::{AccountNo, HookId};
+use crate::router::index::Index;
 use crate::subscription::{Matches, Subscription};
-
-use super::Router;
 
 /// The number of the account `default`, which every store begins with.
 const DEFAULT_ACCOUNT: AccountNo = AccountNo(1);
@@ -33,38 +32,41 @@ struct HookNamed<'a> {
     event: Option<&'a EventType>,
 }
 
-impl Router {
-    /// The events that say that a hook was deactivated, for those who want to know; none for a hook that itself waits
-    /// for such events.
-    pub(super) fn notices(&self, subscription: &Subscription, reason: &str) -> Vec<(Draft, Matches)> {
-        let Ok(event_type) = HOOK_DEACTIVATED.parse::<EventType>() else {
-            return Vec::new();
-        };
-        if subscription.filter.matches(&event_type) {
-            return Vec::new();
-        }
-        let now = Timestamp::now();
-        let data = HookDeactivated {
-            hook: HookNamed {
-                id: subscription.id,
-                url: subscription.url.as_sent(),
-                event: subscription.filter.event_types().first(),
-            },
-            account: self.names.get(subscription.account).unwrap_or_else(AccountId::default_account),
-            reason,
-            deactivated_at: now.to_string(),
-        };
-        let data = serde_json::to_vec(&data).expect("it has string keys and is written to memory");
-        let body = Body::build(&event_type, &now.to_string(), &data);
-        let own = (subscription.account != DEFAULT_ACCOUNT).then_some(subscription.account);
-        let accounts = own.into_iter().chain([DEFAULT_ACCOUNT]);
-        accounts
-            .map(|account| (account, self.index.matches(account, &event_type)))
-            .filter(|(_, matches)| !matches.is_empty())
-            .map(|(account, matches)| {
-                let (event_type, body) = (event_type.clone(), body.clone());
-                (Draft { account, event_type, body, accepted_at: now, idempotency: None }, matches)
-            })
-            .collect()
+/// The events that say that a hook was deactivated, for those who want to know; none for a hook that itself waits for
+/// such events.
+pub fn notices(
+    index: &Index,
+    names: &AccountNames,
+    subscription: &Subscription,
+    reason: &str,
+    now: Timestamp,
+) -> Vec<(Draft, Matches)> {
+    let Ok(event_type) = HOOK_DEACTIVATED.parse::<EventType>() else {
+        return Vec::new();
+    };
+    if subscription.filter.matches(&event_type) {
+        return Vec::new();
     }
+    let data = HookDeactivated {
+        hook: HookNamed {
+            id: subscription.id,
+            url: subscription.url.as_sent(),
+            event: subscription.filter.event_types().first(),
+        },
+        account: names.get(subscription.account).unwrap_or_else(AccountId::default_account),
+        reason,
+        deactivated_at: now.to_string(),
+    };
+    let data = serde_json::to_vec(&data).expect("it has string keys and is written to memory");
+    let body = Body::build(&event_type, &now.to_string(), &data);
+    let own = (subscription.account != DEFAULT_ACCOUNT).then_some(subscription.account);
+    let accounts = own.into_iter().chain([DEFAULT_ACCOUNT]);
+    accounts
+        .map(|account| (account, index.matches(account, &event_type)))
+        .filter(|(_, matches)| !matches.is_empty())
+        .map(|(account, matches)| {
+            let (event_type, body) = (event_type.clone(), body.clone());
+            (Draft { account, event_type, body, accepted_at: now, idempotency: None }, matches)
+        })
+        .collect()
 }

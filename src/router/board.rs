@@ -1,0 +1,257 @@
+//! The board: all that a router decides.
+//!
+//! It has the index, which is ahead of the store by what was decided and is still queued. Each decision says what is to
+//! be queued to the writer, and which shards are to hear of it afterwards.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use tracing::warn;
+
+use crate::account::AccountNames;
+use crate::clock::Timestamp;
+use crate::event::{Draft, Recorded};
+use crate::id::{AccountNo, Seal, SubscriptionNo};
+use crate::metrics::Metrics;
+use crate::router::index::{Entry, Index, State};
+use crate::router::message::{Rotate, Subscribe, Which};
+use crate::router::notice::notices;
+use crate::shard::GiveUp;
+use crate::store::writer::Verbs;
+use crate::store::{Address, Change, NewSubscription, Rotation, Verb};
+use crate::subscription::{Generation, Secret, Status, Subscription};
+
+/// What a router knows.
+pub struct Board {
+    pub index: Index,
+    pub next_subscription: SubscriptionNo,
+    pub seal: Seal,
+    pub names: AccountNames,
+    pub shards: usize,
+    pub metrics: Metrics,
+}
+
+/// What is to be done: first the verbs are queued, then the shards are told.
+#[derive(Default)]
+pub struct Decided {
+    pub verbs: Verbs,
+    pub told: SmallVec<[(Place, Told); 1]>,
+}
+
+/// A shard, by its place among all.
+pub type Place = usize;
+
+/// What a shard is told of one of its subscriptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    Wake(Address),
+    Pause(Address),
+    Remove(Address),
+    Verdict(Address),
+}
+
+/// What a shard is forwarded.
+#[derive(Clone, Default)]
+pub struct Share {
+    pub deliveries: Vec<(Address, SmallVec<[Arc<Recorded>; 1]>)>,
+    places: HashMap<SubscriptionNo, usize>,
+}
+
+impl Board {
+    /// The shard of a subscription.
+    pub fn place(&self, entry: &Entry) -> Place {
+        entry.place as usize % self.shards
+    }
+
+    /// The shard of a subscription that there is.
+    pub fn place_of(&self, subscription: SubscriptionNo) -> Option<Place> {
+        self.index.get(subscription).map(|entry| self.place(entry))
+    }
+
+    /// For each shard, which of its subscriptions are due when.
+    pub fn due(&self, waiting: Vec<(SubscriptionNo, Timestamp)>) -> Vec<Vec<(Address, Timestamp)>> {
+        let mut due: Vec<Vec<_>> = vec![Vec::new(); self.shards];
+        for (subscription, at) in waiting {
+            if let Some((entry, address)) = self.active(subscription) {
+                due[self.place(entry)].push((address, at));
+            }
+        }
+        due
+    }
+
+    /// Records events with what each matches now.
+    pub fn append(&self, drafts: Vec<Draft>) -> Verb {
+        let drafts = drafts.into_iter().map(|draft| {
+            let matches = self.index.matches(draft.account, &draft.event_type);
+            (draft, matches)
+        });
+        Verb::Append(drafts.collect())
+    }
+
+    /// For each shard, what it is to be forwarded of events that became durable.
+    pub fn shares(&self, events: &[Arc<Recorded>]) -> Vec<Share> {
+        let mut shares = vec![Share::default(); self.shards];
+        for event in events {
+            for matched in event.matches.iter() {
+                let known = self.active(matched.subscription);
+                if let Some((entry, at)) = known.filter(|(entry, _)| entry.generation == matched.generation) {
+                    shares[self.place(entry)].add(at, event);
+                }
+            }
+        }
+        shares
+    }
+
+    /// Makes a subscription or brings one back; says also where it stood.
+    pub fn subscribe(&mut self, wish: &Subscribe, now: Timestamp) -> (Decided, Option<State>) {
+        let known = self.index.find(wish.account, wish.url.normalized(), &wish.filter);
+        let known = known.and_then(|no| self.index.get(no).map(|entry| (no, entry.clone())));
+        let Some((no, entry)) = known else {
+            return (Decided::only(self.new_subscription(wish, now)), None);
+        };
+        let at = Address { account: entry.account, subscription: no };
+        let back = match entry.state {
+            State::Active => None,
+            State::Paused => Some(Change::Resume),
+            State::Deactivated => Some(Change::Reactivate { replay: wish.replay }),
+        };
+        self.index.set(no, State::Active);
+        let decided = match back {
+            None => Decided::only(Verb::Look(at)),
+            Some(change) => {
+                Decided::only(Verb::Change(at, change)).telling(self.place(&entry), Told::Wake(at))
+            }
+        };
+        (decided, Some(entry.state))
+    }
+
+    fn new_subscription(&mut self, wish: &Subscribe, now: Timestamp) -> Verb {
+        let no = self.next_subscription;
+        self.next_subscription = SubscriptionNo(no.0 + 1);
+        let sibling = self.index.of_url(wish.account, wish.url.normalized()).first().copied();
+        let subscription = Subscription {
+            no,
+            id: self.seal.close(no.0, rand::random()),
+            account: wish.account,
+            url: wish.url.clone(),
+            filter: wish.filter.clone(),
+            secret: wish.secret.clone().unwrap_or_else(Secret::generate),
+            previous_secret: None,
+            status: Status::Active,
+            generation: Generation(0),
+            floor: Generation(0),
+            created_at: now,
+        };
+        self.index.insert(&subscription);
+        let sibling = sibling.filter(|_| wish.secret.is_none());
+        Verb::Subscribe(Box::new(NewSubscription { subscription, sibling }))
+    }
+
+    /// Forgets subscriptions, a verb for each.
+    pub fn unsubscribe(&mut self, account: AccountNo, which: Which) -> Decided {
+        let named: Vec<SubscriptionNo> = match which {
+            Which::No(no) => vec![no],
+            Which::Url(url, None) => self.index.of_url(account, url.normalized()).to_vec(),
+            Which::Url(url, Some(filter)) => {
+                self.index.find(account, url.normalized(), &filter).into_iter().collect()
+            }
+        };
+        let mut decided = Decided::default();
+        for subscription in named {
+            let at = Address { account, subscription };
+            if self.index.of_account(at).is_some()
+                && let Some(entry) = self.index.remove(subscription)
+            {
+                decided.verbs.push(Verb::Unsubscribe(at));
+                decided.told.push((self.place(&entry), Told::Remove(at)));
+            }
+        }
+        decided
+    }
+
+    /// Pauses a subscription or resumes it, if there is one.
+    pub fn set_paused(&mut self, at: Address, paused: bool) -> Option<Decided> {
+        let entry = self.index.of_account(at)?.clone();
+        let (state, change, told) = match (entry.state, paused) {
+            (State::Active, true) => (State::Paused, Change::Pause, Told::Pause(at)),
+            (State::Paused, false) => (State::Active, Change::Resume, Told::Wake(at)),
+            _ => return Some(Decided::only(Verb::Look(at))),
+        };
+        self.index.set(at.subscription, state);
+        Some(Decided::only(Verb::Change(at, change)).telling(self.place(&entry), told))
+    }
+
+    /// Gives a subscription a new secret, and those that may share the old one.
+    pub fn rotate(&self, wish: &Rotate) -> Decided {
+        let siblings = self.index.siblings(wish.at.subscription).to_vec();
+        // They read their records once this is committed.
+        let told = self.wake(siblings.iter().copied());
+        let (at, secret, overlap_until) = (wish.at, wish.secret.clone(), wish.overlap_until);
+        let rotation = Rotation { at, siblings, secret, overlap_until };
+        Decided { verbs: Verbs::from_buf([Verb::Rotate(Box::new(rotation))]), told }
+    }
+
+    /// Makes a subscription's dead letters pending again.
+    pub fn replay(&self, at: Address) -> Decided {
+        Decided { told: self.wake([at.subscription]), ..Decided::only(Verb::Change(at, Change::Replay)) }
+    }
+
+    /// Whom to tell that what waits for these is to be read afresh.
+    pub fn wake(&self, named: impl IntoIterator<Item = SubscriptionNo>) -> SmallVec<[(Place, Told); 1]> {
+        let active = named.into_iter().filter_map(|no| self.active(no));
+        active.map(|(entry, at)| (self.place(entry), Told::Wake(at))).collect()
+    }
+
+    /// Gives an endpoint up, unless its subscription's life is over anyway.
+    pub fn give_up(&mut self, given_up: GiveUp, now: Timestamp) -> Decided {
+        let GiveUp { settlement, reason, subscription } = given_up;
+        let (at, generation) = (settlement.at, settlement.generation);
+        let is_gone = settlement.attempt.outcome.is_gone();
+        let mut decided = Decided::only(Verb::Settle(settlement));
+        let Some(entry) = self.index.get(at.subscription) else {
+            return decided;
+        };
+        decided.told.push((self.place(entry), Told::Verdict(at)));
+        if entry.generation != generation || entry.state == State::Deactivated {
+            return decided;
+        }
+        // Its host alone: many a URL is a secret by itself.
+        warn!(hook = %subscription.id, host = subscription.url.authority(), reason, "a hook is deactivated");
+        match is_gone {
+            true => self.metrics.hooks.deactivated_gone.inc(),
+            false => self.metrics.hooks.deactivated_exhausted.inc(),
+        };
+        self.index.set(at.subscription, State::Deactivated);
+        let notices = notices(&self.index, &self.names, &subscription, &reason, now);
+        decided.verbs.push(Verb::Change(at, Change::Deactivate { reason }));
+        decided.verbs.extend((!notices.is_empty()).then_some(Verb::Append(notices)));
+        decided
+    }
+
+    fn active(&self, subscription: SubscriptionNo) -> Option<(&Entry, Address)> {
+        let entry = self.index.get(subscription).filter(|entry| entry.state == State::Active)?;
+        Some((entry, Address { account: entry.account, subscription }))
+    }
+}
+
+impl Decided {
+    fn only(verb: Verb) -> Self {
+        Self { verbs: Verbs::from_buf([verb]), told: SmallVec::new() }
+    }
+
+    fn telling(mut self, place: Place, told: Told) -> Self {
+        self.told.push((place, told));
+        self
+    }
+}
+
+impl Share {
+    fn add(&mut self, at: Address, event: &Arc<Recorded>) {
+        let place = *self.places.entry(at.subscription).or_insert(self.deliveries.len());
+        if place == self.deliveries.len() {
+            self.deliveries.push((at, SmallVec::new()));
+        }
+        self.deliveries[place].1.push(event.clone());
+    }
+}

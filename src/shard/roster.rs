@@ -1,0 +1,187 @@
+//! The roster: who serves at this moment, who is due when, and what a shard decides about either. Pure.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::id::{EventNo, SubscriptionNo};
+use crate::shard::agenda::Agenda;
+use crate::store::Address;
+use crate::subscriber::Start;
+
+/// The most subscribers that run at a time; further ones start as others retire. Each takes a few kilobytes.
+const RUNNING_LIMIT: usize = 20_000;
+/// How long a subscriber that ended by itself stays down: long enough that one that always does is no burden.
+const DOWN_TIME: Duration = Duration::from_secs(1);
+/// How many due subscribers are started in one go, so that a restart does not starve what is fresh.
+const START_STEP: usize = 200;
+
+/// The subscribers of a shard, each under a handle `S`.
+pub struct Roster<S> {
+    running: HashMap<SubscriptionNo, Running<S>>,
+    agenda: Agenda,
+    lives: u64,
+    timer: Option<Timestamp>,
+    draining: bool,
+}
+
+/// A subscriber that is to begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    pub at: Address,
+    pub incarnation: u64,
+    pub start: Start,
+}
+
+struct Running<S> {
+    subscriber: S,
+    incarnation: u64,
+    /// How often it was forwarded something.
+    told: u64,
+}
+
+impl<S> Default for Roster<S> {
+    fn default() -> Self {
+        Self { running: HashMap::new(), agenda: Agenda::default(), lives: 0, timer: None, draining: false }
+    }
+}
+
+impl<S> Roster<S> {
+    /// The subscriber that a stretch of events is to be forwarded to; begun if there is room for it.
+    pub fn forward(&mut self, at: Address, first: EventNo, begin: impl FnOnce(Life) -> S) -> Option<&S> {
+        let running = self.subscriber(at, Start::With(first), begin)?;
+        running.told += 1;
+        Some(&running.subscriber)
+    }
+
+    /// The subscriber that is to read afresh what waits for it; one that begins now does so anyway.
+    pub fn wake(&mut self, at: Address, begin: impl FnOnce(Life) -> S) -> Option<&S> {
+        if self.draining {
+            return None;
+        }
+        let was_running = self.running.contains_key(&at.subscription);
+        let running = self.subscriber(at, Start::FromStore, begin).filter(|_| was_running)?;
+        running.told += 1;
+        Some(&running.subscriber)
+    }
+
+    fn subscriber(
+        &mut self,
+        at: Address,
+        start: Start,
+        begin: impl FnOnce(Life) -> S,
+    ) -> Option<&mut Running<S>> {
+        if !self.running.contains_key(&at.subscription) && !self.has_room() {
+            self.agenda.note(at, Timestamp(0));
+            return None;
+        }
+        let start = if self.agenda.strike(at) { Start::FromStore } else { start };
+        let lives = &mut self.lives;
+        let running = self.running.entry(at.subscription).or_insert_with(|| {
+            *lives += 1;
+            let life = Life { at, incarnation: *lives, start };
+            Running { subscriber: begin(life), incarnation: life.incarnation, told: 0 }
+        });
+        Some(running)
+    }
+
+    /// Notes when a subscription is due that nobody serves yet.
+    pub fn note(&mut self, at: Address, due: Timestamp) {
+        self.agenda.note(at, due);
+    }
+
+    /// Begins subscribers that are due, some at a time; returns the wait to set the one timer to, if it is to be set
+    /// anew.
+    pub fn start_due(&mut self, now: Timestamp, mut begin: impl FnMut(Life) -> S) -> Option<Duration> {
+        for _ in 0..START_STEP {
+            if !self.has_room() {
+                break;
+            }
+            let Some(at) = self.agenda.take_due(now) else {
+                break;
+            };
+            self.subscriber(at, Start::FromStore, &mut begin);
+        }
+        self.next_wait(now)
+    }
+
+    fn next_wait(&mut self, now: Timestamp) -> Option<Duration> {
+        let due = self.agenda.next_due().filter(|_| self.has_room())?;
+        // What is overdue waits for the next turn of the loop: others get theirs.
+        let at = due.max(Timestamp(now.0 + 1));
+        if self.timer.is_some_and(|set| set <= at) {
+            return None;
+        }
+        self.timer = Some(at);
+        Some(now.until(at))
+    }
+
+    /// The timer ran down.
+    pub fn woken(&mut self) {
+        self.timer = None;
+    }
+
+    /// The subscriber of a subscription, if it runs.
+    pub fn running(&self, at: Address) -> Option<&S> {
+        self.running.get(&at.subscription).map(|running| &running.subscriber)
+    }
+
+    /// The subscriber that is to hear the router's verdict; one that is held for a stop stays so.
+    pub fn judged(&self, at: Address) -> Option<&S> {
+        self.running(at).filter(|_| !self.draining)
+    }
+
+    /// The subscriber that is to start nothing new.
+    pub fn pause(&mut self, at: Address) -> Option<&S> {
+        self.agenda.strike(at);
+        self.running(at)
+    }
+
+    /// The subscriber that is to be cut off; it is none of the shard's any more.
+    pub fn remove(&mut self, at: Address) -> Option<S> {
+        self.agenda.strike(at);
+        self.running.remove(&at.subscription).map(|running| running.subscriber)
+    }
+
+    /// The subscriber that may retire: it was told nothing that it had not `heard` when it reported to be idle.
+    pub fn retire(&mut self, at: Address, heard: u64, next_due: Option<Timestamp>) -> Option<S> {
+        if self.running.get(&at.subscription)?.told != heard {
+            return None;
+        }
+        if let Some(due) = next_due {
+            self.agenda.note(at, due);
+        }
+        self.running.remove(&at.subscription).map(|running| running.subscriber)
+    }
+
+    /// A subscriber ended by itself: it begins again a little later. Says whether that was the one that serves.
+    pub fn bury(&mut self, at: Address, incarnation: u64, now: Timestamp) -> bool {
+        let is_it = |running: &Running<S>| running.incarnation == incarnation;
+        if !self.running.get(&at.subscription).is_some_and(is_it) {
+            return false;
+        }
+        self.running.remove(&at.subscription);
+        self.agenda.note(at, now.after(DOWN_TIME));
+        true
+    }
+
+    /// Begins nobody any more; returns who serves.
+    pub fn drain(&mut self) -> impl Iterator<Item = &S> {
+        self.draining = true;
+        self.running.values().map(|running| &running.subscriber)
+    }
+
+    /// Takes out all who serve.
+    pub fn abandon(&mut self) -> impl Iterator<Item = S> {
+        self.running.drain().map(|(_, running)| running.subscriber)
+    }
+
+    #[cfg(test)]
+    pub fn all(&self) -> impl Iterator<Item = &S> {
+        self.running.values().map(|running| &running.subscriber)
+    }
+
+    fn has_room(&self) -> bool {
+        !self.draining && self.running.len() < RUNNING_LIMIT
+    }
+}
