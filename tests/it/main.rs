@@ -57,6 +57,7 @@ mod retrying_by_hand;
 mod reviving;
 mod rotating;
 mod samples;
+mod scarce_memory;
 mod stopping;
 mod subscribing;
 mod surviving_kills;

@@ -124,11 +124,22 @@ impl Server {
         self.limit_files(libc::RLIM_INFINITY);
     }
 
+    /// Lets it have so much more memory than it has now.
+    pub fn limit_memory(&self, more: u64) {
+        let statm = fs::read_to_string(format!("/proc/{}/statm", self.child.id())).expect("it runs");
+        let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).expect("its size");
+        self.limit(libc::RLIMIT_AS, pages * 4096 + more);
+    }
+
     fn limit_files(&self, size: u64) {
-        let limit = libc::rlimit { rlim_cur: size, rlim_max: libc::RLIM_INFINITY };
+        self.limit(libc::RLIMIT_FSIZE, size);
+    }
+
+    fn limit(&self, resource: libc::__rlimit_resource_t, limit: u64) {
+        let limit = libc::rlimit { rlim_cur: limit, rlim_max: libc::RLIM_INFINITY };
         let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
         // SAFETY: both pointers are to a live rlimit or null, and the process is our child.
-        let set = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };
+        let set = unsafe { libc::prlimit(pid, resource, &limit, std::ptr::null_mut()) };
         assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
     }
 
