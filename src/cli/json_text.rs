@@ -2,6 +2,7 @@
 //!
 //! What is no JSON comes out as garbage but does not fail; whoever minds asks [`is_json`] first.
 
+use std::borrow::Cow;
 use std::iter;
 
 use anstyle::{AnsiColor, Style};
@@ -20,6 +21,19 @@ pub fn is_json(bytes: &[u8]) -> bool {
 /// The same without the white space between its tokens.
 pub fn compact(text: &str) -> String {
     tokens(text).collect()
+}
+
+/// The same value without characters that a terminal would obey. JSON lets those above 0x7e stand in its texts.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed = |letter: char| letter.is_control() && !letter.is_ascii_whitespace();
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = text.chars().map(|letter| match obeyed(letter) {
+        true => format!("\\u{:04x}", u32::from(letter)),
+        false => letter.to_string(),
+    });
+    Cow::Owned(escaped.collect())
 }
 
 /// The same with a line for each member, in colour, the lines after the first behind `margin`.
@@ -102,6 +116,15 @@ mod tests {
     use super::*;
 
     const SENT: &str = r#"{ "b" : 1.0e+2, "a":[ ], "c":{"\"":"\\", "d": [true,null ]}} "#;
+
+    #[test]
+    fn harmless_json_is_the_same_value() {
+        let text = "{\"a\":\n\"\u{9b}31m\u{7f}é\"}";
+        let harmless = harmless(text);
+        assert_eq!(harmless, "{\"a\":\n\"\\u009b31m\\u007fé\"}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&harmless), value(text));
+    }
 
     #[test]
     fn compact_json_keeps_the_order_of_keys_and_the_spelling_of_numbers() {

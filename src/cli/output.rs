@@ -13,7 +13,7 @@ use anstream::AutoStream;
 use serde_json::value::RawValue;
 
 use self::cell::{Cell, DIM};
-use super::Failure;
+use super::{Failure, json_text};
 
 /// Writes to the standard output in one of the three manners.
 pub struct Output {
@@ -63,12 +63,12 @@ impl Output {
         self.write(&format!("{text}\n"))
     }
 
-    /// Writes JSON as it came, on a line.
+    /// Writes JSON as it came, on a line, but for characters in it that a terminal would obey.
     ///
     /// # Errors
     /// As [`write`](Self::write).
     pub fn json(&mut self, json: &RawValue) -> Result<(), Failure> {
-        self.line(json.get())
+        self.line(json_text::harmless(json.get()))
     }
 
     /// Writes an object's fields, one a line.
