@@ -12,6 +12,8 @@ pub mod tls;
 
 mod answer;
 mod connector;
+mod handshake;
+mod intake;
 mod networks;
 mod resolver;
 mod socket;

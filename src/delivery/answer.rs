@@ -16,10 +16,7 @@ use awc::http::{StatusCode, Version};
 use crate::attempt::{ErrorKind, Outcome, RESPONSE_KEPT};
 use crate::clock::Timestamp;
 use crate::delivery::connector::Failure;
-
-/// How much of a response is read so that its connection can be used again. A receiver has nothing to say that is
-/// longer; one that goes on is cut off.
-const RESPONSE_LIMIT: usize = 64 * 1024;
+use crate::delivery::intake;
 
 /// What a response's status line and headers amount to.
 ///
@@ -38,7 +35,8 @@ pub fn outcome<S>(response: &ClientResponse<S>, now: Timestamp) -> Outcome {
 /// answer and not the rest of this one.
 ///
 /// The client puts a connection back although the response has no length (RFC 9112, 6.3: it ends with the
-/// connection), was not the final one, or came from an HTTP/1.0 server that is about to hang up.
+/// connection) or two (someone may go by the other), was not the final one, or came from an HTTP/1.0 server that is
+/// about to hang up.
 pub fn ends_cleanly<S>(response: &ClientResponse<S>) -> bool {
     let (status, headers) = (response.status(), response.headers());
     if status.is_informational() {
@@ -47,11 +45,12 @@ pub fn ends_cleanly<S>(response: &ClientResponse<S>) -> bool {
     if response.version() < Version::HTTP_11 && !mentions(headers, &CONNECTION, "keep-alive") {
         return false;
     }
-    let has_length = headers.contains_key(CONTENT_LENGTH) || mentions(headers, &TRANSFER_ENCODING, "chunked");
-    is_bodiless(status) || has_length && !headers.contains_key(UPGRADE)
+    let chunked = mentions(headers, &TRANSFER_ENCODING, "chunked");
+    let has_one_length = headers.contains_key(CONTENT_LENGTH) != chunked;
+    is_bodiless(status) || has_one_length && !headers.contains_key(UPGRADE)
 }
 
-/// Reads the rest of a response, up to a limit, and keeps its first bytes in `kept`.
+/// Reads the rest of a response, as far as it is read at all, and keeps its first bytes in `kept`.
 ///
 /// It may end early, with an error or by being dropped: nothing hangs on it but what is kept, and whether the
 /// connection is used again.
@@ -60,14 +59,9 @@ pub async fn read(status: StatusCode, body: impl MessageBody, kept: &mut Vec<u8>
         return;
     }
     let mut body = pin!(body);
-    let mut read = 0;
     while let Some(Ok(chunk)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
         let room = RESPONSE_KEPT - kept.len();
         kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        read += chunk.len();
-        if read > RESPONSE_LIMIT {
-            return;
-        }
     }
 }
 
@@ -90,8 +84,11 @@ pub fn error_kind(error: &SendRequestError) -> ErrorKind {
 
 /// With TLS 1.3 a server's refusal of the handshake may come when the first answer is read.
 fn io_kind(error: &io::Error) -> ErrorKind {
-    let tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-    if tls { ErrorKind::Tls } else { ErrorKind::Connect }
+    match error.get_ref() {
+        Some(inner) if inner.is::<rustls::Error>() => ErrorKind::Tls,
+        Some(inner) if inner.is::<intake::TooLong>() => ErrorKind::Protocol,
+        _ => ErrorKind::Connect,
+    }
 }
 
 /// Statuses whose responses have no body, whatever their headers say (RFC 9110, 15.3.5 and 15.4.5).

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use actix_http::HttpMessage;
 use awc::body::BodyStream;
 use awc::http::header::{self, HeaderName};
 use bytes::Bytes;
@@ -144,14 +145,17 @@ impl Client {
                 debug!(authority = endpoint.authority(), %error, "no usable answer");
                 met.outcome = Some((Outcome::Failed(answer::error_kind(&error)), duration));
             }
-            Ok(response) => {
+            Ok(mut response) => {
                 // Before anything else can run: the connection may be in the pool already.
                 if !answer::ends_cleanly(&response) {
                     self.forget_connections(endpoint);
                 }
                 met.outcome = Some((answer::outcome(&response, Timestamp::now()), duration));
                 let status = response.status();
-                answer::read(status, BodyStream::new(response), &mut met.response).await;
+                let body = response.take_payload();
+                // What is known of the head need not be kept while the body comes.
+                drop(response);
+                answer::read(status, BodyStream::new(body), &mut met.response).await;
             }
         }
     }
@@ -189,7 +193,8 @@ impl Settings {
 
 /// Turns a panic of `future` into an error.
 ///
-/// The HTTP client panics over a header name of more than 64 KiB, and what a receiver sends must not end an actor.
+/// What a receiver sends must not end an actor, whatever the HTTP client makes of it; a header name of more than 64 KiB
+/// was one such thing, before heads had a limit.
 async fn contained<F: Future>(future: F) -> Result<F::Output, Panicked> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {

@@ -15,15 +15,15 @@ use std::time::Duration;
 use actix_service::{Service, always_ready};
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use awc::http::Uri;
-use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::attempt::ErrorKind;
 use crate::delivery::guard::{Guard, LOCALHOST, Reason, is_localhost};
+use crate::delivery::handshake::shake_hands;
 use crate::delivery::resolver::{Addresses, Resolver};
-use crate::delivery::socket::Socket;
+use crate::delivery::socket::{Socket, Stream};
 
 /// Opens guarded connections. Clones share what they know of names.
 #[derive(Clone)]
@@ -94,8 +94,11 @@ impl Shared {
         self.guard.vet_address(tcp.peer_addr().map_err(Failure::Connect)?)?;
         tcp.set_nodelay(true).map_err(Failure::Connect)?;
         match &self.tls {
-            None => Ok(Socket::Plain(tcp)),
-            Some(tls) => shake_hands(tls, host, tcp).await.map_err(Failure::Tls),
+            None => Ok(Stream::Plain(tcp).into()),
+            Some(tls) => {
+                let stream = shake_hands(tls, host, tcp).await.map_err(Failure::Tls)?;
+                Ok(Stream::Tls(Box::new(stream)).into())
+            }
         }
     }
 
@@ -154,13 +157,6 @@ impl From<Reason> for Failure {
     fn from(reason: Reason) -> Self {
         Self::Blocked(reason)
     }
-}
-
-/// The server is named without the brackets that a URL puts around an IPv6 address, and without a name's last dot.
-async fn shake_hands(tls: &TlsConnector, host: &str, tcp: TcpStream) -> io::Result<Socket> {
-    let name = ServerName::try_from(host.strip_suffix('.').unwrap_or(host)).map_err(io::Error::other)?;
-    let stream = tls.connect(name.to_owned(), tcp).await?;
-    Ok(Socket::Tls(Box::new(stream)))
 }
 
 #[cfg(test)]

@@ -1,58 +1,85 @@
-//! Sockets: a connection to a receiver, with TLS or without.
+//! Sockets: a connection to a receiver, with TLS or without, that bounds what is read of each response.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use actix_rt::net::{ActixStream, Ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// A connection to a receiver.
+use crate::delivery::handshake::Wire;
+use crate::delivery::intake::Intake;
+
+/// A connection to a receiver. Each request that is written on it begins a response.
 #[derive(Debug)]
-pub enum Socket {
+pub struct Socket {
+    stream: Stream,
+    intake: Intake,
+}
+
+/// How much is read at a time. The HTTP client gets a new buffer of 32 KiB when a body has filled the last, and keeps
+/// both for a moment; what it is given of a body in such pieces stays in one.
+const PIECE: usize = 4 * 1024;
+
+#[derive(Debug)]
+pub enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Wire>>),
 }
 
 impl Socket {
     fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
+        match &self.stream {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(tls) => tls.get_ref().0.tcp(),
         }
+    }
+}
+
+impl From<Stream> for Socket {
+    fn from(stream: Stream) -> Self {
+        Self { stream, intake: Intake::default() }
     }
 }
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, into),
-            Self::Tls(tls) => Pin::new(tls).poll_read(cx, into),
-        }
+        let Self { stream, intake } = self.get_mut();
+        let mut space = [0; PIECE];
+        let mut piece = ReadBuf::new(&mut space[..PIECE.min(into.remaining())]);
+        ready!(match stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, &mut piece),
+            Stream::Tls(tls) => Pin::new(tls).poll_read(cx, &mut piece),
+        })?;
+        intake.pass(piece.filled()).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        into.put_slice(piece.filled());
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+        let Self { stream, intake } = self.get_mut();
+        *intake = Intake::default();
+        match stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Stream::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        match &mut self.get_mut().stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Stream::Tls(tls) => Pin::new(tls).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        match &mut self.get_mut().stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Attempts against receivers on real sockets, the rude ones above all.
 
+mod hostile;
+mod memory;
 pub mod receiver;
 mod tls;
 
@@ -218,7 +220,7 @@ fn what_is_not_http_is_a_protocol_error() {
 }
 
 #[test]
-fn a_header_name_that_the_http_client_panics_over_is_a_protocol_error() {
+fn a_header_name_that_the_http_client_would_panic_over_is_a_protocol_error() {
     let receiver = Receiver::serving(|connection, _| {
         let name = "x".repeat(70_000);
         connection.say(format!("HTTP/1.1 200 OK\r\n{name}: y\r\ncontent-length: 0\r\n\r\n").as_bytes());

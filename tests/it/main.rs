@@ -31,6 +31,7 @@ mod exporting;
 mod full_disk;
 mod health;
 mod hostile_requests;
+mod hostile_responses;
 mod idempotency;
 mod listening;
 mod listing;

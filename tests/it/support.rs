@@ -13,6 +13,7 @@ pub mod process;
 pub mod raw;
 pub mod receiver;
 pub mod replays;
+pub mod rude;
 pub mod server;
 pub mod settings;
 pub mod signature;

@@ -138,7 +138,8 @@ impl Connection {
             libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), size)
         };
         assert_eq!(set, 0);
-        let nothing = TcpStream::connect(self.0.get_ref().local_addr().unwrap());
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+        let nothing = TcpStream::connect(nobody.local_addr().unwrap());
         drop(std::mem::replace(self.0.get_mut(), nothing.unwrap()));
     }
 }

@@ -54,6 +54,11 @@ impl Server {
         self.address
     }
 
+    /// The id of its process.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it keeps its data.
     pub fn data_dir(&self) -> PathBuf {
         self.directory.path().join("data")
