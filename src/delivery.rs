@@ -15,6 +15,7 @@ mod connector;
 mod handshake;
 mod intake;
 mod networks;
+mod own;
 mod resolver;
 mod socket;
 

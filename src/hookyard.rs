@@ -175,7 +175,10 @@ impl Hookyard {
             StoreError::Failed(why) => OpenError::Recovery { path, why: why.to_string() },
         };
 
-        let guard = Arc::new(Guard::new(config.egress.https_only, config.egress.allow_networks.clone()));
+        let guard = Arc::new(
+            Guard::new(config.egress.https_only, config.egress.allow_networks.clone())
+                .denying(config.egress.deny_networks.clone()),
+        );
         let router = Current::new(ArcSwapOption::empty());
         let names = AccountNames::default();
         let slots = Slots::new(config.delivery.max_connections);

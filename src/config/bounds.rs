@@ -140,15 +140,15 @@ impl Health {
 
 impl Egress {
     fn validate(&self) -> Result<(), Error> {
-        if self.allow_networks.len() > NETWORKS_LIMIT {
-            let value = format!("[… {} networks]", self.allow_networks.len());
-            return Err(Error::value(
-                "egress.allow_networks",
-                value,
-                format!("up to {NETWORKS_LIMIT} networks"),
-            ));
+        let lists =
+            [("egress.allow_networks", &self.allow_networks), ("egress.deny_networks", &self.deny_networks)];
+        match lists.into_iter().find(|(_, networks)| networks.len() > NETWORKS_LIMIT) {
+            Some((key, networks)) => {
+                let value = format!("[… {} networks]", networks.len());
+                Err(Error::value(key, value, format!("up to {NETWORKS_LIMIT} networks")))
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -57,6 +57,9 @@ pub struct Egress {
     /// Networks that may be called although they are private, loopback or otherwise special.
     #[serde(with = "network")]
     pub allow_networks: Vec<IpNet>,
+    /// Networks that may not be called although they are public or allowed.
+    #[serde(with = "network")]
+    pub deny_networks: Vec<IpNet>,
 }
 
 /// `[events]`: what may be emitted.
@@ -176,7 +179,7 @@ impl Default for Health {
 
 impl Default for Egress {
     fn default() -> Self {
-        Self { https_only: true, allow_networks: Vec::new() }
+        Self { https_only: true, allow_networks: Vec::new(), deny_networks: Vec::new() }
     }
 }
 

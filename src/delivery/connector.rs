@@ -51,7 +51,7 @@ struct Shared {
 }
 
 /// How many addresses of a name are tried; some names have hundreds.
-const ADDRESSES_TRIED: u32 = 4;
+const ADDRESSES_TRIED: usize = 4;
 
 impl Connector {
     /// Opens connections with TLS if `tls` says how, and without it else, to what `guard` allows.
@@ -60,7 +60,7 @@ impl Connector {
     /// some left for the next.
     pub fn new(guard: Arc<Guard>, tls: Option<Arc<rustls::ClientConfig>>, time: Duration) -> Self {
         let tls = tls.map(TlsConnector::from);
-        let patience = time / ADDRESSES_TRIED;
+        let patience = time / ADDRESSES_TRIED as u32;
         Self(Rc::new(Shared { guard, tls, patience, resolver: Resolver::default() }))
     }
 }
@@ -89,7 +89,7 @@ impl Shared {
     async fn open(&self, host: &str, port: u16) -> Result<Socket, Failure> {
         self.guard.vet_scheme(self.tls.is_some())?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let addresses = self.vetted(host, port).await?;
+        let addresses = self.strangers(&self.vetted(host, port).await?)?;
         let tcp = self.connect(&addresses).await.map_err(Failure::Connect)?;
         self.guard.vet_address(tcp.peer_addr().map_err(Failure::Connect)?)?;
         tcp.set_nodelay(true).map_err(Failure::Connect)?;
@@ -126,10 +126,28 @@ impl Shared {
         Ok(addresses)
     }
 
+    /// The first addresses to which there is a way. One that turns out to be this machine's own refuses them all.
+    fn strangers(&self, addresses: &[SocketAddr]) -> Result<Vec<SocketAddr>, Failure> {
+        let mut reachable = Vec::with_capacity(ADDRESSES_TRIED);
+        let mut lost = None;
+        for address in addresses {
+            if reachable.len() == ADDRESSES_TRIED {
+                break;
+            }
+            match self.guard.vet_destination(*address) {
+                Ok(vetted) => vetted.map(|()| reachable.push(*address))?,
+                Err(error) => lost = Some(error),
+            }
+        }
+        match lost {
+            Some(error) if reachable.is_empty() => Err(Failure::Connect(error)),
+            _ => Ok(reachable),
+        }
+    }
+
     /// Connects to the first address that answers.
     async fn connect(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-        let tried = &addresses[..addresses.len().min(ADDRESSES_TRIED as usize)];
-        let Some((last, others)) = tried.split_last() else {
+        let Some((last, others)) = addresses.split_last() else {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no addresses"));
         };
         for address in others {

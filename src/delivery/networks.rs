@@ -1,15 +1,19 @@
 //! Networks that are not the public internet: where no event is sent unless the operator allows it.
 //!
 //! Drawn from the IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890 and its updates) and the IPv6
-//! address space registry. Narrow networks come before the wide ones that hold them, so that the first that matches
-//! is the one to name. Which of them are allowed is left to the guard.
+//! address space registry; a test holds them against the registries. Narrow networks come before the wide ones that
+//! hold them, so that the first that matches is the one to name. Which of them are allowed is left to the guard, and
+//! what the system alone knows, which addresses are its own, to [`own`](crate::delivery::own).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+#[cfg(test)]
+mod registry;
+
 /// A network that is not public.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Special {
     pub network: IpNet,
     /// What its addresses are called, in the plural.
@@ -19,12 +23,24 @@ pub struct Special {
 /// The network that makes this address special, if it is.
 ///
 /// An IPv4-mapped IPv6 address has to be turned into the IPv4 address that it stands for before it comes here.
-pub fn special(ip: IpAddr) -> Option<&'static Special> {
-    let table: &[Special] = if ip.is_ipv4() { &IPV4 } else { &IPV6 };
-    table.iter().find(|special| special.network.contains(&ip))
+pub fn special(ip: IpAddr) -> Option<Special> {
+    let (table, isatap): (&[Special], _) = match ip {
+        IpAddr::V4(_) => (&IPV4, false),
+        IpAddr::V6(ip) => (&IPV6, is_isatap(ip)),
+    };
+    let listed = table.iter().find(|special| special.network.contains(&ip));
+    listed.copied().or_else(|| isatap.then(|| Special { network: ip.into(), what: "ISATAP addresses" }))
 }
 
-static IPV4: [Special; 17] = [
+/// Whether a router of the local network may send it on to the IPv4 address in its last half (RFC 5214).
+///
+/// Any network can have such addresses: it is the second half that tells.
+fn is_isatap(ip: Ipv6Addr) -> bool {
+    let [_, _, _, _, universal, mark, _, _] = ip.segments();
+    matches!((universal, mark), (0 | 0x200, 0x5efe))
+}
+
+static IPV4: [Special; 20] = [
     v4([127, 0, 0, 0], 8, "loopback addresses"),            // RFC 1122
     v4([10, 0, 0, 0], 8, "private addresses"),              // RFC 1918
     v4([172, 16, 0, 0], 12, "private addresses"),           // RFC 1918
@@ -38,13 +54,17 @@ static IPV4: [Special; 17] = [
     v4([198, 51, 100, 0], 24, "documentation addresses"),   // RFC 5737
     v4([203, 0, 113, 0], 24, "documentation addresses"),    // RFC 5737
     v4([192, 88, 99, 0], 24, "6to4 relay addresses"),       // RFC 7526
-    v4([198, 18, 0, 0], 15, "benchmarking addresses"),      // RFC 2544
-    v4([224, 0, 0, 0], 4, "multicast addresses"),           // RFC 5771
-    v4([255, 255, 255, 255], 32, "broadcast addresses"),    // RFC 919
-    v4([240, 0, 0, 0], 4, "reserved addresses"),            // RFC 1112
+    // Reachable from everywhere, yet answered by whichever network is nearest, which may be the operator's own.
+    v4([192, 31, 196, 0], 24, "nearest-server addresses"), // RFC 7535, AS112
+    v4([192, 52, 193, 0], 24, "nearest-server addresses"), // RFC 7450, multicast relays
+    v4([192, 175, 48, 0], 24, "nearest-server addresses"), // RFC 7534, AS112
+    v4([198, 18, 0, 0], 15, "benchmarking addresses"),     // RFC 2544
+    v4([224, 0, 0, 0], 4, "multicast addresses"),          // RFC 5771
+    v4([255, 255, 255, 255], 32, "broadcast addresses"),   // RFC 919
+    v4([240, 0, 0, 0], 4, "reserved addresses"),           // RFC 1112
 ];
 
-static IPV6: [Special; 25] = [
+static IPV6: [Special; 27] = [
     v6([0, 0, 0, 0, 0, 0, 0, 1], 128, "loopback addresses"), // RFC 4291
     v6([0, 0, 0, 0, 0, 0, 0, 0], 128, "unspecified addresses"), // RFC 4291
     v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7, "private addresses"), // RFC 4193, unique local
@@ -59,6 +79,8 @@ static IPV6: [Special; 25] = [
     v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16, "6to4 addresses"),        // RFC 3056
     v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32, "Teredo addresses"),      // RFC 4380
     v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64, "discard-only addresses"), // RFC 6666
+    v6([0x100, 0, 0, 1, 0, 0, 0, 0], 64, "dummy addresses"),        // RFC 9780
+    v6([0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0], 48, "nearest-server addresses"), // RFC 7534, AS112
     v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48, "benchmarking addresses"), // RFC 5180
     v6([0x2001, 0x10, 0, 0, 0, 0, 0, 0], 28, "ORCHID addresses"),   // RFC 4843
     v6([0x2001, 0x20, 0, 0, 0, 0, 0, 0], 28, "ORCHID addresses"),   // RFC 7343

@@ -23,6 +23,7 @@ mod demo;
 mod document_links;
 mod documented_curl;
 mod egress;
+mod egress_world;
 mod embedded;
 mod emitting;
 mod errors;

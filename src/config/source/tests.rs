@@ -68,6 +68,7 @@ fn a_wrong_value_is_named_with_its_key_and_what_is_allowed() {
         ("health.probe_after = 1.5", "health.probe_after", "1.5", "whole number"),
         ("egress.https_only = \"no\"", "egress.https_only", "\"no\"", "true or false"),
         ("egress.allow_networks = [\"10/8\"]", "egress.allow_networks[0]", "\"10/8\"", "10.0.0.0/8"),
+        ("egress.deny_networks = [8]", "egress.deny_networks[0]", "8", "10.0.0.0/8"),
         ("events.unknown = \"drop\"", "events.unknown", "\"drop\"", "\"reject\" or \"accept\""),
         ("limits.request_bytes = 1000", "limits.request_bytes", "1000", "1048576 to"),
         ("limits.name_chars = 129", "limits.name_chars", "129", "16 to 128"),

@@ -7,8 +7,18 @@ const MARK: &str = "HOOKYARD_TEST_PROCESS";
 
 /// A command that runs one ignored test of this binary, with what it writes on its standard output.
 pub fn running(test: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("a test knows its binary"));
-    command.args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"]).env(MARK, test);
+    running_under(&[], test)
+}
+
+/// The same, run by another program: its name and arguments.
+pub fn running_under(program: &[&str], test: &str) -> Command {
+    let binary = std::env::current_exe().expect("a test knows its binary");
+    let words: Vec<_> = program.iter().map(AsRef::as_ref).chain([binary.as_os_str()]).collect();
+    let mut command = Command::new(words[0]);
+    command
+        .args(&words[1..])
+        .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(MARK, test);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     command
 }
