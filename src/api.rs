@@ -196,6 +196,7 @@ fn hook_routes(config: &mut ServiceConfig) {
         .service(at("/api/v1/hooks/{id}/resume", "POST").route(web::post().to(hooks::resume)))
         .service(at("/api/v1/hooks/{id}/test", "POST").route(web::post().to(hooks::test)))
         .service(at("/api/v1/hooks/{id}/rotate-secret", "POST").route(web::post().to(hooks::rotate_secret)))
+        .service(at("/api/v1/hooks/{id}/headers", "PUT").route(web::put().to(hooks::set_headers)))
         .service(at("/api/v1/hooks/{id}/replay", "POST").route(web::post().to(hooks::replay)))
         .service(at("/api/v1/hooks/{id}/deliveries", "GET").route(web::get().to(deliveries::of_hook)));
 }

@@ -29,8 +29,8 @@ use crate::subscription::Subscription;
 use self::board::{Board, Decided, Place, Told};
 use self::index::Index;
 pub use self::message::{
-    Again, Committed, Emit, Match, Ping, Replay, Rotate, SetPaused, Subscribe, Subscribed, Try, Unsubscribe,
-    Wake, Which,
+    Again, Committed, Emit, Match, Ping, Replay, Rotate, SetHeaders, SetPaused, Subscribe, Subscribed, Try,
+    Unsubscribe, Wake, Which,
 };
 
 /// The actor.
@@ -198,6 +198,14 @@ impl Handler<Rotate> for Router {
 
     fn handle(&mut self, wish: Rotate, _: &mut Context<Self>) {
         answer(self.carry_out_one(self.board.rotate(&wish)), wish.reply);
+    }
+}
+
+impl Handler<SetHeaders> for Router {
+    type Result = ();
+
+    fn handle(&mut self, SetHeaders { at, headers, reply }: SetHeaders, _: &mut Context<Self>) {
+        answer(self.carry_out_one(self.board.set_headers(at, headers)), reply);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Subscriptions: the record of who wants which events, where, and under which secret.
 
+mod headers;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -7,12 +9,15 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
+
+pub use headers::{CustomHeaders, HEADER_BYTES_LIMIT, HEADERS_LIMIT, NotHeaders};
 
 /// The longest URL, in characters.
 pub const URL_LIMIT: usize = 2048;
@@ -44,6 +49,8 @@ pub struct Subscription {
     pub secret: Secret,
     /// The secret before the last rotation, which requests are also signed with until then.
     pub previous_secret: Option<PreviousSecret>,
+    /// What its requests carry beside the headers that are ours.
+    pub headers: CustomHeaders,
     pub status: Status,
     /// The current life; new deliveries are made in it.
     pub generation: Generation,
@@ -71,7 +78,7 @@ pub struct EndpointUrl {
 }
 
 /// What signatures are keyed with: `whsec_` and base64 of 24 to 64 bytes, or 16 to 128 visible ASCII characters.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 /// A secret that was rotated out, and until when requests are still signed with it too.
@@ -208,6 +215,15 @@ impl FromStr for Secret {
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
 }
+
+/// In constant time: a caller's secret may be compared with one that is kept.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,7 +13,9 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::hookyard::{EmitError, LookupError, ReplayError, RotateError, SubscribeError, Unavailable};
+use crate::hookyard::{
+    EmitError, HeadersError, LookupError, ReplayError, RotateError, SubscribeError, Unavailable,
+};
 
 use super::answer;
 
@@ -229,12 +231,24 @@ impl From<RotateError> for Error {
     }
 }
 
+impl From<HeadersError> for Error {
+    fn from(error: HeadersError) -> Self {
+        match error {
+            HeadersError::Headers(_) => Self::field(error.to_string()),
+            HeadersError::NotFound => Self::not_found("there is no such hook"),
+            HeadersError::Unavailable(why) => why.into(),
+        }
+    }
+}
+
 impl From<SubscribeError> for Error {
     fn from(error: SubscribeError) -> Self {
         let kind = match error {
             SubscribeError::Url(_) => Kind::InvalidUrl,
             SubscribeError::Blocked(_) => Kind::BlockedUrl,
-            SubscribeError::Secret(_) | SubscribeError::EventType(_) => Kind::InvalidField,
+            SubscribeError::Secret(_) | SubscribeError::Headers(_) | SubscribeError::EventType(_) => {
+                Kind::InvalidField
+            }
             SubscribeError::UnknownEvent { .. } | SubscribeError::OwnEvent => Kind::UnknownEvent,
             SubscribeError::UnknownAccount(_) => Kind::NotFound,
             SubscribeError::Unavailable(why) => return why.into(),

@@ -2,6 +2,7 @@
 //! deliveries and secret stands beside, in `handling`.
 
 pub mod handling;
+pub mod headers;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, LOCATION};
@@ -26,8 +27,9 @@ use super::openapi::{asked, refused, vocabulary};
 use super::query::Query;
 
 pub use handling::{replay, rotate_secret, sample, test};
+pub use headers::set_headers;
 
-pub const WISH: Names<5> = ["url", "event", "secret", "replay", "account"];
+pub const WISH: Names<6> = ["url", "event", "secret", "headers", "replay", "account"];
 pub const NAMING: Names<4> = ["id", "url", "event", "account"];
 const STATUSES: [&str; 3] = ["active", "paused", "deactivated"];
 
@@ -61,6 +63,9 @@ pub struct Shape<'a> {
     last_attempt_at: Option<Timestamp>,
     #[serde(serialize_with = "answer::text_or_null")]
     next_attempt_at: Option<Timestamp>,
+    /// The names of its custom headers, if it has any. Their values are not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Vec<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     /// What its deliveries are signed with. It is shown here and when it is rotated, nowhere else.
     secret: Option<&'a str>,
@@ -249,6 +254,7 @@ fn wish(body: &[u8], account: impl Fn(Option<&str>) -> Result<AccountId, Error>)
         url: object.required_text("url")?.into_owned(),
         event: object.required_text("event")?.into_owned(),
         secret: object.text("secret")?.map(|secret| secret.into_owned()),
+        headers: headers::read(&object)?,
         replay: object.flag("replay")?.unwrap_or(false),
     })
 }
@@ -305,6 +311,7 @@ fn shape(hook: &Hook) -> Shape<'_> {
         dead: hook.dead,
         last_attempt_at: hook.last_attempt_at,
         next_attempt_at: hook.next_attempt_at,
+        headers: (!subscription.headers.is_empty()).then(|| subscription.headers.names().collect()),
         secret: None,
     }
 }

@@ -46,7 +46,8 @@ leads to the next page. Errors have one shape, whatever was asked: a method that
     ),
     paths(
         hooks::subscribe, hooks::unsubscribe, hooks::list, hooks::get, hooks::delete, hooks::pause, hooks::resume,
-        hooks::handling::sample, hooks::handling::test, hooks::handling::rotate_secret, hooks::handling::replay,
+        hooks::handling::sample, hooks::handling::test, hooks::handling::rotate_secret, hooks::headers::set_headers,
+        hooks::handling::replay,
         deliveries::list, deliveries::of_hook, deliveries::get, deliveries::retry,
         events::emit, events::list, events::get, events::replay, events::types,
         accounts::create, accounts::list, keys::create, keys::list, keys::delete, backup::backup,
@@ -172,13 +173,14 @@ mod tests {
 
     #[test]
     fn a_body_is_described_with_the_members_that_are_read() {
-        let bodies: [(&str, &[&str]); 8] = [
+        let bodies: [(&str, &[&str]); 9] = [
             ("CreateAccount", &accounts::MEMBERS),
             ("CreateKey", &keys::MEMBERS),
             ("Emit", &events::MEMBERS),
             ("Subscribe", &hooks::WISH),
             ("Unsubscribe", &hooks::NAMING),
             ("RotateSecret", &hooks::handling::ROTATION),
+            ("SetHeaders", &hooks::headers::REPLACEMENT),
             ("ReplayHook", &hooks::handling::REPLAY),
             ("ReplayEvent", &events::REPLAYING),
         ];

@@ -81,6 +81,16 @@ impl Client {
         self.post_json(path, query, &[], &body)
     }
 
+    /// Puts `body`, as JSON, in the place of what is there.
+    ///
+    /// # Errors
+    /// When no answer comes, or a refusal.
+    pub fn put(&self, path: &str, query: &Query, body: &impl Serialize) -> Result<Answer, Failure> {
+        let body = serde_json::to_vec(body).map_err(anyhow::Error::from)?;
+        let headers = [("content-type", "application/json")];
+        self.answered(self.run("PUT", path, query, &headers, &body[..])?)
+    }
+
     /// Sends JSON text as it is, with headers of the caller's.
     ///
     /// # Errors

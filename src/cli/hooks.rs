@@ -1,5 +1,6 @@
 //! `hookyard hooks`: who is told of which events, and where.
 
+mod headers;
 mod naming;
 mod replay;
 mod subscribe;
@@ -7,6 +8,7 @@ mod trial;
 
 use hookyard::clock::Timestamp;
 
+use self::headers::SetHeaders;
 use self::naming::Naming;
 use self::replay::Replay;
 use self::subscribe::{RotateSecret, Subscribe};
@@ -51,6 +53,8 @@ enum Action {
     Test(One),
     /// Give a hook, and those that share its secret, a new one, and print it
     RotateSecret(RotateSecret),
+    /// Replace the headers that a hook's requests carry beside those of hookyard; without any, remove them
+    SetHeaders(SetHeaders),
     /// Deliver again what was given up, or everything that is kept
     Replay(Replay),
     /// Show payloads as a hook would get them: recent events, or the catalogue's example
@@ -112,6 +116,7 @@ impl Hooks {
             Action::Resume(one) => change(&client, &mut output, &one.hook, "resume"),
             Action::Test(one) => trial::test(&client, &mut output, &one.hook),
             Action::RotateSecret(rotate) => rotate.run(&client, &mut output),
+            Action::SetHeaders(set) => set.run(&client, &mut output),
             Action::Replay(replay) => replay.run(&client, &mut output),
             Action::Sample { event } => trial::sample(&client, &mut output, &event),
         }
@@ -166,6 +171,9 @@ fn fields(hook: &Hook) -> Vec<(&'static str, Cell)> {
         ("last attempt", moment(&hook.last_attempt_at)),
         ("next attempt", moment(&hook.next_attempt_at)),
     ]);
+    if !hook.headers.is_empty() {
+        fields.push(("headers", Cell::new(hook.headers.join(", "))));
+    }
     if hook.secret.is_some() {
         fields.push(("secret", Cell::of(hook.secret.as_ref())));
     }

@@ -20,6 +20,9 @@ pub struct Hook {
     pub dead: u64,
     pub last_attempt_at: Option<String>,
     pub next_attempt_at: Option<String>,
+    /// The names of its custom headers.
+    #[serde(default)]
+    pub headers: Vec<String>,
     /// Only in the answers to subscribe and rotate-secret.
     pub secret: Option<String>,
 }

@@ -8,12 +8,14 @@ use url::Position;
 use crate::clock::Timestamp;
 use crate::delivery::signature::{self, Signer};
 use crate::id::EventId;
-use crate::subscription::{EndpointUrl, Subscription};
+use crate::subscription::{CustomHeaders, EndpointUrl, Subscription};
 
 /// Where the events of a subscription go, and how they are signed.
 #[derive(Clone)]
 pub struct Endpoint {
     pub(super) target: Target,
+    /// Of the subscription's own.
+    custom: Vec<(HeaderName, HeaderValue)>,
     signer: Signer,
 }
 
@@ -58,21 +60,21 @@ impl Endpoint {
     /// # Errors
     /// When no HTTP request can carry the URL.
     pub fn of(subscription: &Subscription) -> Result<Self, Unsendable> {
-        let Subscription { url, secret, previous_secret, .. } = subscription;
+        let Subscription { url, secret, previous_secret, headers, .. } = subscription;
         let signer = match previous_secret {
             Some(previous) => Signer::rotating(secret, previous),
             None => Signer::new(secret),
         };
-        Self::new(url, signer)
+        Ok(Self { custom: custom(headers), ..Self::new(url, signer)? })
     }
 
-    /// Prepares an endpoint.
+    /// Prepares an endpoint without custom headers.
     ///
     /// # Errors
     /// As [`Self::of`].
     pub fn new(url: &EndpointUrl, signer: Signer) -> Result<Self, Unsendable> {
         let target = target(url).ok_or(Unsendable)?;
-        Ok(Self { target, signer })
+        Ok(Self { target, custom: Vec::new(), signer })
     }
 
     /// Host and port, for the log.
@@ -89,7 +91,11 @@ impl Endpoint {
     ) -> HeaderMap {
         let id = request.id.to_string();
         let standard = self.signer.standard(&id, now, &request.body);
-        let mut headers = HeaderMap::with_capacity(8);
+        let mut headers = HeaderMap::with_capacity(8 + self.custom.len());
+        // First, so that ours stand in their place should they come to have one name.
+        for (name, value) in &self.custom {
+            headers.insert(name.clone(), value.clone());
+        }
         headers.insert(HOST, self.target.host.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("hookyard/", env!("CARGO_PKG_VERSION"))));
@@ -113,6 +119,17 @@ pub(super) fn target(url: &EndpointUrl) -> Option<Target> {
     let path = plain.path_and_query()?.clone();
     let uri = Uri::builder().scheme("http").authority(url.authority()).path_and_query(path).build().ok()?;
     Some(Target { tls: url.url().scheme() == "https", uri, host })
+}
+
+/// The custom headers as the HTTP client takes them.
+fn custom(headers: &CustomHeaders) -> Vec<(HeaderName, HeaderValue)> {
+    let sendable = |(name, value): (&str, &str)| {
+        let mut value = HeaderValue::from_str(value).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::try_from(name).ok()?, value))
+    };
+    // What they hold was checked when they were made: it is all sendable.
+    headers.reveal().filter_map(sendable).collect()
 }
 
 fn value(text: String) -> HeaderValue {

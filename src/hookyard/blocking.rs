@@ -12,9 +12,9 @@ use crate::event::{Event, Receipt};
 use crate::id::{DeliveryId, EventId, HookId};
 
 use super::{
-    BackupError, Delivery, DeliveryQuery, EmitError, Emitted, EventHistory, EventQuery, Hook, HookQuery,
-    Hookyard, LookupError, OpenError, Page, PageRequest, Replay, ReplayError, Rotate, RotateError, Rotated,
-    Sample, Subscribe, SubscribeError, Subscribed, Unavailable, Which,
+    BackupError, Delivery, DeliveryQuery, EmitError, Emitted, EventHistory, EventQuery, HeadersError, Hook,
+    HookQuery, Hookyard, LookupError, OpenError, Page, PageRequest, Replay, ReplayError, Rotate, RotateError,
+    Rotated, Sample, Subscribe, SubscribeError, Subscribed, Unavailable, Which,
 };
 
 /// The calls of [`Hookyard`] for programs without a runtime: each waits on the calling thread.
@@ -110,6 +110,19 @@ impl Blocking {
         wish: Rotate,
     ) -> Result<Rotated, RotateError> {
         wait(self.0.rotate_secret(account, id, wish))
+    }
+
+    /// See [`Hookyard::set_headers`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_headers(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        headers: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Hook, HeadersError> {
+        wait(self.0.set_headers(account, id, headers))
     }
 
     /// See [`Hookyard::test`].

@@ -1,5 +1,7 @@
 //! Hooks: subscribing, unsubscribing, looking, pausing and resuming.
 
+use std::fmt;
+
 use tokio::sync::oneshot;
 
 use crate::account::AccountId;
@@ -10,19 +12,22 @@ use crate::id::{AccountNo, HookId, SubscriptionNo};
 use crate::router::index::State;
 use crate::router::{self, SetPaused, Unsubscribe};
 use crate::store::{Address, Error as StoreError, Reader, Tally};
-use crate::subscription::{EndpointUrl, NotASecret, NotAnEndpoint, Secret, Status, Subscription};
+use crate::subscription::{EndpointUrl, NotASecret, NotAnEndpoint, NotHeaders, Secret, Status, Subscription};
 
 use super::catalogue::UnknownType;
 use super::{Hookyard, LookupError, Page, PageRequest, Unavailable};
 
 /// A wish to subscribe: events of one type, to one URL, for one account.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Subscribe {
     pub account: AccountId,
     pub url: String,
     pub event: String,
     /// The secret to sign with; one is shared with the account's hooks of this URL, or generated, when absent.
     pub secret: Option<String>,
+    /// Names and values of headers that its requests carry beside those of hookyard: for a new hook, or one that comes
+    /// back after it was deactivated, which keeps its own when absent. An active or paused one keeps its own in any case.
+    pub headers: Option<Vec<(String, String)>>,
     /// Whether a deactivated hook that comes back also sends what was parked.
     pub replay: bool,
 }
@@ -91,6 +96,8 @@ pub enum SubscribeError {
     Blocked(String),
     #[error(transparent)]
     Secret(#[from] NotASecret),
+    #[error(transparent)]
+    Headers(#[from] NotHeaders),
     #[error(
         "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
     )]
@@ -109,7 +116,17 @@ impl Subscribe {
     /// A wish of the account `default`.
     pub fn new(url: impl Into<String>, event: impl Into<String>) -> Self {
         let account = AccountId::default_account();
-        Self { account, url: url.into(), event: event.into(), secret: None, replay: false }
+        Self { account, url: url.into(), event: event.into(), secret: None, headers: None, replay: false }
+    }
+}
+
+/// Without what is secret.
+impl fmt::Debug for Subscribe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { account, url, event, replay, .. } = self;
+        let mut fields = f.debug_struct("Subscribe");
+        fields.field("account", account).field("url", url).field("event", event).field("replay", replay);
+        fields.finish_non_exhaustive()
     }
 }
 
@@ -130,16 +147,17 @@ impl Hookyard {
     /// resumed, a deactivated one comes back with its failures forgotten.
     ///
     /// # Errors
-    /// When the URL, the event or the secret is refused, or nothing can be accepted.
+    /// When the URL, the event, the secret or a header is refused, or nothing can be accepted.
     pub async fn subscribe(&self, wish: Subscribe) -> Result<Subscribed, SubscribeError> {
         let event_type = self.0.live.load().catalogue.wanted(&wish.event)?;
         let url = self.endpoint(&wish.url)?;
         let secret = wish.secret.map(|secret| secret.parse()).transpose()?;
+        let headers = wish.headers.map(|headers| self.custom_headers(headers)).transpose()?;
         let registry = &self.0.registry;
         let account = registry.account(&wish.account).ok_or(SubscribeError::UnknownAccount(wish.account))?;
         let (reply, answer) = oneshot::channel();
         let (filter, replay) = (Filter::one(event_type), wish.replay);
-        self.router()?.do_send(router::Subscribe { account, url, filter, secret, replay, reply });
+        self.router()?.do_send(router::Subscribe { account, url, filter, secret, headers, replay, reply });
         let subscribed = self.answer(answer).await?;
         let change = match subscribed.was {
             None => Change::Created,

@@ -1,5 +1,6 @@
 //! Secrets: giving a hook a new one.
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -19,7 +20,7 @@ pub const DEFAULT_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 pub const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A wish for a new secret.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Rotate {
     /// The new secret; a generated one when absent.
     pub secret: Option<String>,
@@ -46,6 +47,13 @@ pub enum RotateError {
     NotFound,
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+/// Without what is secret.
+impl fmt::Debug for Rotate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rotate").field("overlap", &self.overlap).finish_non_exhaustive()
+    }
 }
 
 impl Default for Rotate {

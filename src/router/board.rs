@@ -20,7 +20,7 @@ use crate::router::notice::notices;
 use crate::shard::GiveUp;
 use crate::store::writer::Verbs;
 use crate::store::{Address, Change, NewSubscription, Rotation, Verb};
-use crate::subscription::{Generation, Secret, Status, Subscription};
+use crate::subscription::{CustomHeaders, Generation, Secret, Status, Subscription};
 
 /// What a router knows.
 pub struct Board {
@@ -114,7 +114,9 @@ impl Board {
         let back = match entry.state {
             State::Active => None,
             State::Paused => Some(Change::Resume),
-            State::Deactivated => Some(Change::Reactivate { replay: wish.replay }),
+            State::Deactivated => {
+                Some(Change::Reactivate { replay: wish.replay, headers: wish.headers.clone() })
+            }
         };
         self.index.set(no, State::Active);
         let decided = match back {
@@ -138,6 +140,7 @@ impl Board {
             filter: wish.filter.clone(),
             secret: wish.secret.clone().unwrap_or_else(Secret::generate),
             previous_secret: None,
+            headers: wish.headers.clone().unwrap_or_default(),
             status: Status::Active,
             generation: Generation(0),
             floor: Generation(0),
@@ -190,6 +193,12 @@ impl Board {
         let (at, secret, overlap_until) = (wish.at, wish.secret.clone(), wish.overlap_until);
         let rotation = Rotation { at, siblings, secret, overlap_until };
         Decided { verbs: Verbs::from_buf([Verb::Rotate(Box::new(rotation))]), told }
+    }
+
+    /// Gives a subscription other headers; it reads its record once this is committed.
+    pub fn set_headers(&self, at: Address, headers: CustomHeaders) -> Decided {
+        let verb = Verb::Change(at, Change::SetHeaders(headers));
+        Decided { told: self.wake([at.subscription]), ..Decided::only(verb) }
     }
 
     /// Makes a subscription's dead letters pending again.

@@ -205,7 +205,7 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::id::HookId;
-    use crate::subscription::Secret;
+    use crate::subscription::{CustomHeaders, Secret};
 
     const ACCOUNT: AccountNo = AccountNo(1);
 
@@ -218,6 +218,7 @@ mod tests {
             filter: Filter::one(event.parse().unwrap()),
             secret: Secret::generate(),
             previous_secret: None,
+            headers: CustomHeaders::default(),
             status: Status::Active,
             generation: Generation(0),
             floor: Generation(0),

@@ -15,7 +15,7 @@ use crate::router::index::State;
 use crate::shard;
 use crate::store::writer::Reply;
 use crate::store::{Address, Error};
-use crate::subscription::{EndpointUrl, Matches, Secret, Subscription};
+use crate::subscription::{CustomHeaders, EndpointUrl, Matches, Secret, Subscription};
 
 /// Records events, all or none; the answer goes straight from the writer to `reply`.
 #[derive(Message)]
@@ -42,6 +42,8 @@ pub struct Subscribe {
     pub url: EndpointUrl,
     pub filter: Filter,
     pub secret: Option<Secret>,
+    /// Where it is new, or was deactivated; nothing leaves those that it has.
+    pub headers: Option<CustomHeaders>,
     /// Whether one that was deactivated also sends its dead letters.
     pub replay: bool,
     pub reply: oneshot::Sender<Result<Subscribed, Error>>,
@@ -87,6 +89,15 @@ pub struct Rotate {
     pub at: Address,
     pub secret: Secret,
     pub overlap_until: Timestamp,
+    pub reply: oneshot::Sender<Result<Option<Box<Subscription>>, Error>>,
+}
+
+/// Gives a subscription other headers; answers as [`Rotate`].
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SetHeaders {
+    pub at: Address,
+    pub headers: CustomHeaders,
     pub reply: oneshot::Sender<Result<Option<Box<Subscription>>, Error>>,
 }
 

@@ -25,7 +25,7 @@ use crate::id::{KeyId, Seal};
 use crate::store::ledger::checking::{Invariant, check_store};
 use crate::store::ledger::{Durability, Ledger, Policy};
 use crate::store::verb::Duplicate;
-use crate::subscription::{Match, Matches, Secret};
+use crate::subscription::{CustomHeaders, Match, Matches, Secret};
 
 use self::expiring::Expiring;
 
@@ -152,8 +152,13 @@ impl Conversation {
             14 | 15 => self.subscribe(),
             16 => Verb::Unsubscribe(at),
             17 => Verb::Change(at, Change::Deactivate { reason: "gone".into() }),
-            18 => Verb::Change(at, Change::Reactivate { replay: self.random.random() }),
+            18 => {
+                Verb::Change(at, Change::Reactivate { replay: self.random.random(), headers: self.headers() })
+            }
             19 if self.random.random() => Verb::Change(at, Change::Pause),
+            20 if self.random.random() => {
+                Verb::Change(at, Change::SetHeaders(self.headers().unwrap_or_default()))
+            }
             19 => Verb::Change(at, Change::Resume),
             20 => Verb::Look(at),
             21 => Verb::Change(at, Change::Replay),
@@ -204,6 +209,13 @@ impl Conversation {
         self.address(no)
     }
 
+    /// Headers for a subscription, or none.
+    fn headers(&mut self) -> Option<CustomHeaders> {
+        let value = self.random.random_range(0..3_u32);
+        let given = [("authorization".to_owned(), format!("Bearer {value}"))];
+        (value > 0).then(|| CustomHeaders::new(given, "").unwrap())
+    }
+
     fn address(&self, no: u64) -> Address {
         Address { account: AccountNo(1 + (no % 2) as u32), subscription: SubscriptionNo(no) }
     }
@@ -222,6 +234,7 @@ impl Conversation {
                 filter: Filter::one("new_lead".parse().unwrap()),
                 secret: Secret::generate(),
                 previous_secret: None,
+                headers: CustomHeaders::default(),
                 status: crate::subscription::Status::Active,
                 generation: Generation(0),
                 floor: Generation(0),

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::event::{Draft, Recorded};
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
-use crate::subscription::{Generation, Matches, PreviousSecret, Secret, Status, Subscription};
+use crate::subscription::{CustomHeaders, Generation, Matches, PreviousSecret, Secret, Status, Subscription};
 
 /// A change of the ledger.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub enum Verb {
     Settle(Settlement),
     /// Record a new subscription.
     Subscribe(Box<NewSubscription>),
-    /// Change where a subscription stands.
+    /// Change where a subscription stands, or what headers it sends.
     Change(Address, Change),
     /// Give a subscription, and those of its siblings that share its secret, a new one.
     Rotate(Box<Rotation>),
@@ -70,7 +70,7 @@ pub struct Address {
     pub subscription: SubscriptionNo,
 }
 
-/// A change of where a subscription stands.
+/// A change of where a subscription stands, or of the headers that it sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     Pause,
@@ -83,7 +83,11 @@ pub enum Change {
     Reactivate {
         /// Whether the dead letters become pending again, each with a fresh schedule.
         replay: bool,
+        /// The headers that it has from then on; nothing leaves those that it has.
+        headers: Option<CustomHeaders>,
     },
+    /// Replaces all its headers.
+    SetHeaders(CustomHeaders),
     /// Makes its dead letters pending again, each with a fresh schedule.
     Replay,
 }
@@ -145,10 +149,16 @@ impl Change {
             Self::Deactivate { reason } if !deactivated => {
                 subscription.status = Status::Deactivated { at: now, reason: reason.clone() };
             }
-            Self::Reactivate { replay } if deactivated => {
+            Self::Reactivate { replay, headers } if deactivated => {
+                if let Some(headers) = headers {
+                    subscription.headers.clone_from(headers);
+                }
                 subscription.status = Status::Active;
                 subscription.generation = subscription.generation.next();
                 subscription.floor = if *replay { Generation(0) } else { subscription.generation };
+            }
+            Self::SetHeaders(headers) if subscription.headers != *headers => {
+                subscription.headers.clone_from(headers);
             }
             Self::Replay if !deactivated && subscription.floor > Generation(0) => {
                 subscription.floor = Generation(0);

@@ -13,6 +13,7 @@ mod cli_hooks;
 mod cli_keys;
 mod configuration_reference;
 mod configuring;
+mod custom_headers;
 mod damage;
 mod dashboards;
 mod deactivating;

@@ -144,6 +144,8 @@ fn succeed_with_hooks(document: &Document, api: &Api) {
     for action in ["pause", "resume", "test", "rotate-secret"] {
         assert_eq!(send("POST", &format!("{path}/{action}"), None).status, 200, "{action}");
     }
+    let headers = json!({"headers": {"x-tenant": "acme"}});
+    assert_eq!(send("PUT", &format!("{path}/headers"), Some(&headers)).status, 200);
     assert_eq!(send("GET", "/api/v1/hooks?limit=1", None).status, 200);
     assert_eq!(send("GET", "/api/v1/hooks/sample?event=new_lead", None).status, 200);
     succeed_with_deliveries(document, api, &path);

@@ -4,7 +4,7 @@ use super::super::error::Kind;
 use super::*;
 use crate::filter::Filter;
 use crate::id::{AccountNo, SubscriptionNo};
-use crate::subscription::{Generation, Secret, Subscription};
+use crate::subscription::{CustomHeaders, Generation, Secret, Subscription};
 
 const ID: &str = "hook_000000000000000000000000000";
 
@@ -26,6 +26,7 @@ fn hook(status: Status) -> Hook {
         filter: Filter::one("new_lead".parse().unwrap()),
         secret: Secret::generate(),
         previous_secret: None,
+        headers: CustomHeaders::default(),
         status,
         generation: Generation(0),
         floor: Generation(0),

@@ -7,6 +7,7 @@ use super::super::output::Output;
 use super::super::output::note;
 use super::super::shown::Hook;
 use super::super::word;
+use super::headers::{HeaderLine, members};
 use super::{Failure, PATH};
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,10 @@ pub struct Subscribe {
     /// Sign with this secret instead of a generated one: whsec_<base64>, or 16 to 128 visible ASCII characters
     #[arg(long)]
     secret: Option<String>,
+
+    /// A header that its requests carry too, as 'name: value'; may be given again for another
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<HeaderLine>,
 
     /// Deliver what was parked too, if the hook was deactivated before
     #[arg(long)]
@@ -49,8 +54,11 @@ impl Subscribe {
     /// # Errors
     /// When it is refused.
     pub fn run(&self, client: &Client, output: &mut Output) -> Result<(), Failure> {
-        let Self { url, event, secret, replay } = self;
-        let wish = json!({"url": url, "event": event, "secret": secret, "replay": replay});
+        let Self { url, event, secret, headers, replay } = self;
+        let mut wish = json!({"url": url, "event": event, "secret": secret, "replay": replay});
+        if !headers.is_empty() {
+            wish["headers"] = members(headers)?.into();
+        }
         let answer = client.post(&format!("{PATH}/subscribe"), &Query::new(), &wish)?;
         if output.is_json() {
             return output.json(&answer.json);

@@ -4,6 +4,7 @@
 //! tests hold it to that.
 
 mod blocks;
+mod confidential;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -26,12 +27,14 @@ pub use subscription::{SubscriptionKey, decode_subscription, encode_subscription
 /// The layout that this code reads and writes.
 ///
 /// A store of an earlier one is read as it is: each value says its own version, and is written anew in the newest.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The version byte of values that have not changed.
 const V1: u8 = 1;
 /// The version byte of those that have changed once.
 const V2: u8 = 2;
+/// The version byte of those that have changed twice.
+const V3: u8 = 3;
 /// More than any value has; a decoder is never told to allocate more.
 const DECODE_LIMIT: u64 = 64 << 20;
 

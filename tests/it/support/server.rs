@@ -163,6 +163,11 @@ impl Server {
         self.wait_until_ready();
     }
 
+    /// What it is to be started with again.
+    pub fn set(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// Starts a second process on the same directory, which must end by itself.
     pub fn second_process(&self) -> Ended {
         run_to_end(&self.settings, &self.directory)

@@ -10,7 +10,7 @@ use crate::filter::Filter;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::ledger::{Durability, Ledger, Policy};
 use crate::store::{Backend, NewSubscription, Untidy, Verb};
-use crate::subscription::{Generation, Match, Matches, Secret, Status, Subscription};
+use crate::subscription::{CustomHeaders, Generation, Match, Matches, Secret, Status, Subscription};
 
 const BLOCKS: u64 = 150;
 const EVENTS_A_BLOCK: u64 = 5;
@@ -24,6 +24,7 @@ fn subscription() -> Subscription {
         filter: Filter::one("new_lead".parse().unwrap()),
         secret: Secret::generate(),
         previous_secret: None,
+        headers: CustomHeaders::default(),
         status: Status::Paused,
         generation: Generation(0),
         floor: Generation(0),

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{V1, V2, decode_as, encode_as, version};
+use super::confidential::{ConfidentialV1, SecretsV1};
+use super::{V1, V2, V3, decode_as, encode_as, version};
 use crate::clock::Timestamp;
 use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, Nonce, Seal, SubscriptionNo};
 use crate::store::Error;
-use crate::subscription::{Generation, PreviousSecret, Status, Subscription};
+use crate::subscription::{Generation, Status, Subscription};
 
 #[derive(Deserialize)]
 struct SubscriptionV1 {
@@ -23,7 +24,7 @@ struct SubscriptionV1 {
 }
 
 /// Since secrets are rotated.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SubscriptionV2 {
     nonce: Nonce,
     url: String,
@@ -35,6 +36,19 @@ struct SubscriptionV2 {
     generation: u32,
     floor: u32,
     created_ms: u64,
+}
+
+/// Since there are custom headers.
+#[derive(Serialize, Deserialize)]
+struct SubscriptionV3 {
+    nonce: Nonce,
+    url: String,
+    event_types: Vec<String>,
+    status: StatusV1,
+    generation: u32,
+    floor: u32,
+    created_ms: u64,
+    confidential: ConfidentialV1,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,6 +66,24 @@ impl From<SubscriptionV1> for SubscriptionV2 {
     }
 }
 
+impl From<SubscriptionV2> for SubscriptionV3 {
+    fn from(stored: SubscriptionV2) -> Self {
+        let SubscriptionV2 {
+            nonce,
+            url,
+            event_types,
+            secret,
+            previous,
+            status,
+            generation,
+            floor,
+            created_ms,
+        } = stored;
+        let confidential = ConfidentialV1::Clear(SecretsV1::without_headers(secret, previous));
+        Self { nonce, url, event_types, status, generation, floor, created_ms, confidential }
+    }
+}
+
 /// A subscription's place in the store and the seal of its id.
 pub struct SubscriptionKey<'a> {
     pub account: AccountNo,
@@ -62,13 +94,10 @@ pub struct SubscriptionKey<'a> {
 /// Encodes a subscription; its nonce is found with the seal.
 pub fn encode_subscription(subscription: &Subscription, seal: &Seal) -> Vec<u8> {
     let event_types = subscription.filter.event_types().iter().map(ToString::to_string).collect();
-    let previous = subscription.previous_secret.as_ref();
-    let stored = SubscriptionV2 {
+    let stored = SubscriptionV3 {
         nonce: seal.open(&subscription.id).1,
         url: subscription.url.as_sent().to_owned(),
         event_types,
-        secret: subscription.secret.reveal().to_owned(),
-        previous: previous.map(|previous| (previous.secret.reveal().to_owned(), previous.until.0)),
         status: match &subscription.status {
             Status::Active => StatusV1::Active,
             Status::Paused => StatusV1::Paused,
@@ -79,20 +108,20 @@ pub fn encode_subscription(subscription: &Subscription, seal: &Seal) -> Vec<u8> 
         generation: subscription.generation.0,
         floor: subscription.floor.0,
         created_ms: subscription.created_at.0,
+        confidential: ConfidentialV1::Clear(SecretsV1::of(subscription)),
     };
-    encode_as(V2, &stored)
+    encode_as(V3, &stored)
 }
 
 /// Decodes a subscription.
 pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Subscription, Error> {
-    let stored = match version(bytes)? {
-        V1 => decode_as::<SubscriptionV1>(V1, bytes)?.into(),
-        _ => decode_as::<SubscriptionV2>(V2, bytes)?,
+    let stored: SubscriptionV3 = match version(bytes)? {
+        V1 => SubscriptionV2::from(decode_as::<SubscriptionV1>(V1, bytes)?).into(),
+        V2 => decode_as::<SubscriptionV2>(V2, bytes)?.into(),
+        _ => decode_as(V3, bytes)?,
     };
-    let previous = |(secret, until): (String, u64)| {
-        let secret = secret.parse().map_err(Error::damaged)?;
-        Ok(PreviousSecret { secret, until: Timestamp(until) })
-    };
+    let ConfidentialV1::Clear(secrets) = stored.confidential;
+    let secrets = secrets.load().ok_or_else(|| Error::damaged("secrets that break their rules"))?;
     let event_types: Result<Vec<EventType>, _> = stored.event_types.iter().map(|name| name.parse()).collect();
     let id: HookId = key.seal.close(key.no.0, stored.nonce);
     Ok(Subscription {
@@ -101,8 +130,9 @@ pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Sub
         account: key.account,
         url: stored.url.parse().map_err(Error::damaged)?,
         filter: Filter::of(event_types.map_err(Error::damaged)?),
-        secret: stored.secret.parse().map_err(Error::damaged)?,
-        previous_secret: stored.previous.map(previous).transpose()?,
+        secret: secrets.secret,
+        previous_secret: secrets.previous,
+        headers: secrets.headers,
         status: match stored.status {
             StatusV1::Active => Status::Active,
             StatusV1::Paused => Status::Paused,

@@ -10,7 +10,7 @@ use crate::filter::Filter;
 use crate::id::{Seal, SubscriptionNo};
 use crate::store::Address;
 use crate::store::{Follows, Settlement};
-use crate::subscription::{Match, PreviousSecret, Secret, Status, Subscription};
+use crate::subscription::{CustomHeaders, Match, PreviousSecret, Secret, Status, Subscription};
 
 const SEAL: [u8; 32] = [7; 32];
 
@@ -26,6 +26,7 @@ fn subscription() -> Subscription {
             secret: "visible-sixteen!".parse().unwrap(),
             until: Timestamp(900),
         }),
+        headers: CustomHeaders::new([("x-tenant".into(), "acme 7".into())], "").unwrap(),
         status: Status::Deactivated { at: Timestamp(300), reason: "gone".into() },
         generation: Generation(1),
         floor: Generation(1),
@@ -142,7 +143,16 @@ fn what_the_first_version_wrote_is_read() {
     let seal = Seal::new(&SEAL);
     let place = SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal };
     let decoded = decode_subscription(&hex::decode(GOLDEN_SUBSCRIPTION_V1).unwrap(), place).unwrap();
-    assert_eq!(decoded, Subscription { previous_secret: None, ..subscription() });
+    let headers = CustomHeaders::default();
+    assert_eq!(decoded, Subscription { previous_secret: None, headers, ..subscription() });
+}
+
+#[test]
+fn what_the_second_version_wrote_is_read() {
+    let seal = Seal::new(&SEAL);
+    let place = SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal };
+    let decoded = decode_subscription(&hex::decode(GOLDEN_SUBSCRIPTION_V2).unwrap(), place).unwrap();
+    assert_eq!(decoded, Subscription { headers: CustomHeaders::default(), ..subscription() });
 }
 
 #[test]
@@ -166,7 +176,8 @@ const GOLDEN_EVENTS: &str = "01030102020202020202020202020202086e65775f6c6561642
 const GOLDEN_SETTLEMENTS: &str =
     "020109050102fbe803fbf701000c046275737901fc701101000105fb2c010106090102fb4c04";
 const GOLDEN_SETTLEMENTS_V1: &str = "010109050102fbe803fbf701000c046275737901fc701101000105fb2c01";
-const GOLDEN_SUBSCRIPTION: &str = "020101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb840302fb2c0104676f6e650101c8";
+const GOLDEN_SUBSCRIPTION: &str = "030101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037";
+const GOLDEN_SUBSCRIPTION_V2: &str = "020101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb840302fb2c0104676f6e650101c8";
 const GOLDEN_SUBSCRIPTION_V1: &str = "010101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c652102fb2c0104676f6e650101c8";
 const GOLDEN_ACCOUNT: &str = "010207";
 const GOLDEN_KEY: &str = "01040404040404040404040404040404040404040402030001020263690100";
