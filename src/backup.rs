@@ -26,7 +26,8 @@
 //! # What it holds
 //!
 //! Hooks with their secrets, events, deliveries that wait, dead letters, hashes of API keys: whoever has the file can sign in
-//! the name of the server. It is as secret as the data directory. It holds neither the configuration nor the
+//! the name of the server. It is as secret as the data directory. What the store has sealed under a master key is sealed
+//! here too: it takes the same key to open what is restored. It holds neither the configuration nor the
 //! `admin-key` file.
 //!
 //! # What restoring means

@@ -4,12 +4,13 @@
 //! a program that embeds the router. What the loaders return has been validated. Reading the real environment,
 //! printing warnings and binding the address are left to the binary.
 
-mod admin_key;
 mod bounds;
 mod catalogue;
 mod difference;
 mod duration;
+mod encryption;
 mod error;
+mod hidden;
 mod network;
 mod section;
 mod source;
@@ -22,9 +23,10 @@ use url::Url;
 
 use crate::event_type::EventTypeSpec;
 
-pub use admin_key::AdminKey;
 pub use catalogue::Catalogue;
+pub use encryption::Encryption;
 pub use error::Error;
+pub use hidden::Hidden;
 pub use section::UnknownEvents;
 pub use section::{
     Delivery, Egress, Events, Health, Limits, LogFormat, Metrics, Retention, Retry, Shutdown, Subscriber,
@@ -34,7 +36,7 @@ pub use source::{Loaded, Warning};
 /// What a router is opened with.
 ///
 /// `Config::default()` is the documented behaviour; `config/hookyard.toml` lists the same keys with their bounds.
-/// Serialising it gives the file's keys, with stars for the admin key.
+/// Serialising it gives the file's keys, with stars for the admin key and for master keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -46,7 +48,7 @@ pub struct Config {
     /// Where the store lives, relative to the current directory unless absolute.
     pub data_dir: PathBuf,
     /// An admin key chosen beforehand; when empty, the binary makes one at the first start.
-    pub admin_key: AdminKey,
+    pub admin_key: Hidden,
     /// A file that holds the admin key. The loaders read it into `admin_key` and leave this empty; in code, set
     /// `admin_key`.
     pub admin_key_file: PathBuf,
@@ -62,6 +64,7 @@ pub struct Config {
     pub delivery: Delivery,
     pub health: Health,
     pub egress: Egress,
+    pub encryption: Encryption,
     pub events: Events,
     pub limits: Limits,
     pub metrics: Metrics,
@@ -83,7 +86,7 @@ impl Default for Config {
             listen: "127.0.0.1:8080".to_owned(),
             public_url: String::new(),
             data_dir: "data".into(),
-            admin_key: AdminKey::default(),
+            admin_key: Hidden::default(),
             admin_key_file: PathBuf::new(),
             key_prefix: "fp_".to_owned(),
             workers: 0,
@@ -93,6 +96,7 @@ impl Default for Config {
             delivery: Delivery::default(),
             health: Health::default(),
             egress: Egress::default(),
+            encryption: Encryption::default(),
             events: Events::default(),
             limits: Limits::default(),
             metrics: Metrics::default(),
@@ -195,8 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn neither_debug_nor_serialising_shows_the_admin_key() {
-        let config = Config { admin_key: "a-key-of-some-length".into(), ..Config::default() };
+    fn neither_debug_nor_serialising_shows_a_key() {
+        let mut config = Config { admin_key: "a-key-of-some-length".into(), ..Config::default() };
+        config.encryption.master_key = "another-of-some-length".into();
+        config.encryption.previous_master_keys = vec!["an-old-one-of-some-length".into()];
         assert!(!format!("{config:?}").contains("some-length"));
         assert!(!serde_json::to_string(&config).unwrap().contains("some-length"));
     }

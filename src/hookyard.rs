@@ -142,8 +142,8 @@ impl Hookyard {
     /// When it returns, everything that was acknowledged before is there, and what is due is being delivered.
     ///
     /// # Errors
-    /// When the configuration is refused, another process has the directory open, a newer version wrote it, it is
-    /// damaged, or the disk refuses.
+    /// When the configuration is refused, another process has the directory open, a newer version wrote it, a master key
+    /// is missing, it is damaged, or the disk refuses.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         Self::open_with(config, Durability::SyncAfterFlush).await
     }
@@ -156,8 +156,9 @@ impl Hookyard {
         config.validate()?;
         let path = config.data_dir.join(STORE_DIRECTORY);
         let directory = path.clone();
-        let keeping = keeping(&config.retention);
-        let ledger = in_a_thread(move || Ledger::open(&directory, durability, keeping)).await??;
+        let (keeping, keyring) = (keeping(&config.retention), config.encryption.keyring()?);
+        let ledger =
+            in_a_thread(move || Ledger::open_under(&directory, durability, keeping, keyring)).await??;
         let ledger = ledger.with_reserve(config.limits.disk_reserve_bytes);
         let reopening = ledger.reopening();
         Self::open_on(ledger, Box::new(move || reopening.reopen()), config, path).await

@@ -43,6 +43,7 @@ pub mod clock;
 pub mod config;
 mod credit;
 mod delivery;
+mod encryption;
 pub mod event;
 pub mod event_type;
 pub mod filter;

@@ -14,7 +14,8 @@ use super::{Failure, progress};
 /// Back up a running server to a file; needs an admin key
 ///
 /// The server goes on meanwhile. The file holds everything that was acknowledged before the backup began, is checked as it
-/// arrives, and is there only once it is whole. It holds the hooks' secrets: keep it as you keep the data directory.
+/// arrives, and is there only once it is whole. It holds the hooks' secrets, sealed if they are
+/// sealed in the store: keep it as you keep the data directory.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Backup {

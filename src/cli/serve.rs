@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use super::greeting::Greeting;
 use super::log::Log;
 use super::source::Source;
-use super::{Failure, admin_key, descriptors, durable, service, signals};
+use super::{Failure, admin_key, descriptors, dumps, durable, panics, service, signals};
 
 /// Serve the HTTP API and deliver events until stopped.
 ///
@@ -87,6 +87,10 @@ impl Serve {
             eprintln!("hookyard: DEV MODE: whoever may subscribe can reach this machine and its network.");
         }
         let log = Log::start(&config.log, config.log_format)?;
+        panics::log();
+        if config.encryption.is_on() {
+            dumps::forbid().context("cannot keep the system from dumping the memory")?;
+        }
         for warning in warnings {
             warn!("{warning}");
         }

@@ -68,6 +68,7 @@ impl Config {
         self.delivery.validate()?;
         self.health.validate()?;
         self.egress.validate()?;
+        self.encryption.validate()?;
         self.limits.validate()?;
         self.metrics.validate()?;
         self.shutdown.validate()?;

@@ -15,9 +15,17 @@ impl Config {
             .filter(|(key, value)| others.get(key) != Some(value))
             .map(|(key, _)| key)
             .collect();
-        // It is written in stars.
-        if self.admin_key != other.admin_key && !keys.iter().any(|key| key == "admin_key") {
-            keys.push("admin_key".to_owned());
+        // They are written in stars.
+        let (ours, theirs) = (&self.encryption, &other.encryption);
+        let hidden = [
+            ("admin_key", self.admin_key != other.admin_key),
+            ("encryption.master_key", ours.master_key != theirs.master_key),
+            ("encryption.previous_master_keys", ours.previous_master_keys != theirs.previous_master_keys),
+        ];
+        for (key, differs) in hidden {
+            if differs && !keys.iter().any(|known| known == key) {
+                keys.push(key.to_owned());
+            }
         }
         keys
     }
@@ -52,7 +60,11 @@ mod tests {
         assert_eq!(one.differences(&one), [""; 0]);
         other.limits.data_bytes = 7;
         other.event_types = Vec::new().into();
-        let keys = ["event_type", "limits.data_bytes", "workers", "admin_key"];
+        let key = "0".repeat(64);
+        other.encryption.master_key = key.as_str().into();
+        other.encryption.previous_master_keys = vec![key.as_str().into()];
+        let mut keys = vec!["encryption.master_key", "encryption.previous_master_keys", "event_type"];
+        keys.extend(["limits.data_bytes", "workers", "admin_key"]);
         assert_eq!(one.differences(&other), keys);
         assert_eq!(other.differences(&one), keys);
         assert_eq!(one.differences(&Config::default()), ["admin_key"]);

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use figment::error::{Actual, Kind};
 
-use super::admin_key::STARS;
+use super::hidden::STARS;
 
-/// Why a configuration is refused. Never shows the admin key.
+/// Why a configuration is refused. Never shows the admin key, nor a master key.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot read {}: {source}", path.display())]
@@ -27,13 +27,17 @@ pub enum Error {
     },
 }
 
+/// The keys whose values are secret.
+pub(super) const HIDDEN: [&str; 3] =
+    ["admin_key", "encryption.master_key", "encryption.previous_master_keys"];
+
 struct Within<'a>(&'a Option<String>);
 
 impl Error {
     /// A value that its key must not have; `value` is written as in the file.
     pub fn value(key: impl Into<String>, value: impl fmt::Display, allowed: impl fmt::Display) -> Self {
         let key = key.into();
-        let value = if key == "admin_key" { STARS.to_owned() } else { value.to_string() };
+        let value = if is_hidden(&key) { STARS.to_owned() } else { value.to_string() };
         Self::Value { key, value, origin: None, allowed: allowed.to_string() }
     }
 
@@ -74,6 +78,12 @@ impl fmt::Display for Within<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_ref().map_or(Ok(()), |origin| write!(f, " ({origin})"))
     }
+}
+
+/// Whether the key's value, or an entry of it, is secret.
+fn is_hidden(key: &str) -> bool {
+    let whole = key.split_once('[').map_or(key, |(list, _)| list);
+    HIDDEN.contains(&whole)
 }
 
 /// `retry.schedule[1]`, from the steps that lead there.

@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
+use zeroize::Zeroizing;
 
-use super::{AdminKey, Config, Error};
+use super::{Config, Error, Hidden};
 
 /// A configuration, and what whoever starts the router should be told.
 #[derive(Debug)]
@@ -35,8 +36,12 @@ struct Layer {
 const PREFIX: &str = "HOOKYARD_";
 /// Variables of the commands that are clients of the HTTP API, or receivers.
 const CLIENT_VARIABLES: [&str; 4] = ["HOOKYARD_URL", "HOOKYARD_KEY", "HOOKYARD_ACCOUNT", "HOOKYARD_SECRET"];
-/// The two ways to give the admin key; one in the environment replaces either of them in the file.
-const ADMIN_KEYS: [&str; 2] = ["admin_key", "admin_key_file"];
+/// The two ways to give what is secret; one in the environment replaces either of them in the file.
+const ALTERNATIVES: [[&str; 2]; 3] = [
+    ["admin_key", "admin_key_file"],
+    ["encryption.master_key", "encryption.master_key_file"],
+    ["encryption.previous_master_keys", "encryption.previous_master_keys_file"],
+];
 
 impl Config {
     /// Reads a TOML file; keys that it does not hold have their defaults.
@@ -68,29 +73,52 @@ impl Config {
 
         let config: Self = figment.extract().map_err(|error| Error::unreadable_value(error, &known))?;
         let origin = |key: &str| figment.find_metadata(key).map(|metadata| metadata.name.to_string());
-        let config = config.with_admin_key_read().map_err(|error| error.located(origin))?;
+        let config = config.with_files_read().map_err(|error| error.located(origin))?;
         config.validate().map_err(|error| error.located(origin))?;
         Ok(Loaded { config, warnings })
     }
 
-    /// Moves the content of `admin_key_file`, if there is one, to `admin_key`.
-    fn with_admin_key_read(mut self) -> Result<Self, Error> {
-        let path = std::mem::take(&mut self.admin_key_file);
-        if path.as_os_str().is_empty() {
-            return Ok(self);
+    /// Moves the contents of files that hold keys, where there are any, to the keys.
+    fn with_files_read(mut self) -> Result<Self, Error> {
+        let [admin, master, previous] = ALTERNATIVES;
+        let text = content(&mut self.admin_key_file, admin, !self.admin_key.is_empty())?;
+        if let Some(text) = text {
+            self.admin_key = Hidden::from(text.trim());
         }
-        let refused = |allowed: String| Error::value("admin_key_file", format!("{path:?}"), allowed);
-        if !self.admin_key.is_empty() {
-            return Err(refused("one of admin_key and admin_key_file, not both".to_owned()));
+        let encryption = &mut self.encryption;
+        let text = content(&mut encryption.master_key_file, master, !encryption.master_key.is_empty())?;
+        if let Some(text) = text {
+            encryption.master_key = Hidden::from(text.trim());
         }
-        let text = fs::read_to_string(&path).map(zeroize::Zeroizing::new);
-        let text = text.map_err(|error| refused(format!("a file that can be read ({error})")))?;
-        if text.trim().is_empty() {
-            return Err(refused("a file that holds a key".to_owned()));
+        let is_given = !encryption.previous_master_keys.is_empty();
+        let text = content(&mut encryption.previous_master_keys_file, previous, is_given)?;
+        if let Some(text) = text {
+            encryption.previous_master_keys = text.split_whitespace().map(Hidden::from).collect();
         }
-        self.admin_key = AdminKey::from(text.trim());
         Ok(self)
     }
+}
+
+/// The content of the file at `path`, if one is named; the path is taken.
+fn content(
+    path: &mut PathBuf,
+    [key, file_key]: [&str; 2],
+    is_given: bool,
+) -> Result<Option<Zeroizing<String>>, Error> {
+    let path = std::mem::take(path);
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let refused = |allowed: String| Error::value(file_key, format!("{path:?}"), allowed);
+    if is_given {
+        return Err(refused(format!("one of {key} and {file_key}, not both")));
+    }
+    let text = fs::read_to_string(&path).map(Zeroizing::new);
+    let text = text.map_err(|error| refused(format!("a file that can be read ({error})")))?;
+    if text.trim().is_empty() {
+        return Err(refused("a file that holds a key".to_owned()));
+    }
+    Ok(Some(text))
 }
 
 impl fmt::Display for Warning {
@@ -171,8 +199,10 @@ fn variables(
         if text.is_empty() {
             continue;
         }
-        if ADMIN_KEYS.contains(&key.as_str()) {
-            let keys = ADMIN_KEYS.map(|key| (key.to_owned(), "".into())).into();
+        let alternatives = ALTERNATIVES.iter().find(|keys| keys.contains(&key.as_str()));
+        for alternative in alternatives.into_iter().flatten() {
+            let absent = shape.find_ref(alternative).cloned().unwrap_or_else(|| "".into());
+            let keys = figment::util::nest(alternative, absent).into_dict().unwrap_or_default();
             layers.insert(0, Layer { origin: name.clone(), keys });
         }
         let value = shape.find_ref(key).map_or_else(|| text.as_str().into(), |sample| typed(sample, &text));

@@ -23,6 +23,7 @@ pub mod checking;
 mod commit;
 mod copying;
 mod disk;
+mod encrypting;
 mod history;
 mod idempotency;
 mod keys;
@@ -48,11 +49,13 @@ use sled::{Db, Tree};
 use tracing::warn;
 
 use crate::clock::Timestamp;
+use crate::encryption::{Fingerprint, Keyring};
 use crate::id::Seal;
 #[cfg(test)]
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::ledger::commit::Commit;
 use crate::store::ledger::copying::Copying;
+use crate::store::ledger::encrypting::SealedUnder;
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::mark::Mark;
 use crate::store::ledger::reopening::Reopening;
@@ -109,6 +112,12 @@ pub enum OpenError {
         "{path} was written by a newer version: its schema is {found}, and this one knows {SCHEMA_VERSION}"
     )]
     Newer { path: PathBuf, found: u32 },
+    #[error(
+        "hooks' secrets in {path} are sealed under the master key {missing}, which is not given (given: {given}). \
+         Set it as encryption.master_key or, beside a new one, list it in encryption.previous_master_keys; nothing \
+         was changed"
+    )]
+    Sealed { path: PathBuf, missing: Fingerprint, given: String },
     #[error("{path} cannot be opened: {source}")]
     Io { path: PathBuf, source: io::Error },
     #[error("{path} is damaged: {why}. Restore a backup, or move the directory away to begin anew")]
@@ -129,9 +138,17 @@ impl OpenError {
 impl Ledger {
     /// Opens the store in `directory`, which is made if it is missing; it keeps the past as the policy says.
     ///
+    /// Recovery then brings all that is confidential under the current key, or into the clear where there is none.
+    ///
     /// # Errors
-    /// When another process has it open, a newer version wrote it, it is damaged, or the disk refuses.
-    pub fn open(directory: &Path, durability: Durability, policy: Policy) -> Result<Self, OpenError> {
+    /// When another process has it open, a newer version wrote it, a master key is missing, it is damaged, or the disk
+    /// refuses.
+    pub fn open_under(
+        directory: &Path,
+        durability: Durability,
+        policy: Policy,
+        keyring: Keyring,
+    ) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Io { path: directory.to_owned(), source };
         std::fs::create_dir_all(directory).map_err(unusable)?;
         remove_unfinished_snapshots(directory).map_err(unusable)?;
@@ -139,10 +156,16 @@ impl Ledger {
         sync_new_files(directory).map_err(unusable)?;
         let syncer = Syncer::open(directory, durability).map_err(unusable)?;
         let damaged = |why: Error| OpenError::of(directory, why);
-        let seal = match read_schema(&db).map_err(damaged)? {
-            Some(found) if found > SCHEMA_VERSION => {
-                return Err(OpenError::Newer { path: directory.to_owned(), found });
-            }
+        let found = read_schema(&db).map_err(damaged)?;
+        if let Some(found) = found.filter(|found| *found > SCHEMA_VERSION) {
+            return Err(OpenError::Newer { path: directory.to_owned(), found });
+        }
+        if let Some(missing) = SealedUnder::read(&db).map_err(damaged)?.lacks(&keyring) {
+            let given: Vec<String> = keyring.known().map(|key| key.to_string()).collect();
+            let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
+            return Err(OpenError::Sealed { path: directory.to_owned(), missing, given });
+        }
+        let seal = match found {
             Some(found) => {
                 if found < SCHEMA_VERSION {
                     claim(&db, &syncer).map_err(damaged)?;
@@ -152,14 +175,20 @@ impl Ledger {
             None if mark::exists(directory) => {
                 return Err(damaged(Error::damaged(mark::emptied(directory))));
             }
-            None => found(&db, &syncer).map_err(damaged)?,
+            None => begin(&db, &syncer).map_err(damaged)?,
         };
         let mark = Mark::open(directory, &seal).map_err(damaged)?;
         let counters = Counters { next_subscription: 1, next_account: 1 };
-        let reopening =
-            Reopening { directory: directory.to_owned(), durability, policy, reserve_bytes: 0, seal };
+        let reopening = Reopening {
+            directory: directory.to_owned(),
+            durability,
+            policy,
+            keyring: keyring.clone(),
+            reserve_bytes: 0,
+            seal,
+        };
         Ok(Self {
-            shared: Arc::new(Shared::new((*db).clone(), Seal::new(&seal), directory)),
+            shared: Arc::new(Shared::new((*db).clone(), Seal::new(&seal), keyring, directory)),
             writing: Writing {
                 counters,
                 next_commit: 1,
@@ -187,6 +216,11 @@ impl Ledger {
 
 #[cfg(test)]
 impl Ledger {
+    /// Opens a store in which nothing is sealed.
+    pub fn open(directory: &Path, durability: Durability, policy: Policy) -> Result<Self, OpenError> {
+        Self::open_under(directory, durability, policy, Keyring::default())
+    }
+
     /// The bytes of all blocks, counted one by one.
     pub fn measure(&self) -> Result<u64, Error> {
         blocks::bytes_since(&self.shared.tree, EventNo(0), 0)
@@ -207,6 +241,7 @@ impl Backend for Ledger {
     fn recover(&mut self, each: &mut dyn FnMut(Subscription)) -> Result<Recovery, Error> {
         let recovery = recovery::recover(&self.shared, &mut self.writing, each)?;
         self.mark.check(self.writing.next_commit - 1)?;
+        encrypting::bring_up(&self.db, &self.syncer, &self.shared.seal, &self.shared.keyring)?;
         Ok(recovery)
     }
 
@@ -331,7 +366,7 @@ fn claim(db: &Db, syncer: &Syncer) -> Result<(), Error> {
 }
 
 /// Writes what every store begins with; returns its seal.
-fn found(db: &Db, syncer: &Syncer) -> Result<[u8; 32], Error> {
+fn begin(db: &Db, syncer: &Syncer) -> Result<[u8; 32], Error> {
     let seal: [u8; 32] = rand::random();
     let mut batch = sled::Batch::default();
     batch.insert(keys::SCHEMA, encode(&SCHEMA_VERSION));

@@ -124,8 +124,8 @@ impl CustomHeaders {
         // Names that came to be reserved since are no damage: ours are sent in their place.
         let pairs = stored.into_iter().map(|(name, value)| (name.into(), HeaderText(Zeroizing::new(value))));
         let headers = Self(pairs.collect());
-        let is_whole = |(name, value): (&Box<str>, &HeaderText)| is_name(name) && value.is_sendable();
-        headers.0.iter().all(is_whole).then_some(headers)
+        let is_whole = headers.0.iter().all(|(name, value)| is_name(name) && value.is_sendable());
+        is_whole.then_some(headers)
     }
 }
 

@@ -27,6 +27,7 @@ mod egress;
 mod egress_world;
 mod embedded;
 mod emitting;
+mod encryption;
 mod errors;
 mod examples;
 mod exporting;

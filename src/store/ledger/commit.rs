@@ -15,8 +15,7 @@ use crate::store::ledger::pages::Pages;
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::shared::{Shared, Volatile};
 use crate::store::ledger::values::{
-    Counters, Moved, SettledV1, SettlementBlock, SubscriptionKey, Value, decode_subscription, encode,
-    encode_subscription,
+    Counters, Moved, SettledV1, SettlementBlock, Value, decode_subscription, encode, encode_subscription,
 };
 use crate::store::{
     Address, Answer, Change, Error, Follows, NewSubscription, Retry, Rotation, Settlement, Verb,
@@ -333,13 +332,12 @@ impl<'a> Commit<'a> {
 
     fn subscription(&self, at: Address) -> Result<Option<Subscription>, Error> {
         let value = self.rows.get(&keys::subscription(at))?;
-        let key = SubscriptionKey { account: at.account, no: at.subscription, seal: &self.shared.seal };
-        value.map(|value| decode_subscription(&value, key)).transpose()
+        value.map(|value| decode_subscription(&value, self.shared.subscription_key(at))).transpose()
     }
 
     fn put_subscription(&mut self, subscription: &Subscription) {
         let at = Address { account: subscription.account, subscription: subscription.no };
-        let value = encode_subscription(subscription, &self.shared.seal);
+        let value = encode_subscription(subscription, &self.shared.seal, &self.shared.keyring);
         self.rows.put(&keys::subscription(at), value);
     }
 

@@ -95,7 +95,12 @@ mod tests {
 
     fn shared(directory: &std::path::Path) -> Arc<Shared> {
         let db = sled::open(directory).unwrap();
-        Arc::new(Shared::new((*db).clone(), Seal::new(&[1; 32]), directory))
+        Arc::new(Shared::new(
+            (*db).clone(),
+            Seal::new(&[1; 32]),
+            crate::encryption::Keyring::default(),
+            directory,
+        ))
     }
 
     /// A batch of changes, some of which take rows away.

@@ -20,6 +20,9 @@ pub const KEYED: &[u8] = b"0keyed";
 /// How many bytes the blocks have; written with the cursor.
 pub const USAGE: &[u8] = b"0usage";
 
+/// Under which master keys anything may be sealed.
+pub const SEALED_UNDER: &[u8] = b"0sealed-under";
+
 const ACCOUNT: u8 = b'a';
 const BACKLOG_PAGE: u8 = b'b';
 const EVENT_BLOCK: u8 = b'e';
@@ -45,6 +48,7 @@ pub enum Kind {
     Cursor,
     Usage,
     Keyed,
+    SealedUnder,
     Account,
     ApiKey,
     Block(Block),
@@ -153,6 +157,7 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         (CURSOR, Kind::Cursor),
         (USAGE, Kind::Usage),
         (KEYED, Kind::Keyed),
+        (SEALED_UNDER, Kind::SealedUnder),
     ];
     if let Some((_, kind)) = whole.into_iter().find(|(known, _)| *known == key) {
         return Some(kind);

@@ -19,7 +19,7 @@ use crate::store::ledger::keys;
 use crate::store::ledger::pages::pages_of;
 use crate::store::ledger::rows::failed;
 use crate::store::ledger::shared::{Shared, revived};
-use crate::store::ledger::values::{SubscriptionKey, Value, decode_subscription};
+use crate::store::ledger::values::{Value, decode_subscription};
 use crate::store::ledger::{census, disk};
 use crate::store::{Address, Backlog, Census, Disk, Error, Reader, Retained, Retries, Tally};
 use crate::subscription::{Generation, Status, Subscription};
@@ -109,8 +109,7 @@ impl<'a> Count<'a> {
 impl Reader for Shared {
     fn subscription(&self, at: Address) -> Result<Option<Subscription>, Error> {
         let value = self.tree.get(keys::subscription(at)).map_err(failed)?;
-        let key = SubscriptionKey { account: at.account, no: at.subscription, seal: &self.seal };
-        value.map(|value| decode_subscription(&value, key)).transpose()
+        value.map(|value| decode_subscription(&value, self.subscription_key(at))).transpose()
     }
 
     fn subscriptions(
@@ -122,8 +121,7 @@ impl Reader for Shared {
         for row in self.tree.range(keys::subscriptions_below(account, below)).rev() {
             let (key, value) = row.map_err(failed)?;
             let at = keys::read_subscription(&key).ok_or_else(|| Error::damaged("the key of a hook"))?;
-            let key = SubscriptionKey { account, no: at.subscription, seal: &self.seal };
-            if !each(decode_subscription(&value, key)?) {
+            if !each(decode_subscription(&value, self.subscription_key(at))?) {
                 break;
             }
         }

@@ -14,7 +14,7 @@ use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::subscriptions_with_pages;
 use crate::store::ledger::rows::{Rows, failed};
 use crate::store::ledger::shared::Shared;
-use crate::store::ledger::values::{Counters, SubscriptionKey, Usage, Value, decode, decode_subscription};
+use crate::store::ledger::values::{Counters, Usage, Value, decode, decode_subscription};
 use crate::store::ledger::{Writing, read_seal_of};
 use crate::store::tail::{Cursor, Tail};
 use crate::store::{Error, Reader, Recovery};
@@ -35,9 +35,8 @@ pub fn recover(
     for row in shared.tree.scan_prefix(keys::ALL_SUBSCRIPTIONS) {
         let (key, value) = row.map_err(failed)?;
         let at = keys::read_subscription(&key).ok_or_else(|| Error::damaged("the key of a hook"))?;
-        let key = SubscriptionKey { account: at.account, no: at.subscription, seal: &shared.seal };
         waiting.confirm(at.subscription);
-        each(decode_subscription(&value, key)?);
+        each(decode_subscription(&value, shared.subscription_key(at))?);
     }
     waiting.disown(shared)?;
     Ok(Recovery {

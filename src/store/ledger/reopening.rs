@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::encryption::Keyring;
 use crate::store::Error;
 use crate::store::ledger::retention::Policy;
 use crate::store::ledger::sync::Durability;
@@ -25,6 +26,7 @@ pub struct Reopening {
     pub directory: PathBuf,
     pub durability: Durability,
     pub policy: Policy,
+    pub keyring: Keyring,
     pub reserve_bytes: u64,
     pub seal: [u8; 32],
 }
@@ -38,7 +40,8 @@ impl Reopening {
         let refused = |error: io::Error| Error::Failed(error.to_string().into());
         write_again(&self.directory.join(DATABASE)).map_err(refused)?;
         let failed = |error: super::OpenError| Error::Failed(error.to_string().into());
-        let ledger = Ledger::open(&self.directory, self.durability, self.policy).map_err(failed)?;
+        let ledger = Ledger::open_under(&self.directory, self.durability, self.policy, self.keyring.clone())
+            .map_err(failed)?;
         if read_seal_of(&ledger.db)? != self.seal {
             let why = format!("another store has taken the place of the one in {}", self.directory.display());
             return Err(Error::Failed(why.into()));

@@ -7,19 +7,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sled::{IVec, Tree};
 
 use crate::clock::Timestamp;
+use crate::encryption::Keyring;
 use crate::id::{EventNo, Seal, SubscriptionNo};
 use crate::store::ledger::changes::Changes;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::rows::{Rows, failed};
-use crate::store::ledger::values::{Synced, Usage, Value, encode};
+use crate::store::ledger::values::{SubscriptionKey, Synced, Usage, Value, encode};
 use crate::store::tail::Tail;
-use crate::store::{Error, Expired, Retry};
+use crate::store::{Address, Error, Expired, Retry};
 use crate::subscription::Subscription;
 
 /// What the ledger's halves share.
 pub struct Shared {
     pub tree: Tree,
     pub seal: Seal,
+    /// The keys to what is confidential.
+    pub keyring: Keyring,
     /// What changes while a copy is made.
     pub changes: Changes,
     pub directory: PathBuf,
@@ -49,7 +52,7 @@ impl Volatile {
 }
 
 impl Shared {
-    pub fn new(tree: Tree, seal: Seal, directory: &Path) -> Self {
+    pub fn new(tree: Tree, seal: Seal, keyring: Keyring, directory: &Path) -> Self {
         let volatile = Volatile {
             tail: Tail::new(EventNo(1)),
             last_attempts: HashMap::new(),
@@ -58,7 +61,13 @@ impl Shared {
             expired: Expired::default(),
         };
         let (changes, directory) = (Changes::default(), directory.to_owned());
-        Self { tree, seal, changes, directory, volatile: Mutex::new(volatile) }
+        Self { tree, seal, keyring, changes, directory, volatile: Mutex::new(volatile) }
+    }
+
+    /// What it takes to read the value of a subscription.
+    pub fn subscription_key(&self, at: Address) -> SubscriptionKey<'_> {
+        let Address { account, subscription: no } = at;
+        SubscriptionKey { account, no, seal: &self.seal, keyring: &self.keyring }
     }
 
     /// What is in memory; held for as long as a batch is being written.

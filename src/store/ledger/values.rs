@@ -22,7 +22,9 @@ use crate::store::{Error, Retry};
 use crate::subscription::Generation;
 
 pub use blocks::{EventBlock, EventV1, Moved, SettledV1, SettlementBlock, Synced};
-pub use subscription::{SubscriptionKey, decode_subscription, encode_subscription};
+pub use subscription::{
+    SubscriptionKey, decode_outline, decode_subscription, encode_subscription, sealed_under,
+};
 
 /// The layout that this code reads and writes.
 ///

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -168,6 +169,22 @@ impl Server {
         self.settings = settings;
     }
 
+    /// Starts another process on the directory of this one, which was killed, and kills it too: so long after it has said
+    /// this for the first time.
+    pub fn start_and_kill(&self, this: &str, delay: Duration) {
+        let said = || self.complaints().matches(this).count();
+        let before = said();
+        let mut child = in_directory(&self.settings, &self.directory).spawn().expect("the binary is built");
+        let begun = Instant::now();
+        while said() == before && begun.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_micros(200));
+        }
+        thread::sleep(delay);
+        child.kill().expect("it is our child");
+        child.wait().expect("a killed process ends");
+        assert!(said() > before, "it never said {this:?}:\n{}", self.complaints());
+    }
+
     /// Starts a second process on the same directory, which must end by itself.
     pub fn second_process(&self) -> Ended {
         run_to_end(&self.settings, &self.directory)
@@ -198,11 +215,7 @@ pub fn start_in_vain(settings: &Settings) -> Ended {
 }
 
 fn launch(settings: &Settings, directory: &TempDir) -> (Child, SocketAddr, Arc<Mutex<String>>) {
-    let stderr = OpenOptions::new().create(true).append(true).open(directory.path().join("stderr"));
-    let mut child = command(settings, directory)
-        .stderr(stderr.expect("the directory is writable"))
-        .spawn()
-        .expect("the binary is built");
+    let mut child = in_directory(settings, directory).spawn().expect("the binary is built");
     let stdout = child.stdout.take().expect("it is piped");
     let (announce, announced) = mpsc::channel();
     let printed = Arc::new(Mutex::new(String::new()));
@@ -217,6 +230,14 @@ fn launch(settings: &Settings, directory: &TempDir) -> (Child, SocketAddr, Arc<M
             panic!("the server printed no address ({reason}), {status:?}, and said:\n{complaints}");
         }
     }
+}
+
+/// The command of a server that says what it has to say in a file of the directory.
+fn in_directory(settings: &Settings, directory: &TempDir) -> Command {
+    let stderr = OpenOptions::new().create(true).append(true).open(directory.path().join("stderr"));
+    let mut command = command(settings, directory);
+    command.stderr(stderr.expect("the directory is writable"));
+    command
 }
 
 fn run_to_end(settings: &Settings, directory: &TempDir) -> Ended {

@@ -1,15 +1,21 @@
 //! What of a subscription is confidential: its secrets and the values of its custom headers.
 
+use bincode::Options;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
+use super::options;
 use crate::clock::Timestamp;
+use crate::encryption::{Fingerprint, Keyring, SealedV1};
+use crate::store::Error;
 use crate::subscription::{CustomHeaders, PreviousSecret, Secret, Subscription};
 
 /// What is confidential of a subscription, as it lies in its value.
 #[derive(Serialize, Deserialize)]
 pub enum ConfidentialV1 {
     Clear(SecretsV1),
+    /// The same, sealed for its place under a master key.
+    Sealed(SealedV1),
 }
 
 /// What is confidential of a subscription, in clear; wiped from memory when dropped.
@@ -29,9 +35,51 @@ pub struct Secrets {
     pub headers: CustomHeaders,
 }
 
+impl ConfidentialV1 {
+    /// Seals what is confidential of a subscription for its place, where there is a key to seal under.
+    pub fn of(subscription: &Subscription, place: &[u8], keyring: &Keyring) -> Self {
+        let secrets = SecretsV1::of(subscription);
+        if keyring.current().is_none() {
+            return Self::Clear(secrets);
+        }
+        let clear = Zeroizing::new(options().serialize(&secrets).expect("a value serialises into memory"));
+        keyring.seal(&clear, place).map_or(Self::Clear(secrets), Self::Sealed)
+    }
+
+    /// What it is.
+    ///
+    /// # Errors
+    /// When it is sealed under a key that is not there, or for another place, or breaks the rules.
+    pub fn load(self, place: &[u8], keyring: &Keyring) -> Result<Secrets, Error> {
+        let secrets = match self {
+            Self::Clear(secrets) => secrets,
+            Self::Sealed(sealed) => {
+                let clear = keyring.open(&sealed, place).map_err(Error::damaged)?;
+                options().deserialize(&clear).map_err(Error::damaged)?
+            }
+        };
+        secrets.load().ok_or_else(|| Error::damaged("secrets that break their rules"))
+    }
+
+    /// Whether it can be what was written, as far as that shows without a key.
+    pub fn seems_whole(self) -> bool {
+        match self {
+            Self::Clear(secrets) => secrets.load().is_some(),
+            Self::Sealed(_) => true,
+        }
+    }
+
+    /// The key under which it is sealed, if it is.
+    pub fn sealed_under(&self) -> Option<Fingerprint> {
+        match self {
+            Self::Clear(_) => None,
+            Self::Sealed(sealed) => Some(sealed.key()),
+        }
+    }
+}
+
 impl SecretsV1 {
-    /// Those of a subscription.
-    pub fn of(subscription: &Subscription) -> Self {
+    fn of(subscription: &Subscription) -> Self {
         let previous = subscription.previous_secret.as_ref();
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         Self {
@@ -46,8 +94,7 @@ impl SecretsV1 {
         Self { secret, previous, headers: Vec::new() }
     }
 
-    /// What they are; nothing where they break their rules.
-    pub fn load(mut self) -> Option<Secrets> {
+    fn load(mut self) -> Option<Secrets> {
         let previous = match &self.previous {
             None => None,
             Some((secret, until)) => {

@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::confidential::{ConfidentialV1, SecretsV1};
+use super::confidential::{ConfidentialV1, Secrets, SecretsV1};
 use super::{V1, V2, V3, decode_as, encode_as, version};
 use crate::clock::Timestamp;
+use crate::encryption::{Fingerprint, Keyring};
 use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, Nonce, Seal, SubscriptionNo};
 use crate::store::Error;
-use crate::subscription::{Generation, Status, Subscription};
+use crate::subscription::{EndpointUrl, Generation, Status, Subscription};
 
 #[derive(Deserialize)]
 struct SubscriptionV1 {
@@ -84,19 +85,29 @@ impl From<SubscriptionV2> for SubscriptionV3 {
     }
 }
 
-/// A subscription's place in the store and the seal of its id.
+/// A subscription's place in the store, the seal of its id, and the keys to what is confidential of it.
 pub struct SubscriptionKey<'a> {
     pub account: AccountNo,
     pub no: SubscriptionNo,
     pub seal: &'a Seal,
+    pub keyring: &'a Keyring,
 }
 
-/// Encodes a subscription; its nonce is found with the seal.
-pub fn encode_subscription(subscription: &Subscription, seal: &Seal) -> Vec<u8> {
+/// What is not confidential of a subscription, as far as it is needed without the keys.
+pub struct Outline {
+    pub url: EndpointUrl,
+    pub filter: Filter,
+}
+
+/// Encodes a subscription; its nonce is found with the seal, and what is confidential is sealed under the current key.
+pub fn encode_subscription(subscription: &Subscription, seal: &Seal, keyring: &Keyring) -> Vec<u8> {
     let event_types = subscription.filter.event_types().iter().map(ToString::to_string).collect();
+    let nonce = seal.open(&subscription.id).1;
+    let url = subscription.url.as_sent();
+    let place = place(subscription.account, subscription.no, &nonce, url);
     let stored = SubscriptionV3 {
-        nonce: seal.open(&subscription.id).1,
-        url: subscription.url.as_sent().to_owned(),
+        nonce,
+        url: url.to_owned(),
         event_types,
         status: match &subscription.status {
             Status::Active => StatusV1::Active,
@@ -108,31 +119,26 @@ pub fn encode_subscription(subscription: &Subscription, seal: &Seal) -> Vec<u8> 
         generation: subscription.generation.0,
         floor: subscription.floor.0,
         created_ms: subscription.created_at.0,
-        confidential: ConfidentialV1::Clear(SecretsV1::of(subscription)),
+        confidential: ConfidentialV1::of(subscription, &place, keyring),
     };
     encode_as(V3, &stored)
 }
 
 /// Decodes a subscription.
 pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Subscription, Error> {
-    let stored: SubscriptionV3 = match version(bytes)? {
-        V1 => SubscriptionV2::from(decode_as::<SubscriptionV1>(V1, bytes)?).into(),
-        V2 => decode_as::<SubscriptionV2>(V2, bytes)?.into(),
-        _ => decode_as(V3, bytes)?,
-    };
-    let ConfidentialV1::Clear(secrets) = stored.confidential;
-    let secrets = secrets.load().ok_or_else(|| Error::damaged("secrets that break their rules"))?;
-    let event_types: Result<Vec<EventType>, _> = stored.event_types.iter().map(|name| name.parse()).collect();
+    let stored = decode_stored(bytes)?;
+    let place = place(key.account, key.no, &stored.nonce, &stored.url);
+    let Secrets { secret, previous, headers } = stored.confidential.load(&place, key.keyring)?;
     let id: HookId = key.seal.close(key.no.0, stored.nonce);
     Ok(Subscription {
         no: key.no,
         id,
         account: key.account,
         url: stored.url.parse().map_err(Error::damaged)?,
-        filter: Filter::of(event_types.map_err(Error::damaged)?),
-        secret: secrets.secret,
-        previous_secret: secrets.previous,
-        headers: secrets.headers,
+        filter: filter(&stored.event_types)?,
+        secret,
+        previous_secret: previous,
+        headers,
         status: match stored.status {
             StatusV1::Active => Status::Active,
             StatusV1::Paused => Status::Paused,
@@ -142,4 +148,38 @@ pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Sub
         floor: Generation(stored.floor),
         created_at: Timestamp(stored.created_ms),
     })
+}
+
+/// Decodes what is not confidential of a subscription; the rest must only look as if it could be.
+pub fn decode_outline(bytes: &[u8]) -> Result<Outline, Error> {
+    let stored = decode_stored(bytes)?;
+    if !stored.confidential.seems_whole() {
+        return Err(Error::damaged("secrets that break their rules"));
+    }
+    Ok(Outline { url: stored.url.parse().map_err(Error::damaged)?, filter: filter(&stored.event_types)? })
+}
+
+/// The key under which the confidential part of a subscription is sealed, if it is.
+pub fn sealed_under(bytes: &[u8]) -> Result<Option<Fingerprint>, Error> {
+    Ok(decode_stored(bytes)?.confidential.sealed_under())
+}
+
+fn decode_stored(bytes: &[u8]) -> Result<SubscriptionV3, Error> {
+    Ok(match version(bytes)? {
+        V1 => SubscriptionV2::from(decode_as::<SubscriptionV1>(V1, bytes)?).into(),
+        V2 => decode_as::<SubscriptionV2>(V2, bytes)?.into(),
+        _ => decode_as(V3, bytes)?,
+    })
+}
+
+fn filter(names: &[String]) -> Result<Filter, Error> {
+    let event_types: Result<Vec<EventType>, _> = names.iter().map(|name| name.parse()).collect();
+    Ok(Filter::of(event_types.map_err(Error::damaged)?))
+}
+
+/// What a seal is bound to: the one subscription, and where its requests go. Who can write to the disk can neither move
+/// what is sealed to another hook nor send it to another URL.
+fn place(account: AccountNo, no: SubscriptionNo, nonce: &Nonce, url: &str) -> Vec<u8> {
+    let (account, no) = (account.0.to_be_bytes(), no.0.to_be_bytes());
+    [b"hookyard subscription\0".as_slice(), &account, &no, nonce, url.as_bytes()].concat()
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::account::AccountId;
 use crate::attempt::{Attempt, Outcome};
+use crate::encryption::Keyring;
 use crate::event::{Body, IdempotencyKey, Recorded};
 use crate::event_type::EventType;
 use crate::filter::Filter;
@@ -106,7 +107,11 @@ fn values_have_the_bytes_that_they_always_had() {
     let golden = [
         ("events", encode(&block), GOLDEN_EVENTS),
         ("settlements", settled.encode(), GOLDEN_SETTLEMENTS),
-        ("subscription", encode_subscription(&subscription(), &seal), GOLDEN_SUBSCRIPTION),
+        (
+            "subscription",
+            encode_subscription(&subscription(), &seal, &Keyring::default()),
+            GOLDEN_SUBSCRIPTION,
+        ),
         ("account", account().encode(), GOLDEN_ACCOUNT),
         ("key", key().encode(), GOLDEN_KEY),
         ("health", health().encode(), GOLDEN_HEALTH),
@@ -125,8 +130,13 @@ fn what_was_written_is_read_back() {
     let bytes = encode(&EventBlock { commit: 3, events: vec![EventV1::of(&event, [2; 12])] });
     let block: EventBlock<'_> = decode(&bytes).unwrap();
     assert_eq!(block.events[0].load(EventNo(5), &seal), Some(event));
-    let bytes = encode_subscription(&subscription(), &seal);
-    let place = SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal };
+    let bytes = encode_subscription(&subscription(), &seal, &Keyring::default());
+    let place = SubscriptionKey {
+        account: AccountNo(2),
+        no: SubscriptionNo(9),
+        seal: &seal,
+        keyring: &Keyring::default(),
+    };
     assert_eq!(decode_subscription(&bytes, place).unwrap(), subscription());
     assert_eq!(Account::decode(&account().encode(), b"acme".to_vec()).unwrap(), account());
     assert_eq!(ApiKey::decode(&key().encode(), vec![5; 32]).unwrap(), key());
@@ -141,7 +151,12 @@ fn what_the_first_version_wrote_is_read() {
     assert_eq!(block.parked, [Moved { event: 5, subscription: 300 }]);
     assert!(block.replayed.is_empty() && block.synced.is_empty());
     let seal = Seal::new(&SEAL);
-    let place = SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal };
+    let place = SubscriptionKey {
+        account: AccountNo(2),
+        no: SubscriptionNo(9),
+        seal: &seal,
+        keyring: &Keyring::default(),
+    };
     let decoded = decode_subscription(&hex::decode(GOLDEN_SUBSCRIPTION_V1).unwrap(), place).unwrap();
     let headers = CustomHeaders::default();
     assert_eq!(decoded, Subscription { previous_secret: None, headers, ..subscription() });
@@ -150,9 +165,39 @@ fn what_the_first_version_wrote_is_read() {
 #[test]
 fn what_the_second_version_wrote_is_read() {
     let seal = Seal::new(&SEAL);
-    let place = SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal };
+    let place = SubscriptionKey {
+        account: AccountNo(2),
+        no: SubscriptionNo(9),
+        seal: &seal,
+        keyring: &Keyring::default(),
+    };
     let decoded = decode_subscription(&hex::decode(GOLDEN_SUBSCRIPTION_V2).unwrap(), place).unwrap();
     assert_eq!(decoded, Subscription { headers: CustomHeaders::default(), ..subscription() });
+}
+
+/// A seal differs each time; this one was made once and must be opened ever after.
+#[test]
+fn what_was_sealed_is_opened_in_its_place_alone() {
+    let ring = |byte: u8| Keyring::new(Some(hex::encode([byte; 32]).parse().unwrap()), Vec::new());
+    let (seal, keyring) = (Seal::new(&SEAL), ring(7));
+    let read = |bytes: &[u8], no: u64, keyring: &Keyring| {
+        let place = SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(no), seal: &seal, keyring };
+        decode_subscription(bytes, place)
+    };
+    let sealed = encode_subscription(&subscription(), &seal, &keyring);
+    for bytes in [sealed, hex::decode(GOLDEN_SUBSCRIPTION_SEALED).unwrap()] {
+        assert_eq!(read(&bytes, 9, &keyring).unwrap(), subscription());
+        assert!(read(&bytes, 10, &keyring).is_err(), "of another hook");
+        assert!(read(&bytes, 9, &ring(8)).is_err(), "under another key");
+        assert!(read(&bytes, 9, &Keyring::default()).is_err(), "without a key");
+        assert_eq!(sealed_under(&bytes).unwrap(), keyring.current());
+        assert_eq!(decode_outline(&bytes).unwrap().url, subscription().url);
+        // Another URL of the same length.
+        let at = bytes.windows(11).position(|part| part == b"example.com").unwrap();
+        let mut elsewhere = bytes.clone();
+        elsewhere[at] = b'E';
+        assert!(read(&elsewhere, 9, &keyring).is_err(), "for another URL");
+    }
 }
 
 #[test]
@@ -177,6 +222,7 @@ const GOLDEN_SETTLEMENTS: &str =
     "020109050102fbe803fbf701000c046275737901fc701101000105fb2c010106090102fb4c04";
 const GOLDEN_SETTLEMENTS_V1: &str = "010109050102fbe803fbf701000c046275737901fc701101000105fb2c01";
 const GOLDEN_SUBSCRIPTION: &str = "030101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037";
+const GOLDEN_SUBSCRIPTION_SEALED: &str = "030101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c801b744f5693afc5990b3a5dea42b77eb07f228cd6ab6ab645aadca8cd1dd1777a447e8a3cc6872d6725d72182fa87f73b100df7871f4680c237fcde0374ee1edde726db60b488aa68c915dd67ca8c88caf8936ded477a9ffd1a914faf73f7245d4177efafa224c0e29";
 const GOLDEN_SUBSCRIPTION_V2: &str = "020101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb840302fb2c0104676f6e650101c8";
 const GOLDEN_SUBSCRIPTION_V1: &str = "010101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c652102fb2c0104676f6e650101c8";
 const GOLDEN_ACCOUNT: &str = "010207";

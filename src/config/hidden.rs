@@ -1,4 +1,4 @@
-//! The admin key that a configuration may give: a secret, shown by nothing here but `reveal`.
+//! Texts of a configuration that are secret, the admin key and master keys: shown by nothing here but `reveal`.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// An admin key chosen beforehand, or none when empty.
+/// A key, or none when empty.
 #[derive(Clone, Default)]
-pub struct AdminKey(Zeroizing<String>);
+pub struct Hidden(Zeroizing<String>);
 
-/// What stands for a key wherever a configuration is printed.
+/// What stands for one wherever a configuration is printed.
 pub(super) const STARS: &str = "***";
 
-impl AdminKey {
+impl Hidden {
     /// Whether no key is given.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -25,39 +25,39 @@ impl AdminKey {
     }
 }
 
-impl From<String> for AdminKey {
+impl From<String> for Hidden {
     fn from(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 }
 
-impl From<&str> for AdminKey {
+impl From<&str> for Hidden {
     fn from(text: &str) -> Self {
         text.to_owned().into()
     }
 }
 
-impl PartialEq for AdminKey {
+impl PartialEq for Hidden {
     fn eq(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 }
 
-impl Eq for AdminKey {}
+impl Eq for Hidden {}
 
-impl fmt::Debug for AdminKey {
+impl fmt::Debug for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_empty() { "AdminKey(none)" } else { "AdminKey(***)" })
+        f.write_str(if self.is_empty() { "Hidden(none)" } else { "Hidden(***)" })
     }
 }
 
-impl Serialize for AdminKey {
+impl Serialize for Hidden {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(if self.is_empty() { "" } else { STARS })
     }
 }
 
-impl<'de> Deserialize<'de> for AdminKey {
+impl<'de> Deserialize<'de> for Hidden {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(Self::from)
     }

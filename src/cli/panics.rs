@@ -1,0 +1,28 @@
+//! Panics: logged by their place, without what they were about.
+//!
+//! What a panic says may hold what the code had in its hands, a piece of a payload for instance. Its place in the code
+//! says as much to whoever mends it. A message that stands in the code as it is, is said too.
+
+use std::panic::{self, PanicHookInfo};
+use std::thread;
+
+use tracing::{Level, enabled, error};
+
+/// Has panics logged from now on, instead of printed.
+pub fn log() {
+    panic::set_hook(Box::new(|panic| {
+        let place = place(panic);
+        let reason = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("withheld");
+        let thread = thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        if enabled!(Level::ERROR) {
+            error!(thread, reason, "panicked at {place}");
+        } else {
+            eprintln!("hookyard: thread {thread} panicked at {place}: {reason}");
+        }
+    }));
+}
+
+fn place(panic: &PanicHookInfo<'_>) -> String {
+    panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string)
+}
