@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
@@ -63,11 +65,15 @@ pub struct ApiKey {
 }
 
 /// SHA-256 of an API key. A key has so much entropy that a plain hash cannot be searched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Two are compared in constant time. Where they are looked up in a hash map, which of its buckets is searched depends on
+/// a random number of the process as well, so the time that it takes tells nothing of the keys that there are; and nobody
+/// can choose a key by the bytes of its hash.
+#[derive(Clone, Copy, Debug, Eq, PartialOrd, Ord)]
 pub struct KeyHash(pub [u8; 32]);
 
 /// An API key as its holder sends it; shown once, when it is made.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct KeyText(Zeroizing<String>);
 
 /// Random characters behind the prefix: 32 of 62 are 190 bits.
@@ -151,6 +157,18 @@ impl KeyHash {
     }
 }
 
+impl PartialEq for KeyHash {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Hash for KeyHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
 impl KeyText {
     /// A new random key behind `prefix`.
     pub fn generate(prefix: &str) -> Self {
@@ -190,7 +208,7 @@ mod tests {
         let key = KeyText::generate("fp_");
         assert!(key.reveal().starts_with("fp_") && key.reveal().len() == 35);
         assert!(key.reveal()[3..].bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        assert_ne!(key, KeyText::generate("fp_"));
+        assert_ne!(key.reveal(), KeyText::generate("fp_").reveal());
         assert_eq!(format!("{key:?}"), "KeyText(***)");
     }
 }

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 pub const RESPONSE_KEPT: usize = 256;
 
 /// One HTTP request of a delivery, over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// Its number within the delivery, from 1.
     pub n: u16,
@@ -49,6 +49,16 @@ pub enum ErrorKind {
     Blocked,
     /// The answer was not HTTP that can be used.
     Protocol,
+}
+
+/// Without the response, which may repeat what was sent.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { n, at, outcome, duration_ms, response } = self;
+        let mut fields = f.debug_struct("Attempt");
+        fields.field("n", n).field("at", at).field("outcome", outcome).field("duration_ms", duration_ms);
+        fields.field("response", &format_args!("{} bytes", response.len())).finish()
+    }
 }
 
 impl Outcome {

@@ -1,5 +1,6 @@
 //! Events: what is emitted, the body that receivers get, and the receipt that the emitter gets.
 
+use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ pub const IDEMPOTENCY_KEY_LIMIT: usize = 128;
 /// An event as its emitter describes it.
 ///
 /// `data` is any JSON value; its bytes reach the receivers as they are given here.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Event {
     pub(crate) event_type: String,
     pub(crate) data: Bytes,
@@ -29,7 +30,7 @@ pub struct Event {
 }
 
 /// The body of the delivered request, built once per event: `{"event":…,"timestamp":…,"data":…}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Body {
     pub bytes: Bytes,
     /// Where in `bytes` the emitter's timestamp stands, without its quotes.
@@ -147,6 +148,22 @@ impl Event {
     }
 }
 
+/// Without the data.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Event");
+        fields.field("event_type", &self.event_type).field("account", &self.account);
+        fields.field("data", &format_args!("{} bytes", self.data.len())).finish_non_exhaustive()
+    }
+}
+
+/// Without the data.
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes)", self.bytes.len())
+    }
+}
+
 impl Body {
     /// Builds the delivered body: no white space outside `data`, the members in the documented order.
     pub fn build(event_type: &EventType, timestamp: &str, data: &[u8]) -> Self {
@@ -244,6 +261,14 @@ mod tests {
         assert_eq!(body.bytes, expected.as_bytes());
         assert_eq!(body.data(), br#"{ "b":1.0, "a":"\u00e9" }"#);
         assert_eq!(body.timestamp(), "2025-01-15T10:30:00Z");
+    }
+
+    #[test]
+    fn debug_shows_no_data() {
+        let event = Event::raw("new_lead", r#""marker""#).unwrap();
+        let body = Body::build(&"new_lead".parse().unwrap(), "2025-01-15T10:30:00Z", &event.data);
+        let shown = format!("{event:?} {body:?}");
+        assert!(shown.contains("new_lead") && !shown.contains("marker"), "{shown}");
     }
 
     #[test]

@@ -37,7 +37,13 @@ pub async fn wrap(
     let id = RequestId::random();
     let mut response = next.call(request).await?;
     if let Some(error) = response.response().error().and_then(|error| error.as_error::<Error>()) {
-        tracing::debug!(request_id = id.as_str(), status = response.status().as_u16(), %error, "refused");
+        // Not its message, which may repeat what the caller sent: many a URL is a secret by itself.
+        tracing::debug!(
+            request_id = id.as_str(),
+            status = response.status().as_u16(),
+            code = error.code(),
+            "refused"
+        );
         let answer = error.answer(Some(id.as_str()));
         response = response.into_response(answer);
     }

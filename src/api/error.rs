@@ -147,6 +147,11 @@ impl Error {
         Self { message: format!("[{index}]: {}", self.message).into(), ..self }
     }
 
+    /// What is wrong, in the word for programs.
+    pub fn code(&self) -> &'static str {
+        self.kind.code()
+    }
+
     /// The answer on the wire.
     pub fn answer(&self, request_id: Option<&str>) -> HttpResponse {
         let inside = Inside { code: self.kind.code(), message: &self.message, request_id };

@@ -1,13 +1,22 @@
 //! The log: what goes to the standard error, as text, in colour on a terminal, or as JSON, and how much of it.
+//!
+//! Other crates may trace whole requests, headers and rows of the store. Whatever the configuration asks for, nothing
+//! finer than `info` comes from them, so that a log never holds a secret, a key or a payload.
 
 use std::io::{self, IsTerminal};
 
 use hookyard::config::{self, LogFormat};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::reload;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt, registry, reload};
 
 /// The log of this process, whose filter can be replaced.
 pub struct Log(Box<dyn Fn(EnvFilter) -> Result<(), reload::Error>>);
+
+/// The crate whose own lines are let through at every level.
+const OWN: &str = "hookyard";
 
 impl Log {
     /// Starts to log what the directives let through.
@@ -15,23 +24,14 @@ impl Log {
     /// # Errors
     /// When the directives are none.
     pub fn start(directives: &str, format: LogFormat) -> Result<Self, config::Error> {
-        let ansi = io::stderr().is_terminal();
-        let lines = tracing_subscriber::fmt().with_env_filter(filter(directives)?);
-        let lines = lines.with_writer(io::stderr).with_ansi(ansi);
+        let (filter, handle) = reload::Layer::new(filter(directives)?);
+        let limited = registry().with(filter_fn(is_harmless)).with(filter);
+        let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
         match format {
-            LogFormat::Text => {
-                let lines = lines.with_filter_reloading();
-                let filter = lines.reload_handle();
-                lines.init();
-                Ok(Self(Box::new(move |other| filter.reload(other))))
-            }
-            LogFormat::Json => {
-                let lines = lines.json().flatten_event(true).with_filter_reloading();
-                let filter = lines.reload_handle();
-                lines.init();
-                Ok(Self(Box::new(move |other| filter.reload(other))))
-            }
+            LogFormat::Text => limited.with(lines).init(),
+            LogFormat::Json => limited.with(lines.json().flatten_event(true)).init(),
         }
+        Ok(Self(Box::new(move |other| handle.reload(other))))
     }
 
     /// Logs what another filter lets through, from now on.
@@ -54,6 +54,15 @@ pub fn filter(directives: &str) -> Result<EnvFilter, config::Error> {
     })
 }
 
+/// Whether a line can be let through, should the configuration ask for it.
+fn is_harmless(line: &Metadata<'_>) -> bool {
+    is_own(line.target()) || *line.level() <= Level::INFO
+}
+
+fn is_own(target: &str) -> bool {
+    target.strip_prefix(OWN).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +71,11 @@ mod tests {
     fn a_wrong_directive_is_refused_as_a_configuration_error() {
         let refused = filter("hookyard=loud").unwrap_err().to_string();
         assert!(refused.starts_with("log = \"hookyard=loud\""), "{refused}");
+    }
+
+    #[test]
+    fn only_this_crate_is_its_own() {
+        assert!(is_own("hookyard") && is_own("hookyard::delivery::client"));
+        assert!(!is_own("hookyardish") && !is_own("rustls::client") && !is_own("log"));
     }
 }

@@ -1,5 +1,7 @@
 //! Endpoints: a URL and a secret, prepared so that an attempt has little left to do.
 
+use std::fmt;
+
 use awc::http::Uri;
 use awc::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use bytes::Bytes;
@@ -20,7 +22,7 @@ pub struct Endpoint {
 }
 
 /// What one attempt sends.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     /// The event's id, the same on every attempt.
     pub id: EventId,
@@ -53,6 +55,20 @@ static WEBHOOK_ID: HeaderName = HeaderName::from_static(signature::ID);
 static WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static(signature::TIMESTAMP);
 static WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static(signature::SIGNATURE);
 static WEBHOOK_TEST: HeaderName = HeaderName::from_static("webhook-test");
+
+/// Without the body.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, body, n, test } = self;
+        let body = format_args!("{} bytes", body.len());
+        f.debug_struct("Request")
+            .field("id", id)
+            .field("body", &body)
+            .field("n", n)
+            .field("test", test)
+            .finish()
+    }
+}
 
 impl Endpoint {
     /// Prepares the endpoint of a subscription.

@@ -167,6 +167,8 @@ impl Hookyard {
     }
 
     /// Who holds this key, if anyone. Does not wait for the store.
+    ///
+    /// The time that it takes tells nothing of the keys that there are: see [`KeyHash`].
     pub fn authenticate(&self, key: &str) -> Option<Caller> {
         let hash = KeyHash::of(key);
         if self.0.live.load().admin == Some(hash) {

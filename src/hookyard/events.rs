@@ -1,5 +1,6 @@
 //! Events: looking at those that were accepted, and samples of them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use super::{Hookyard, LookupError, Page, PageRequest, SubscribeError, Unavailabl
 pub const DELIVERIES_SHOWN: usize = 1_000;
 
 /// An event that was accepted.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Emitted {
     pub receipt: Receipt,
     /// The emitter's data: the bytes of one JSON value.
@@ -50,7 +51,7 @@ pub struct EventQuery {
 }
 
 /// What a receiver gets, and under which id.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sample {
     pub id: EventId,
     pub event: String,
@@ -174,6 +175,26 @@ impl Hookyard {
 
 /// The example of the router's own event type.
 const EXAMPLE_DEACTIVATED: &str = r#"{"hook":{"id":"hook_0000000000000000000000000Ex","url":"https://example.com/hook","event":"new_lead"},"account":"default","reason":"the receiver answered 410 Gone","deactivated_at":"2026-01-15T10:30:00Z"}"#;
+
+/// Without the data.
+impl fmt::Debug for Emitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { receipt, data, accepted_at } = self;
+        let mut fields = f.debug_struct("Emitted");
+        fields.field("receipt", receipt).field("data", &format_args!("{} bytes", data.len()));
+        fields.field("accepted_at", accepted_at).finish()
+    }
+}
+
+/// Without the data.
+impl fmt::Debug for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, event, timestamp, data } = self;
+        let mut fields = f.debug_struct("Sample");
+        fields.field("id", id).field("event", event).field("timestamp", timestamp);
+        fields.field("data", &format_args!("{} bytes", data.len())).finish()
+    }
+}
 
 impl Emitted {
     fn of(event: &Recorded) -> Self {

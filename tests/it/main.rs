@@ -62,6 +62,7 @@ mod reviving;
 mod rotating;
 mod samples;
 mod scarce_memory;
+mod secrecy;
 mod stopping;
 mod subscribing;
 mod surviving_kills;
