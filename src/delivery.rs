@@ -18,6 +18,7 @@ mod networks;
 mod own;
 mod resolver;
 mod socket;
+mod withholding;
 
 #[cfg(test)]
 pub mod tests;

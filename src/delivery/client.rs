@@ -123,6 +123,7 @@ impl Client {
         };
         let (outcome, duration) =
             met.outcome.unwrap_or_else(|| (Outcome::Failed(without_answer), started.elapsed()));
+        endpoint.withhold_from(&mut met.response);
         let duration_ms = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
         Attempt { n, at, outcome, duration_ms, response: Bytes::from(met.response) }
     }

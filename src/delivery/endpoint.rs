@@ -9,6 +9,7 @@ use url::Position;
 
 use crate::clock::Timestamp;
 use crate::delivery::signature::{self, Signer};
+use crate::delivery::withholding::withhold;
 use crate::id::EventId;
 use crate::subscription::{CustomHeaders, EndpointUrl, Subscription};
 
@@ -96,6 +97,13 @@ impl Endpoint {
     /// Host and port, for the log.
     pub(super) fn authority(&self) -> &str {
         self.target.uri.authority().map_or("", |authority| authority.as_str())
+    }
+
+    /// Takes what the receiver repeats of the custom headers out of its answer.
+    pub(super) fn withhold_from(&self, response: &mut [u8]) {
+        for (_, value) in &self.custom {
+            withhold(value.as_bytes(), response);
+        }
     }
 
     /// The headers of a request that is sent now, signed afresh.

@@ -6,6 +6,7 @@
 //! | settlement block | commit | the attempts that one commit settled, and what it parked |
 //! | cursor | | every event below it is settled, or has a row below |
 //! | usage | | the bytes of the blocks; written with the cursor |
+//! | sealed under | | the master keys under which anything may be sealed |
 //! | keyed | | the latest event with an idempotency key |
 //! | retry | subscription, event | attempts made, due |
 //! | backlog page, progress | subscription, first event | up to a thousand waiting deliveries |

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::api::{Api, Hook, JSON, Reply, text};
 use crate::support::cli::Cli;
-use crate::support::receiver::{Received, Receiver};
+use crate::support::receiver::{Answer, Received, Receiver};
 use crate::support::server::Server;
 use crate::support::settings::Settings;
 
@@ -215,6 +215,27 @@ fn replacing_them_is_refused_as_subscribing_is_and_for_strangers() {
         api.get(&format!("/api/v1/hooks/{}", hook.id)).expect::<Value>(200)["headers"],
         json!(["x-a"])
     );
+}
+
+#[test]
+fn what_a_receiver_repeats_of_them_is_not_kept() {
+    let server = Server::start();
+    let receiver = Receiver::answering_with(|request| {
+        Answer::from(200).body(&format!("got {}, thank you", request.header("authorization")))
+    });
+    let api = server.api();
+    let hook = subscribe_with(&api, &receiver, &json!({"authorization": CREDENTIAL}));
+    let event = api.emit("new_lead", &json!(1)).id;
+    let delivery = api.wait_until_delivered(&hook.id, &event);
+
+    let shown = api.get(&format!("/api/v1/deliveries/{}", delivery.id)).text();
+    let tested = api.act(&format!("/api/v1/hooks/{}/test", hook.id)).text();
+    for text in [shown, tested] {
+        assert!(
+            text.contains("got ****") && text.contains("thank you") && !text.contains("marker"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

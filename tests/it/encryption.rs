@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::support::api::{Api, Hook};
 use crate::support::cli::Cli;
-use crate::support::receiver::{Received, Receiver};
+use crate::support::receiver::{Answer, Received, Receiver};
 use crate::support::server::{Server, start_in_vain};
 use crate::support::settings::Settings;
 
@@ -60,6 +60,13 @@ fn found_in(directory: &Path, texts: &[&str]) -> Vec<String> {
         }
     }
     found
+}
+
+/// A receiver that answers with what it was sent.
+fn repeating() -> Receiver {
+    Receiver::answering_with(|request| {
+        Answer::from(200).body(&format!("{:?}", request.values("authorization")))
+    })
 }
 
 /// Makes hooks with secrets and headers, rotates one and delivers to it; returns all that is secret.
@@ -109,7 +116,7 @@ fn delivered(api: &Api, receiver: &Receiver) -> Received {
 #[test]
 fn with_a_master_key_no_secret_lies_in_the_data_directory_and_without_one_all_do() {
     for (current, least) in [(Some(1), 0), (None, 4)] {
-        let receiver = Receiver::answering([200]);
+        let receiver = repeating();
         let mut server = Server::start_with(quick(current, &[]));
         let secrets = use_it(&server, &receiver);
         let backup = server.data_dir().join("backup");

@@ -1,9 +1,6 @@
 //! Custom headers on the command line: `--header 'name: value'`, when subscribing and for a hook that is there.
 
-use std::convert::Infallible;
-use std::fmt;
-use std::str::FromStr;
-
+use hookyard::config::Hidden;
 use serde_json::{Map, Value, json};
 
 use super::super::client::{Client, Query};
@@ -11,10 +8,6 @@ use super::super::output::Output;
 use super::super::shown::Hook;
 use super::super::word;
 use super::{Failure, PATH};
-
-/// A header as it is written; its value may be a credential, so a wrong one is refused without being repeated.
-#[derive(Clone)]
-pub struct HeaderLine(String);
 
 #[derive(Debug, clap::Args)]
 pub struct SetHeaders {
@@ -24,7 +17,7 @@ pub struct SetHeaders {
 
     /// A header, as 'name: value'; may be given again for another. None at all removes them
     #[arg(long = "header", value_name = "NAME: VALUE")]
-    headers: Vec<HeaderLine>,
+    headers: Vec<Hidden>,
 }
 
 impl SetHeaders {
@@ -42,14 +35,15 @@ impl SetHeaders {
     }
 }
 
-/// The headers as the API takes them.
+/// The headers as the API takes them. A wrong one is refused without being repeated: its value may be a credential.
 ///
 /// # Errors
 /// When one is none, or a name is given twice.
-pub fn members(lines: &[HeaderLine]) -> Result<Map<String, Value>, Failure> {
+pub fn members(lines: &[Hidden]) -> Result<Map<String, Value>, Failure> {
     let mut members = Map::new();
-    for HeaderLine(line) in lines {
+    for line in lines {
         let (name, value) = line
+            .reveal()
             .split_once(':')
             .ok_or_else(|| Failure::Usage("a header is written as 'name: value'".to_owned()))?;
         if members.insert(name.to_owned(), json!(value.trim_matches([' ', '\t']))).is_some() {
@@ -59,26 +53,12 @@ pub fn members(lines: &[HeaderLine]) -> Result<Map<String, Value>, Failure> {
     Ok(members)
 }
 
-impl FromStr for HeaderLine {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for HeaderLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HeaderLine(***)")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(lines: &[&str]) -> Result<Value, String> {
-        let lines: Vec<HeaderLine> = lines.iter().map(|line| line.parse().unwrap()).collect();
+        let lines: Vec<Hidden> = lines.iter().copied().map(Hidden::from).collect();
         members(&lines).map(Value::from).map_err(|failure| failure.to_string())
     }
 

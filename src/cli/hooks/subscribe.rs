@@ -1,5 +1,6 @@
 //! Subscribing, and secrets: the two actions that print one.
 
+use hookyard::config::Hidden;
 use serde_json::json;
 
 use super::super::client::{Client, Query};
@@ -7,7 +8,7 @@ use super::super::output::Output;
 use super::super::output::note;
 use super::super::shown::Hook;
 use super::super::word;
-use super::headers::{HeaderLine, members};
+use super::headers::members;
 use super::{Failure, PATH};
 
 #[derive(Debug, clap::Args)]
@@ -22,11 +23,11 @@ pub struct Subscribe {
 
     /// Sign with this secret instead of a generated one: whsec_<base64>, or 16 to 128 visible ASCII characters
     #[arg(long)]
-    secret: Option<String>,
+    secret: Option<Hidden>,
 
     /// A header that its requests carry too, as 'name: value'; may be given again for another
     #[arg(long = "header", value_name = "NAME: VALUE")]
-    headers: Vec<HeaderLine>,
+    headers: Vec<Hidden>,
 
     /// Deliver what was parked too, if the hook was deactivated before
     #[arg(long)]
@@ -41,7 +42,7 @@ pub struct RotateSecret {
 
     /// The new secret, instead of a generated one
     #[arg(long)]
-    secret: Option<String>,
+    secret: Option<Hidden>,
 
     /// How long requests are signed with both, the old and the new
     #[arg(long, value_name = "DURATION", value_parser = word::duration)]
@@ -55,7 +56,7 @@ impl Subscribe {
     /// When it is refused.
     pub fn run(&self, client: &Client, output: &mut Output) -> Result<(), Failure> {
         let Self { url, event, secret, headers, replay } = self;
-        let mut wish = json!({"url": url, "event": event, "secret": secret, "replay": replay});
+        let mut wish = json!({"url": url, "event": event, "secret": secret.as_ref().map(Hidden::reveal), "replay": replay});
         if !headers.is_empty() {
             wish["headers"] = members(headers)?.into();
         }
@@ -75,7 +76,7 @@ impl RotateSecret {
     pub fn run(&self, client: &Client, output: &mut Output) -> Result<(), Failure> {
         let Self { hook, secret, overlap } = self;
         let mut wish = serde_json::Map::new();
-        wish.extend(secret.as_ref().map(|secret| ("secret".to_owned(), json!(secret))));
+        wish.extend(secret.as_ref().map(|secret| ("secret".to_owned(), json!(secret.reveal()))));
         wish.extend(overlap.as_ref().map(|overlap| ("overlap".to_owned(), json!(overlap))));
         let answer = client.post(&format!("{PATH}/{hook}/rotate-secret"), &Query::new(), &wish)?;
         if output.is_json() {

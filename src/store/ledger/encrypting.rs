@@ -1,9 +1,9 @@
 //! Bringing everything confidential under the current master key, or into the clear where there is none any more.
 //!
 //! It is a part of recovery, before anybody else reads or writes the store, in small steps each of which is durable: a
-//! crash between two of them leaves every value readable, and the next recovery goes on. A row of its own notes
-//! under which keys anything may be sealed. It is written before the first step and after the last, so an open that lacks
-//! one of these keys is refused before it changes anything.
+//! crash between two of them leaves every value readable, and the next recovery goes on. A row of its own notes under
+//! which keys anything may be sealed. It is written before the first step and after the last, so an open that lacks one
+//! of these keys is refused before it changes anything.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
