@@ -20,7 +20,7 @@ pub enum Stage {
     Healthy { failures: u32 },
     /// Only the oldest delivery is tried, on its own schedule; the others wait.
     Probing,
-    /// A probe succeeded: this many at a time, one more with each success.
+    /// A probe succeeded, or it is back after it was given up: this many at a time, one more with each success.
     Opening { allowance: u32, failures: u32 },
 }
 
@@ -31,6 +31,9 @@ impl Default for Health {
 }
 
 impl Health {
+    /// The health of an endpoint that was given up and is back with all that waited for it.
+    pub const REVIVED: Self = Self { stage: Stage::Opening { allowance: 1, failures: 0 }, hold_until: None };
+
     /// The health after one more attempt.
     ///
     /// `probe_after` unhealthy outcomes in a row start probing; any other answer ends the row. Only a success ends

@@ -10,7 +10,8 @@
 //! | part | what it holds |
 //! |---|---|
 //! | [`id`] [`clock`] [`event_type`] [`event`] [`account`] [`subscription`] [`filter`] [`attempt`] | the vocabulary |
-//! | `retry` `health` `credit` | policy: when to try again, whom to probe, how much may be in flight |
+//! | `retry` `health` | policy: when to try again, whom to probe |
+//! | `share` `line` `credit` | how much may be in flight, and how accounts share that |
 //! | `metrics` | what is counted and measured, as text for Prometheus |
 //! | `store` | the ledger's verbs, the sled backend behind them, and the one writer that makes all changes durable |
 //! | [`backup`] | the file that a backup is, and restoring one |
@@ -50,11 +51,13 @@ pub mod filter;
 mod health;
 pub mod hookyard;
 pub mod id;
+mod line;
 mod metrics;
 mod retry;
 mod router;
 mod runtime;
 mod shard;
+mod share;
 mod store;
 mod subscriber;
 pub mod subscription;

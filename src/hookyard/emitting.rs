@@ -4,9 +4,10 @@ use tokio::sync::oneshot;
 
 use crate::account::AccountId;
 use crate::clock::Timestamp;
-use crate::credit::Credit;
+use crate::credit::Room;
 use crate::event::{Body, Draft, Event, Idempotency, IdempotencyKey, Receipt};
 use crate::event_type::{NotAnEventType, OWN_PREFIX};
+use crate::id::AccountNo;
 use crate::router::Emit;
 use crate::store::Answer;
 
@@ -41,6 +42,14 @@ pub enum EmitError {
     Unavailable(#[from] Unavailable),
 }
 
+/// Events that keep all rules.
+struct Drafts {
+    drafts: Vec<Draft>,
+    /// Whose credit they take: a batch for several accounts takes that of the first.
+    account: AccountNo,
+    bytes: usize,
+}
+
 impl From<UnknownType> for EmitError {
     fn from(error: UnknownType) -> Self {
         match error {
@@ -70,9 +79,9 @@ impl Hookyard {
     pub async fn emit_batch(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
         let count = events.len();
         let emitted = async {
-            let (drafts, bytes) = self.drafts(events)?;
-            let credit = self.0.credits.take(drafts.len(), bytes).await.map_err(Unavailable::from)?;
-            self.append(drafts, credit).await
+            let Drafts { drafts, account, bytes } = self.drafts(events)?;
+            let room = self.0.credits.room(account, drafts.len(), bytes).await.map_err(Unavailable::from)?;
+            self.append(drafts, room).await
         };
         emitted.await.inspect_err(|error| self.count_refused(error, count))
     }
@@ -92,17 +101,18 @@ impl Hookyard {
     pub async fn try_emit_batch(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
         let count = events.len();
         let emitted = async {
-            let (drafts, bytes) = self.drafts(events)?;
-            let credit = self.0.credits.try_take(drafts.len(), bytes).map_err(Unavailable::from)?;
-            self.append(drafts, credit).await
+            let Drafts { drafts, account, bytes } = self.drafts(events)?;
+            let room = self.0.credits.room_now(account, drafts.len(), bytes).map_err(Unavailable::from)?;
+            self.append(drafts, room).await
         };
         emitted.await.inspect_err(|error| self.count_refused(error, count))
     }
 
-    async fn append(&self, drafts: Vec<Draft>, credit: Credit) -> Result<Vec<Receipt>, EmitError> {
+    async fn append(&self, drafts: Vec<Draft>, room: Room) -> Result<Vec<Receipt>, EmitError> {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
+        let credit = self.0.credits.turn(room).await.map_err(Unavailable::from)?;
         let (reply, answer) = oneshot::channel();
         self.router_for_events()?.do_send(Emit { drafts, credit, reply });
         match self.answer(answer).await?.pop() {
@@ -114,7 +124,7 @@ impl Hookyard {
         }
     }
 
-    fn drafts(&self, events: Vec<Event>) -> Result<(Vec<Draft>, usize), EmitError> {
+    fn drafts(&self, events: Vec<Event>) -> Result<Drafts, EmitError> {
         let live = self.0.live.load_full();
         let limit = live.config.limits.batch_events;
         if events.len() > limit {
@@ -124,8 +134,9 @@ impl Hookyard {
         let drafts: Result<Vec<Draft>, EmitError> =
             events.into_iter().map(|event| self.draft(event, now, &live)).collect();
         let drafts = drafts?;
+        let account = drafts.first().map(|draft| draft.account).unwrap_or_default();
         let bytes = drafts.iter().map(|draft| draft.body.bytes.len()).sum();
-        Ok((drafts, bytes))
+        Ok(Drafts { drafts, account, bytes })
     }
 
     fn draft(&self, event: Event, now: Timestamp, live: &Live) -> Result<Draft, EmitError> {

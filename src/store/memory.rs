@@ -11,8 +11,8 @@ use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Place};
 use crate::store::{
-    Address, Answer, Backend, Backlog, Census, Change, Committed, Copier, CopyError, Disk, Error, Farewell,
-    Follows, Reader, Recovery, Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
+    Address, Answer, Backend, Backlog, Census, Committed, Copier, CopyError, Disk, Error, Farewell, Follows,
+    Reader, Recovery, Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -319,8 +319,10 @@ impl Model {
                 let Some(subscription) = self.subscriptions.get_mut(&at) else {
                     return Answer::Subscription(None);
                 };
-                if change.apply(subscription, now) && matches!(change, Change::Reactivate { .. }) {
-                    self.health.remove(&at.subscription);
+                if change.apply(subscription, now)
+                    && let Some(health) = change.health()
+                {
+                    self.health.insert(at.subscription, health);
                 }
                 Answer::Subscription(Some(Box::new(subscription.clone())))
             }

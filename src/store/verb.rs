@@ -81,7 +81,7 @@ pub enum Change {
     },
     /// Begins the next generation, with a clean bill of health.
     Reactivate {
-        /// Whether the dead letters become pending again, each with a fresh schedule.
+        /// Whether the dead letters become pending again, each with a fresh schedule; they are sent slowly at first.
         replay: bool,
         /// The headers that it has from then on; nothing leaves those that it has.
         headers: Option<CustomHeaders>,
@@ -140,6 +140,15 @@ impl Settlement {
 }
 
 impl Change {
+    /// The health from now on, where the change forgets what it was.
+    pub fn health(&self) -> Option<Health> {
+        match self {
+            Self::Reactivate { replay: true, .. } => Some(Health::REVIVED),
+            Self::Reactivate { replay: false, .. } => Some(Health::default()),
+            _ => None,
+        }
+    }
+
     /// Applies the change to a record; says whether it made a difference.
     pub fn apply(&self, subscription: &mut Subscription, now: Timestamp) -> bool {
         let deactivated = matches!(subscription.status, Status::Deactivated { .. });

@@ -19,7 +19,7 @@ use crate::subscriber::hands::{Delivery, Hands};
 use crate::subscriber::message::{Answered, Over, Report};
 use crate::subscriber::policy::Policy;
 use crate::subscriber::question::Question;
-use crate::subscriber::slots::{Slot, Turn};
+use crate::subscriber::slots::{Slot, Taken, Turn};
 use crate::subscriber::task::{Called, Task};
 use crate::subscriber::{Subscriber, Surroundings};
 use crate::subscription::Subscription;
@@ -84,8 +84,8 @@ impl Hands for Carrier<'_> {
         Some(Called { endpoint: Rc::new(endpoint.ok()?), client })
     }
 
-    fn take_slot_or_wait(&mut self) -> Option<Self::Slot> {
-        self.surroundings.slots.take_or_wait(self.at.account, || self.ctx.address().recipient())
+    fn take_slot_or_wait(&mut self, held: usize) -> Taken<Self::Slot> {
+        self.surroundings.slots.take_or_wait(self.at.account, held, || self.ctx.address().recipient())
     }
 
     fn attempt(

@@ -10,6 +10,7 @@ use crate::store::Settlement;
 use crate::subscriber::message::Report;
 use crate::subscriber::policy::Policy;
 use crate::subscriber::question::Question;
+use crate::subscriber::slots::Taken;
 use crate::subscription::{Generation, Subscription};
 
 /// A delivery on its way to an attempt.
@@ -45,8 +46,8 @@ pub trait Hands {
     /// Prepares a subscription; `None` where no request can be made of it.
     fn prepare(&mut self, subscription: &Subscription) -> Option<Self::Endpoint>;
 
-    /// A slot, or else a place in the line for one: then a turn comes.
-    fn take_slot_or_wait(&mut self) -> Option<Self::Slot>;
+    /// A slot beside so many that it holds, or else perhaps a place in the line for one: then a turn comes.
+    fn take_slot_or_wait(&mut self, held: usize) -> Taken<Self::Slot>;
 
     /// Begins an attempt, of which the end is told, however it ends; an event that is not given is the store's to find.
     fn attempt(

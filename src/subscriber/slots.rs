@@ -1,19 +1,33 @@
 //! Slots: leave to have a request in flight, shared by all subscribers of a router.
 //!
-//! When none is free, those who want one take turns: account by account, and within an account hook by hook.
+//! Each account has a share, and within it each hook, so however many endpoints hang, others find a slot. When an account
+//! has none left, its hooks wait for their turn; accounts take turns, and within an account its hooks.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::{Message, Recipient};
 
 use crate::id::AccountNo;
+use crate::line::Line;
+use crate::share::{Shares, Standing};
 
 /// The slots of a router; clones share them.
 pub struct Slots<W: Waiter>(Arc<Mutex<Shared<W>>>);
 
 /// Leave to have one request in flight; given back when dropped.
-pub struct Slot<W: Waiter>(Slots<W>);
+pub struct Slot<W: Waiter> {
+    slots: Slots<W>,
+    account: AccountNo,
+}
+
+/// What becomes of a wish for a slot.
+pub enum Taken<S> {
+    Slot(S),
+    /// None is left for the account: a turn will come.
+    InLine,
+    /// None beside those that the hook holds; it may ask again when one of them has come back.
+    Later,
+}
 
 /// One who waits in the line.
 pub trait Waiter: Sized {
@@ -23,6 +37,9 @@ pub trait Waiter: Sized {
     /// Has it take its turn.
     fn take_turn(self, slot: Slot<Self>);
 }
+
+/// A hook holds at most so many times less than its account may still take.
+const HOOK_PART: usize = 2;
 
 /// How the slots stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +56,8 @@ pub struct Usage {
 pub struct Turn(pub Slot<Recipient<Turn>>);
 
 struct Shared<W> {
-    free: usize,
-    in_use: usize,
-    /// The accounts that wait, in the order of their turns.
-    accounts: VecDeque<AccountNo>,
-    waiting: HashMap<AccountNo, VecDeque<W>>,
+    shares: Shares,
+    line: Line<W>,
 }
 
 impl Waiter for Recipient<Turn> {
@@ -65,77 +79,65 @@ impl<W: Waiter> Clone for Slots<W> {
 impl<W: Waiter> Slots<W> {
     /// So many slots, all of them free.
     pub fn new(count: usize) -> Self {
-        let shared =
-            Shared { free: count.max(1), in_use: 0, accounts: VecDeque::new(), waiting: HashMap::new() };
+        let shared = Shared { shares: Shares::new(count.max(1)), line: Line::default() };
         Self(Arc::new(Mutex::new(shared)))
     }
 
-    /// A slot, if one is free; else a place in the line, for one [`Turn`].
-    pub fn take_or_wait(&self, account: AccountNo, who: impl FnOnce() -> W) -> Option<Slot<W>> {
-        let mut guard = self.shared();
-        let shared = &mut *guard;
-        if let Some(free) = shared.free.checked_sub(1) {
-            shared.free = free;
-            shared.in_use += 1;
-            return Some(Slot(self.clone()));
+    /// A slot for a hook of this account that holds so many already, if there is one; else perhaps a place in the line.
+    pub fn take_or_wait(&self, account: AccountNo, held: usize, who: impl FnOnce() -> W) -> Taken<Slot<W>> {
+        let mut shared = self.shared();
+        if held > 0 && held * HOOK_PART >= shared.shares.room(account) {
+            return Taken::Later;
         }
-        let own = shared.waiting.entry(account).or_default();
-        own.push_back(who());
-        if own.len() == 1 {
-            shared.accounts.push_back(account);
+        if shared.shares.standing(account, 1) == Standing::Granted {
+            return Taken::Slot(self.hand_out(&mut shared, account));
         }
-        None
+        shared.line.join(account, who());
+        Taken::InLine
     }
 
     /// How many requests are in flight.
     pub fn in_use(&self) -> usize {
-        self.shared().in_use
+        let shared = self.shared();
+        shared.shares.limit() - shared.shares.free()
     }
 
     /// How they stand at this moment.
     pub fn usage(&self) -> Usage {
         let shared = self.shared();
-        let in_line = shared.waiting.values().map(VecDeque::len).sum();
-        Usage { in_use: shared.in_use, count: shared.in_use + shared.free, in_line }
+        let (free, count) = (shared.shares.free(), shared.shares.limit());
+        Usage { in_use: count - free, count, in_line: shared.line.len() }
+    }
+
+    fn hand_out(&self, shared: &mut Shared<W>, account: AccountNo) -> Slot<W> {
+        shared.shares.take(account, 1);
+        Slot { slots: self.clone(), account }
+    }
+
+    /// The next in the line who is still there, with a slot.
+    fn next(&self) -> Option<(W, Slot<W>)> {
+        let mut guard = self.shared();
+        let shared = &mut *guard;
+        loop {
+            let shares = &shared.shares;
+            let (account, who) = shared.line.next(|account, _| shares.standing(account, 1))?;
+            // A turn given to one who is gone would come back through here, once for each of them.
+            if who.is_there() {
+                return Some((who, self.hand_out(shared, account)));
+            }
+        }
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared<W>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Takes the next one out of the line who is still there, or else notes that a slot is free.
-    fn next_or_free(&self) -> Option<W> {
-        let mut shared = self.shared();
-        while let Some(who) = shared.next_in_line() {
-            // A turn given to one who is gone would come back through here, once for each of them.
-            if who.is_there() {
-                return Some(who);
-            }
-        }
-        shared.free += 1;
-        shared.in_use -= 1;
-        None
-    }
-}
-
-impl<W> Shared<W> {
-    fn next_in_line(&mut self) -> Option<W> {
-        let account = self.accounts.pop_front()?;
-        let own = self.waiting.get_mut(&account)?;
-        let who = own.pop_front();
-        if own.is_empty() {
-            self.waiting.remove(&account);
-        } else {
-            self.accounts.push_back(account);
-        }
-        who
-    }
 }
 
 impl<W: Waiter> Drop for Slot<W> {
     fn drop(&mut self) {
-        if let Some(who) = self.0.next_or_free() {
-            who.take_turn(Slot(self.0.clone()));
+        self.slots.shared().shares.give_back(self.account, 1);
+        while let Some((who, slot)) = self.slots.next() {
+            who.take_turn(slot);
         }
     }
 }
@@ -149,6 +151,8 @@ mod tests {
 
     use super::*;
 
+    type Slots = super::Slots<Recipient<Turn>>;
+    type Slot = super::Slot<Recipient<Turn>>;
     type Turns = Rc<RefCell<Vec<&'static str>>>;
 
     /// Notes each turn under its name, and lets go of the slot.
@@ -174,8 +178,17 @@ mod tests {
         Waiter { name, turns: turns.clone() }.start()
     }
 
-    async fn turns_taken(slots: &Slots<Recipient<Turn>>, turns: &Turns) -> Vec<&'static str> {
-        while slots.in_use() > 0 {
+    /// A slot for a hook that has none, or a place in the line.
+    fn slot(slots: &Slots, account: u32, who: impl FnOnce() -> Recipient<Turn>) -> Option<Slot> {
+        match slots.take_or_wait(AccountNo(account), 0, who) {
+            Taken::Slot(slot) => Some(slot),
+            Taken::InLine | Taken::Later => None,
+        }
+    }
+
+    /// The turns that were taken when so many slots are still held.
+    async fn turns_taken(slots: &Slots, turns: &Turns, held: usize) -> Vec<&'static str> {
+        while slots.in_use() > held || slots.usage().in_line > 0 {
             tokio::task::yield_now().await;
         }
         turns.borrow().clone()
@@ -185,32 +198,65 @@ mod tests {
     fn accounts_take_turns_however_many_of_one_wait() {
         actix_rt::System::new().block_on(async {
             let (slots, turns) = (Slots::new(1), Turns::default());
-            let held = slots.take_or_wait(AccountNo(1), || unreachable!("one is free"));
+            let held = slot(&slots, 1, || unreachable!("one is free"));
             let line = ["a1", "a2", "a3", "b1"].map(|name| (name, waiter(name, &turns)));
             for (name, waiter) in &line {
-                let account = AccountNo(if name.starts_with('a') { 1 } else { 2 });
-                assert!(slots.take_or_wait(account, || waiter.clone().recipient()).is_none());
+                let account = if name.starts_with('a') { 1 } else { 2 };
+                assert!(slot(&slots, account, || waiter.clone().recipient()).is_none());
             }
             assert_eq!(slots.usage(), Usage { in_use: 1, count: 1, in_line: 4 });
             drop(held);
-            assert_eq!(turns_taken(&slots, &turns).await, ["a1", "b1", "a2", "a3"]);
+            assert_eq!(turns_taken(&slots, &turns, 0).await, ["a1", "b1", "a2", "a3"]);
             assert_eq!(slots.usage(), Usage { in_use: 0, count: 1, in_line: 0 });
         });
+    }
+
+    #[test]
+    fn an_account_whose_requests_all_hang_leaves_slots_for_others() {
+        actix_rt::System::new().block_on(async {
+            let (slots, turns) = (Slots::new(80), Turns::default());
+            let hook = waiter("a", &turns);
+            let take = |account| slot(&slots, account, || hook.clone().recipient());
+            let hanging: Vec<Slot> = std::iter::from_fn(|| take(1)).collect();
+            assert_eq!((hanging.len(), slots.usage().in_line), (70, 1));
+            let others: Vec<Slot> = std::iter::from_fn(|| take(2)).collect();
+            assert!(!others.is_empty());
+            drop(hanging);
+            assert_eq!(turns_taken(&slots, &turns, others.len()).await, ["a", "a"]);
+        });
+    }
+
+    #[test]
+    fn hooks_whose_requests_all_hang_leave_slots_for_others_of_their_account() {
+        let slots = Slots::new(800);
+        let mut hanging: Vec<Vec<Slot>> = (0..40).map(|_| Vec::new()).collect();
+        for _ in 0..32 {
+            for hook in &mut hanging {
+                let taken = slots.take_or_wait(AccountNo(1), hook.len(), || unreachable!("nobody waits"));
+                if let Taken::Slot(slot) = taken {
+                    hook.push(slot);
+                }
+            }
+        }
+        assert!(hanging.iter().all(|hook| (10..32).contains(&hook.len())));
+        let others: Vec<Slot> =
+            std::iter::from_fn(|| slot(&slots, 1, || unreachable!("some are left"))).take(10).collect();
+        assert_eq!(others.len(), 10);
     }
 
     #[test]
     fn those_who_left_the_line_cost_nobody_a_turn() {
         actix_rt::System::new().block_on(async {
             let (slots, turns) = (Slots::new(1), Turns::default());
-            let held = slots.take_or_wait(AccountNo(1), || unreachable!("one is free"));
+            let held = slot(&slots, 1, || unreachable!("one is free"));
             let gone = Context::<Waiter>::new().address();
             for _ in 0..50_000 {
-                assert!(slots.take_or_wait(AccountNo(1), || gone.clone().recipient()).is_none());
+                assert!(slot(&slots, 1, || gone.clone().recipient()).is_none());
             }
             let there = waiter("there", &turns);
-            assert!(slots.take_or_wait(AccountNo(1), || there.clone().recipient()).is_none());
+            assert!(slot(&slots, 1, || there.clone().recipient()).is_none());
             drop(held);
-            assert_eq!(turns_taken(&slots, &turns).await, ["there"]);
+            assert_eq!(turns_taken(&slots, &turns, 0).await, ["there"]);
         });
     }
 }

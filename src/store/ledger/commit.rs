@@ -199,7 +199,7 @@ impl<'a> Commit<'a> {
             }
         }
         if subscribed.is_some_and(|subscribed| subscribed.generation == generation) {
-            self.put_health(&settlement);
+            self.put_health(subscription, settlement.health);
         }
         self.volatile.last_attempts.insert(subscription, settlement.attempt.at);
         self.settlements.settled.push(SettledV1::of(settlement));
@@ -218,10 +218,10 @@ impl<'a> Commit<'a> {
         Ok(waited.then_some(Place::Page))
     }
 
-    fn put_health(&mut self, settlement: &Settlement) {
-        let key = keys::health(settlement.at.subscription);
-        match &settlement.health {
-            Some(health) if *health == Health::default() => self.rows.delete(&key),
+    fn put_health(&mut self, subscription: SubscriptionNo, health: Option<Health>) {
+        let key = keys::health(subscription);
+        match health {
+            Some(health) if health == Health::default() => self.rows.delete(&key),
             Some(health) => self.rows.put(&key, health.encode()),
             None => {}
         }
@@ -245,9 +245,7 @@ impl<'a> Commit<'a> {
         };
         if change.apply(&mut subscription, self.now) {
             self.put_subscription(&subscription);
-            if matches!(change, Change::Reactivate { .. }) {
-                self.rows.delete(&keys::health(at.subscription));
-            }
+            self.put_health(at.subscription, change.health());
         }
         Ok(Some(Box::new(subscription)))
     }

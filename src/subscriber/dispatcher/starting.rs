@@ -5,6 +5,7 @@ use crate::store::Retry;
 use crate::subscriber::hands::{Delivery, Hands};
 use crate::subscriber::picking::{Pick, pick};
 use crate::subscriber::question::Question;
+use crate::subscriber::slots::Taken;
 
 use super::{Dispatcher, InFlight, State};
 
@@ -69,9 +70,13 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         if self.in_line {
             return None;
         }
-        let slot = hands.take_slot_or_wait();
-        self.in_line = slot.is_none();
-        slot
+        match hands.take_slot_or_wait(self.in_flight.len()) {
+            Taken::Slot(slot) => return Some(slot),
+            Taken::InLine => self.in_line = true,
+            // The end of an attempt in flight wakes it.
+            Taken::Later => {}
+        }
+        None
     }
 
     /// Reads more of the backlog when there is room for it, or the next retries when the last are done.
