@@ -18,6 +18,8 @@ mod damage;
 mod dashboards;
 mod deactivating;
 mod deactivation_events;
+mod dead_hooks;
+
 mod delivered_request;
 mod deliveries;
 mod demo;
@@ -42,7 +44,9 @@ mod listing_deliveries;
 mod logging;
 mod looking_at_events;
 mod metrics;
+mod neighbours;
 mod new_user;
+mod noisy_accounts;
 mod notifying;
 mod old_data;
 mod openapi;

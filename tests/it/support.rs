@@ -8,6 +8,7 @@ pub mod document;
 pub mod embedding;
 pub mod exposition;
 pub mod fixture;
+pub mod misbehaving;
 pub mod names;
 pub mod namespace;
 pub mod patience;

@@ -149,6 +149,11 @@ impl Receiver {
         self.desk.received().clone()
     }
 
+    /// How many requests came so far.
+    pub fn count(&self) -> usize {
+        self.desk.received().len()
+    }
+
     /// The `webhook-id` of every request so far.
     pub fn webhook_ids(&self) -> Vec<String> {
         self.desk.received().iter().map(|request| request.webhook_id().to_owned()).collect()
