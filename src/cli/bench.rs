@@ -20,7 +20,6 @@ mod scenario;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::ValueEnum;
 
 use self::scenario::Bench;
@@ -140,27 +139,36 @@ impl Options {
             json: self.json,
             directory: self.directory,
         };
-        actix_web::rt::System::new().block_on(async {
+        let failures = actix_web::rt::System::new().block_on(async {
+            let mut failures = Vec::new();
             for scenario in scenarios {
-                let measured = match scenario {
-                    Scenario::Hooks => bench.hooks().await,
-                    Scenario::Wire => bench.wire().await,
-                    Scenario::Http => bench.http().await,
-                    Scenario::Emit => bench.emit().await,
-                    Scenario::Latency => bench.latency().await,
-                    Scenario::Neighbours => bench.neighbours().await,
-                    Scenario::Noisy => bench.noisy().await,
-                    Scenario::Backlog => bench.backlog().await,
-                };
-                measured.with_context(|| format!("{scenario:?}").to_lowercase())?;
+                if let Err(failure) = scenario.run(&bench).await {
+                    failures.push(format!("{}: {failure:#}", format!("{scenario:?}").to_lowercase()));
+                }
             }
-            anyhow::Ok(())
-        })?;
-        Ok(())
+            failures
+        });
+        match failures.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::other(failures.join("; "))),
+        }
     }
 }
 
 impl Scenario {
+    async fn run(self, bench: &Bench) -> anyhow::Result<()> {
+        match self {
+            Self::Hooks => bench.hooks().await,
+            Self::Wire => bench.wire().await,
+            Self::Http => bench.http().await,
+            Self::Emit => bench.emit().await,
+            Self::Latency => bench.latency().await,
+            Self::Neighbours => bench.neighbours().await,
+            Self::Noisy => bench.noisy().await,
+            Self::Backlog => bench.backlog().await,
+        }
+    }
+
     /// Whether it measures without comparing.
     fn is_plain(&self) -> bool {
         !matches!(self, Self::Neighbours | Self::Noisy | Self::Backlog)

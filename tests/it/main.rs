@@ -5,6 +5,7 @@ mod support;
 mod accounts;
 mod backing_up;
 mod checking;
+mod cli_bench;
 mod cli_deliveries;
 mod cli_emitting;
 mod cli_explain;
