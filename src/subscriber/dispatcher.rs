@@ -153,7 +153,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         }
         self.asking = false;
         match answer {
-            Ok(Answer::Start(loaded)) => self.begin_with(loaded, hands),
+            Ok(Answer::Start(loaded)) => self.begin_with(*loaded, hands),
             Ok(Answer::More(backlog)) => self.take_in(backlog),
             Err(error) => {
                 error!(subscription = self.at.subscription.0, %error, "cannot read what waits");

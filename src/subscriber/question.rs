@@ -21,7 +21,7 @@ pub type Stretch = (EventNo, usize);
 /// What the store knows.
 #[derive(Debug)]
 pub enum Answer {
-    Start(Loaded),
+    Start(Box<Loaded>),
     More(Backlog),
 }
 
@@ -46,7 +46,9 @@ impl Question {
     /// When the store cannot be read.
     pub fn put(self, reader: &dyn Reader) -> Result<Answer, store::Error> {
         match self {
-            Self::Start { at, wanted } => Loaded::read(reader, at, wanted).map(Answer::Start),
+            Self::Start { at, wanted } => {
+                Loaded::read(reader, at, wanted).map(|loaded| Answer::Start(Box::new(loaded)))
+            }
             Self::More { subscription, wanted: (after, limit) } => {
                 reader.backlog(&subscription, after, limit).map(Answer::More)
             }
