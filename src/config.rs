@@ -29,7 +29,8 @@ pub use error::Error;
 pub use hidden::Hidden;
 pub use section::UnknownEvents;
 pub use section::{
-    Delivery, Egress, Events, Health, Limits, LogFormat, Metrics, Retention, Retry, Shutdown, Subscriber,
+    Delivery, Egress, Events, Health, Limits, LogFormat, Metrics, RateLimits, Retention, Retry, Shutdown,
+    Subscriber,
 };
 pub use source::{Loaded, Warning};
 
@@ -67,6 +68,7 @@ pub struct Config {
     pub encryption: Encryption,
     pub events: Events,
     pub limits: Limits,
+    pub rate_limits: RateLimits,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
     pub retention: Retention,
@@ -99,6 +101,7 @@ impl Default for Config {
             encryption: Encryption::default(),
             events: Events::default(),
             limits: Limits::default(),
+            rate_limits: RateLimits::default(),
             metrics: Metrics::default(),
             shutdown: Shutdown::default(),
             retention: Retention::default(),

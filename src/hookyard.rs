@@ -4,6 +4,8 @@
 //! runtime, so it works from any tokio runtime, from an actix-web handler, and through [`Blocking`] from none.
 
 mod accounts;
+#[cfg(feature = "server")]
+mod admitting;
 mod backing_up;
 mod blocking;
 mod catalogue;
@@ -83,6 +85,8 @@ pub struct Hookyard(Arc<Inner>);
 
 struct Inner {
     live: ArcSwap<Live>,
+    #[cfg(feature = "server")]
+    throttles: ArcSwap<admitting::Throttles>,
     guard: Arc<Guard>,
     credits: Credits,
     /// Test deliveries at a time; further ones wait.
@@ -200,11 +204,25 @@ impl Hookyard {
         };
         let (stopper, seal, registry) = begun.await.map_err(unrecoverable)?;
         let credits = Credits::new(config.limits.in_flight_events, config.limits.in_flight_bytes as usize);
+        #[cfg(feature = "server")]
+        let throttles = ArcSwap::from_pointee(admitting::Throttles::new(&config.rate_limits));
         let live = ArcSwap::from_pointee(Live::new(config));
         let tests = Semaphore::new(TESTS_AT_A_TIME);
-        let inner =
-            Inner { live, guard, credits, tests, registry, seal, router, store, slots, metrics, stopper };
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(Inner {
+            live,
+            #[cfg(feature = "server")]
+            throttles,
+            guard,
+            credits,
+            tests,
+            registry,
+            seal,
+            router,
+            store,
+            slots,
+            metrics,
+            stopper,
+        })))
     }
 
     /// Refuses new events, lets attempts in flight finish within the grace period (`shutdown.grace`), commits what they

@@ -12,6 +12,7 @@
 //! | [`id`] [`clock`] [`event_type`] [`event`] [`account`] [`subscription`] [`filter`] [`attempt`] | the vocabulary |
 //! | `retry` `health` | policy: when to try again, whom to probe |
 //! | `share` `line` `credit` | how much may be in flight, and how accounts share that |
+//! | `throttle` | how fast callers may come |
 //! | `metrics` | what is counted and measured, as text for Prometheus |
 //! | `store` | the ledger's verbs, the sled backend behind them, and the one writer that makes all changes durable |
 //! | [`backup`] | the file that a backup is, and restoring one |
@@ -61,6 +62,8 @@ mod share;
 mod store;
 mod subscriber;
 pub mod subscription;
+#[cfg(feature = "server")]
+mod throttle;
 
 pub use config::Config;
 pub use delivery::signature;

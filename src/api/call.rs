@@ -7,6 +7,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 
 use crate::account::{AccountId, Scope};
 use crate::hookyard::{Caller, Hookyard};
+use crate::throttle::Excess;
 
 use super::error::{Error, Kind};
 use super::query::Query;
@@ -23,13 +24,11 @@ impl<'a> Call<'a> {
     /// Finds out who calls.
     ///
     /// # Errors
-    /// 401 without a valid key, 403 when the key has none of `scopes` nor `admin`.
+    /// 401 without a valid key, 429 when it came too often, 403 when the key has none of `scopes` nor `admin`.
     pub fn open(request: &'a HttpRequest, scopes: &[Scope]) -> Result<Self, Error> {
         let hookyard = request.app_data::<Hookyard>().expect("the routes are built with it");
-        let caller =
-            bearer(request.headers()).and_then(|key| hookyard.authenticate(key)).ok_or_else(|| {
-                Error::new(Kind::Unauthorized, "an API key is needed: Authorization: Bearer <key>")
-            })?;
+        let caller = identify(request, hookyard)?;
+        hookyard.admit_request(&caller).map_err(Error::too_fast("this key"))?;
         permit(&caller, scopes)?;
         Ok(Self { hookyard, query: Query::parse(request.query_string()), request, caller })
     }
@@ -71,6 +70,22 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Who sent the request. Those who try keys are told after a while that they come too often; a valid key passes.
+fn identify(request: &HttpRequest, hookyard: &Hookyard) -> Result<Caller, Error> {
+    let key = bearer(request.headers());
+    if let Some(caller) = key.and_then(|key| hookyard.authenticate(key)) {
+        return Ok(caller);
+    }
+    if key.is_some()
+        && let Some(peer) = request.peer_addr()
+        && let Err(Excess::Now { seconds }) = hookyard.admit_stranger(peer.ip())
+    {
+        let kind = Kind::Guessing { retry_after_seconds: seconds };
+        return Err(Error::new(kind, "too many unknown keys have come from this address"));
+    }
+    Err(Error::new(Kind::Unauthorized, "an API key is needed: Authorization: Bearer <key>"))
+}
+
 /// The key in `Authorization: Bearer <key>`; the scheme's case does not matter (RFC 9110, 11.1).
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
@@ -105,11 +120,13 @@ fn is_admin(caller: &Caller) -> bool {
 pub mod tests {
     use actix_web::http::header::HeaderValue;
 
+    use crate::account::KeyHash;
+
     use super::*;
 
     /// Someone with a key of `account`.
     pub fn caller(account: &str, scopes: &[Scope]) -> Caller {
-        Caller { account: account.parse().unwrap(), scopes: scopes.to_vec() }
+        Caller { account: account.parse().unwrap(), scopes: scopes.to_vec(), key: KeyHash::of(account) }
     }
 
     fn chosen(caller: &Caller, named: Option<&str>) -> Result<String, Kind> {

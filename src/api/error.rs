@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::body::BoxBody;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use crate::hookyard::{
     EmitError, HeadersError, LookupError, ReplayError, RotateError, SubscribeError, Unavailable,
 };
+use crate::throttle::Excess;
 
 use super::answer;
 
@@ -34,7 +35,9 @@ pub enum Kind {
     Unauthorized,
     Forbidden,
     NotFound,
-    MethodNotAllowed { allow: &'static str },
+    MethodNotAllowed {
+        allow: &'static str,
+    },
     RequestTimeout,
     IdempotencyConflict,
     HookDeactivated,
@@ -45,7 +48,16 @@ pub enum Kind {
     BlockedUrl,
     UnknownEvent,
     InvalidField,
-    Unavailable { retry_after_seconds: u16 },
+    RateLimited {
+        retry_after_seconds: u32,
+    },
+    /// The same for those whose key is unknown, who are hung up on.
+    Guessing {
+        retry_after_seconds: u32,
+    },
+    Unavailable {
+        retry_after_seconds: u16,
+    },
 }
 
 /// An error as the API shows it.
@@ -82,6 +94,7 @@ impl Kind {
             Self::InvalidUrl | Self::BlockedUrl | Self::UnknownEvent | Self::InvalidField => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
+            Self::RateLimited { .. } | Self::Guessing { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -104,6 +117,7 @@ impl Kind {
             Self::BlockedUrl => "blocked_url",
             Self::UnknownEvent => "unknown_event",
             Self::InvalidField => "invalid_field",
+            Self::RateLimited { .. } | Self::Guessing { .. } => "rate_limited",
             Self::Unavailable { .. } => "unavailable",
         }
     }
@@ -113,6 +127,9 @@ impl Kind {
         match self {
             Self::Unauthorized => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::MethodNotAllowed { allow } => Some((ALLOW, HeaderValue::from_static(allow))),
+            Self::RateLimited { retry_after_seconds } | Self::Guessing { retry_after_seconds } => {
+                Some((RETRY_AFTER, retry_after_seconds.into()))
+            }
             Self::Unavailable { retry_after_seconds } => Some((RETRY_AFTER, retry_after_seconds.into())),
             _ => None,
         }
@@ -142,6 +159,17 @@ impl Error {
         }
     }
 
+    /// Turns what comes too fast into a refusal.
+    pub fn too_fast(what: &'static str) -> impl FnOnce(Excess) -> Self {
+        move |excess| match excess {
+            Excess::Now { seconds } => {
+                let message = format!("{what} has had too many in a short time; come back in {seconds} s");
+                Self::new(Kind::RateLimited { retry_after_seconds: seconds }, message)
+            }
+            Excess::Ever => Self::field(format!("that is more than {what} may ever have at once")),
+        }
+    }
+
     /// The same refusal, said of the entry of an array.
     pub fn of_entry(self, index: usize) -> Self {
         Self { message: format!("[{index}]: {}", self.message).into(), ..self }
@@ -158,6 +186,9 @@ impl Error {
         let mut response = answer::json(self.kind.status(), &Shape { error: inside });
         if let Some((name, value)) = self.kind.header() {
             response.headers_mut().insert(name, value);
+        }
+        if let Kind::Guessing { .. } = self.kind {
+            response.head_mut().set_connection_type(ConnectionType::Close);
         }
         response
     }

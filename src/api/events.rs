@@ -1,6 +1,7 @@
 //! Events over HTTP: emitting one or a batch, looking at them, delivering one again, and the catalogue.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
@@ -84,10 +85,12 @@ pub async fn emit(request: HttpRequest, payload: Payload) -> Result<HttpResponse
     let limit = call.hookyard.config().limits.batch_events;
     match posted(&body, key, limit, |named| call.account(named))? {
         Posted::One(event) => {
+            admit(&call, &event.account, 1)?;
             let receipt = call.hookyard.try_emit(event).await?;
             Ok(answer::json(StatusCode::ACCEPTED, &receipt))
         }
         Posted::Batch(events) => {
+            admit_batch(&call, &events)?;
             let receipts = call.hookyard.try_emit_batch(events).await?;
             Ok(answer::json(StatusCode::ACCEPTED, &receipts))
         }
@@ -161,6 +164,19 @@ pub async fn replay(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     }
     let queued = call.hookyard.replay_event(&account, id, hook).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &Queued { queued }))
+}
+
+fn admit(call: &Call<'_>, account: &AccountId, events: usize) -> Result<(), Error> {
+    call.hookyard.admit_events(account, events).map_err(Error::too_fast("this account"))
+}
+
+/// A batch of those with an admin key may be for several accounts; each has its share counted.
+fn admit_batch(call: &Call<'_>, events: &[Event]) -> Result<(), Error> {
+    let mut counts = BTreeMap::new();
+    for event in events {
+        *counts.entry(&event.account).or_insert(0) += 1;
+    }
+    counts.into_iter().try_for_each(|(account, count)| admit(call, account, count))
 }
 
 fn open(request: &HttpRequest) -> Result<Call<'_>, Error> {

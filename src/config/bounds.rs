@@ -10,7 +10,7 @@ use url::Url;
 
 use super::duration::written;
 use super::{Catalogue, Config, Delivery, Egress, Error, Events, Health, Limits};
-use super::{Metrics, Retention, Retry, Shutdown, Subscriber, UnknownEvents};
+use super::{Metrics, RateLimits, Retention, Retry, Shutdown, Subscriber, UnknownEvents};
 use crate::event_type::{EventType, NAME_LIMIT, OWN_PREFIX};
 use crate::subscription::URL_LIMIT;
 
@@ -28,6 +28,9 @@ const KEY_PREFIX_LIMIT: usize = 16;
 const RETRIES_LIMIT: usize = 100;
 /// From some hundred events to more than fits a disk.
 const RETAINED_BYTES: RangeInclusive<u64> = 64 << 10..=1 << 50;
+/// More than one machine answers.
+const RATES: RangeInclusive<u32> = 0..=10_000_000;
+const BURST_LIMIT: u32 = 1 << 24;
 const NETWORKS_LIMIT: usize = 1024;
 const EVENT_TYPES_LIMIT: usize = 10_000;
 
@@ -70,6 +73,7 @@ impl Config {
         self.egress.validate()?;
         self.encryption.validate()?;
         self.limits.validate()?;
+        self.rate_limits.validate(&self.limits)?;
         self.metrics.validate()?;
         self.shutdown.validate()?;
         self.retention.validate()?;
@@ -164,6 +168,19 @@ impl Limits {
         within("limits.disk_reserve_bytes", self.disk_reserve_bytes, 0..=1 << 40)?;
         within("limits.url_chars", self.url_chars, 16..=URL_LIMIT)?;
         within("limits.name_chars", self.name_chars, 16..=NAME_LIMIT)
+    }
+}
+
+impl RateLimits {
+    fn validate(&self, limits: &Limits) -> Result<(), Error> {
+        within("rate_limits.key_requests_per_second", self.key_requests_per_second, RATES)?;
+        within("rate_limits.key_requests_burst", self.key_requests_burst, 1..=BURST_LIMIT)?;
+        within("rate_limits.account_events_per_second", self.account_events_per_second, RATES)?;
+        // Less could never take in a full batch, however long its emitter waits.
+        let least = limits.batch_events as u32;
+        within("rate_limits.account_events_burst", self.account_events_burst, least..=BURST_LIMIT)?;
+        within("rate_limits.unknown_keys_per_second", self.unknown_keys_per_second, RATES)?;
+        within("rate_limits.unknown_keys_burst", self.unknown_keys_burst, 1..=BURST_LIMIT)
     }
 }
 

@@ -100,6 +100,24 @@ pub struct Limits {
     pub name_chars: usize,
 }
 
+/// `[rate_limits]`: how fast the front door takes what callers send. A rate of zero is no limit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimits {
+    /// Requests of one API key.
+    pub key_requests_per_second: u32,
+    /// Requests of one API key that may come at once after a quiet time.
+    pub key_requests_burst: u32,
+    /// Events of one account.
+    pub account_events_per_second: u32,
+    /// Events of one account that may come at once after a quiet time.
+    pub account_events_burst: u32,
+    /// Requests of one network address whose API key is unknown.
+    pub unknown_keys_per_second: u32,
+    /// Such requests that may come at once after a quiet time.
+    pub unknown_keys_burst: u32,
+}
+
 /// `[shutdown]`: how the router stops.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -194,6 +212,19 @@ impl Default for Limits {
             disk_reserve_bytes: 64 << 20,
             url_chars: URL_LIMIT,
             name_chars: NAME_LIMIT,
+        }
+    }
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self {
+            key_requests_per_second: 50_000,
+            key_requests_burst: 50_000,
+            account_events_per_second: 100_000,
+            account_events_burst: 100_000,
+            unknown_keys_per_second: 10,
+            unknown_keys_burst: 100,
         }
     }
 }

@@ -20,6 +20,8 @@ const LAST_USE_STEP: Duration = Duration::from_secs(60);
 pub struct Caller {
     pub account: AccountId,
     pub scopes: Vec<Scope>,
+    /// Tells keys apart, that of the configuration included.
+    pub key: KeyHash,
 }
 
 /// All accounts and keys.
@@ -162,6 +164,8 @@ impl Hookyard {
             known.keys.remove(&hash);
             hash
         };
+        #[cfg(feature = "server")]
+        self.0.throttles.load().forget_quiet_keys();
         self.commit(Verb::DeleteKey(hash)).await?;
         Ok(())
     }
@@ -173,12 +177,13 @@ impl Hookyard {
         let hash = KeyHash::of(key);
         if self.0.live.load().admin == Some(hash) {
             let account = AccountId::default_account();
-            return Some(Caller { account, scopes: vec![Scope::Admin] });
+            return Some(Caller { account, scopes: vec![Scope::Admin], key: hash });
         }
         let now = Timestamp::now();
         let known = self.0.registry.known();
         let key = known.keys.get(&hash)?;
-        let caller = Caller { account: self.0.registry.names.get(key.account)?, scopes: key.scopes.clone() };
+        let account = self.0.registry.names.get(key.account)?;
+        let caller = Caller { account, scopes: key.scopes.clone(), key: hash };
         if key.last_used_at.is_none_or(|last| now >= last.after(LAST_USE_STEP)) {
             drop(known);
             self.note_use(hash, now);

@@ -41,9 +41,9 @@ impl Hookyard {
 
     /// Puts a new configuration in force, as far as that can be done without a restart.
     ///
-    /// The event types, what happens to unknown ones, the limits of what is taken in, the admin key, the prefix of new
-    /// keys, the public URL and the time that a stop may take change for every call that begins after it returns, all of
-    /// them at once. The rest keeps its values and is named. How to log is the program's business.
+    /// The event types, what happens to unknown ones, the limits of what is taken in and how fast, the admin key, the
+    /// prefix of new keys, the public URL and the time that a stop may take change for every call that begins after it
+    /// returns, all of them at once. New rates begin as after a quiet time. The rest keeps its values and is named. How to log is the program's business.
     ///
     /// # Errors
     /// When a value is not allowed, or does not fit those that stay; then nothing changes.
@@ -54,6 +54,10 @@ impl Hookyard {
         after.validate()?;
         let reloaded =
             Reloaded { changed: before.differences(&after), needs_restart: after.differences(&wanted) };
+        #[cfg(feature = "server")]
+        if before.rate_limits != after.rate_limits {
+            self.0.throttles.store(Arc::new(super::admitting::Throttles::new(&after.rate_limits)));
+        }
         self.0.live.store(Arc::new(Live::new(after)));
         Ok(reloaded)
     }
@@ -71,6 +75,7 @@ impl Config {
             events: wanted.events,
             event_types: wanted.event_types,
             shutdown: wanted.shutdown,
+            rate_limits: wanted.rate_limits,
             limits: Limits {
                 // The credits are counted out when the router opens.
                 in_flight_events: self.limits.in_flight_events,

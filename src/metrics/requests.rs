@@ -13,6 +13,15 @@ use super::histogram::{Buckets, Histogram};
 pub struct Requests {
     answered: Family<Labels<3>, Counter>,
     duration: Family<Labels<2>, Histogram, fn() -> Histogram>,
+    limited: [Counter; 3],
+}
+
+/// Who came too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limited {
+    Key,
+    Account,
+    Address,
 }
 
 /// Labels with their values.
@@ -51,7 +60,18 @@ impl Requests {
                 "How long the front door took for an answer, from a request's head to the answer's",
                 Family::new_with_constructor(histogram),
             ),
+            limited: book.counters(
+                "http_requests_limited",
+                "Requests that were answered with 429: of a key that had too many, with events of an account that had \
+                 too many, or with an unknown key from an address that had tried too many",
+                "limit",
+                ["requests", "events", "unknown_keys"],
+            ),
         }
+    }
+
+    pub fn limit(&self, limited: Limited) {
+        self.limited[limited as usize].inc();
     }
 
     /// The figures of a kind of request, for those who count many.

@@ -55,6 +55,7 @@ mod packaging;
 mod pausing;
 mod payload_bytes;
 mod probing;
+mod rate_limits;
 mod reloading;
 mod replaying;
 mod replaying_events;

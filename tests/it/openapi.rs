@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::api::{Api, JSON, Reply, text};
 use crate::support::document::{Document, Operation};
-use crate::support::patience::until;
+use crate::support::patience::{until, until_some};
 use crate::support::receiver::Receiver;
 use crate::support::server::Server;
 use crate::support::settings::Settings;
@@ -21,7 +21,10 @@ const UNPROVOKED_ALONE: (&str, u16) = ("get_backup", 409);
 
 fn start() -> Server {
     let limit = REQUEST_LIMIT.to_string();
-    Server::start_with(Settings::quick().set("limits.data_bytes", &limit).set("limits.request_bytes", &limit))
+    let limits = Settings::quick().set("limits.data_bytes", &limit).set("limits.request_bytes", &limit);
+    // A single unknown key a second.
+    let rates = ["rate_limits.unknown_keys_per_second", "rate_limits.unknown_keys_burst"];
+    Server::start_with(rates.iter().fold(limits, |limits, key| limits.set(key, "1")))
 }
 
 /// A path with something in place of its variables.
@@ -85,6 +88,8 @@ fn refuse(document: &Document, server: &Server, operation: &Operation<'_>) {
     let described = |status: u16| operation.statuses().contains(&status);
 
     expect(401, &server.anonymous().send(method, &path, &[], None));
+    let guess = || server.api_with_key("fp_of_nobody").send(method, &path, &[], None);
+    expect(429, &until_some("it is tried too often", || Some(guess()).filter(|reply| reply.status == 429)));
     if described(403) {
         let (others, query) = match scopes.as_slice() {
             ["hooks"] => (&["events"][..], ""),

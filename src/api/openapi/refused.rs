@@ -40,13 +40,13 @@ pub enum Store {}
 
 impl IntoResponses for AnyKey {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        named([("401", "Unauthorized")])
+        named([("401", "Unauthorized"), ("429", "TooFast")])
     }
 }
 
 impl IntoResponses for Key {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        named([("401", "Unauthorized"), ("403", "Forbidden")])
+        named([("401", "Unauthorized"), ("403", "Forbidden"), ("429", "TooFast")])
     }
 }
 
