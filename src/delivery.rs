@@ -12,6 +12,7 @@ pub mod tls;
 
 mod answer;
 mod connector;
+mod fault;
 mod handshake;
 mod intake;
 mod networks;

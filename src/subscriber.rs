@@ -30,7 +30,7 @@ use crate::store::writer::Store;
 use self::dispatcher::Dispatcher;
 pub use self::dispatcher::Start;
 pub use self::message::{Again, Cut, Forward, Hold, Reload, Report, Retire};
-use self::message::{Answered, Over};
+use self::message::{Answered, End, Over};
 pub use self::policy::Policy;
 use self::slots::Turn;
 use self::task::{Called, Task};
@@ -175,8 +175,13 @@ impl Handler<Turn> for Subscriber {
 impl Handler<Over> for Subscriber {
     type Result = ();
 
-    fn handle(&mut self, Over { event, attempt }: Over, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Over { event, end }: Over, ctx: &mut Context<Self>) {
         let (dispatcher, mut hands) = self.with_hands(ctx);
+        let attempt = match end {
+            End::Made(attempt) => Some(attempt),
+            End::BrokenOff => None,
+            End::Unable => return dispatcher.unable(event, Timestamp::now(), &mut hands),
+        };
         dispatcher.over(event, attempt, rand::random::<f64>(), Timestamp::now(), &mut hands);
     }
 }

@@ -82,6 +82,16 @@ pub fn error_kind(error: &SendRequestError) -> ErrorKind {
     }
 }
 
+/// Whether there is no answer because this machine could not ask.
+pub fn is_own_fault(error: &SendRequestError) -> bool {
+    match error {
+        SendRequestError::Connect(ConnectError::Resolver(error)) => {
+            error.downcast_ref::<Failure>().is_some_and(Failure::is_own)
+        }
+        _ => false,
+    }
+}
+
 /// With TLS 1.3 a server's refusal of the handshake may come when the first answer is read.
 fn io_kind(error: &io::Error) -> ErrorKind {
     match error.get_ref() {

@@ -57,12 +57,18 @@ pub struct Client {
 /// What an attempt has met so far; it counts even if the attempt goes no further.
 #[derive(Default)]
 struct Met {
+    /// This machine could not even try.
+    unable: bool,
     /// The outcome, and how long it took to come; the rest of a response changes nothing about it.
     outcome: Option<(Outcome, Duration)>,
     response: Vec<u8>,
 }
 
 struct Panicked;
+
+/// This machine could not make the attempt; what its outcome would be if it counted.
+#[derive(Debug)]
+pub struct Unable(pub Attempt);
 
 impl Settings {
     /// Settings under which an attempt has `timeout` in all, and the plain signature goes in `signature_header`.
@@ -104,12 +110,20 @@ impl Client {
         Self { settings, plain: RefCell::default(), tls: RefCell::default() }
     }
 
+    /// Makes one attempt as [`Self::try_attempt`] does, and also takes for its outcome what this machine cannot do.
+    pub async fn attempt(&self, endpoint: &Endpoint, request: Request) -> Attempt {
+        self.try_attempt(endpoint, request).await.unwrap_or_else(|Unable(attempt)| attempt)
+    }
+
     /// Makes one attempt. Whatever happens to it is its outcome.
     ///
     /// It succeeds once a 2xx status line and headers have arrived within the timeout, which includes resolving,
     /// connecting and the TLS handshake; the rest of the response is read in what remains of it and changes nothing.
     /// Dropping the future breaks the attempt off.
-    pub async fn attempt(&self, endpoint: &Endpoint, request: Request) -> Attempt {
+    ///
+    /// # Errors
+    /// When this machine cannot make one, for want of open files, ports or memory: the receiver saw nothing of it.
+    pub async fn try_attempt(&self, endpoint: &Endpoint, request: Request) -> Result<Attempt, Unable> {
         let (n, at, started) = (request.n, Timestamp::now(), Instant::now());
         let mut met = Met::default();
         let exchange = self.exchange(endpoint, request, at, started, &mut met);
@@ -125,7 +139,8 @@ impl Client {
             met.outcome.unwrap_or_else(|| (Outcome::Failed(without_answer), started.elapsed()));
         endpoint.withhold_from(&mut met.response);
         let duration_ms = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
-        Attempt { n, at, outcome, duration_ms, response: Bytes::from(met.response) }
+        let attempt = Attempt { n, at, outcome, duration_ms, response: Bytes::from(met.response) };
+        if met.unable { Err(Unable(attempt)) } else { Ok(attempt) }
     }
 
     /// Sends the request and reads the response, noting in `met` how far it has come.
@@ -144,6 +159,7 @@ impl Client {
         match answer {
             Err(error) => {
                 debug!(authority = endpoint.authority(), %error, "no usable answer");
+                met.unable = answer::is_own_fault(&error);
                 met.outcome = Some((Outcome::Failed(answer::error_kind(&error)), duration));
             }
             Ok(mut response) => {

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::attempt::ErrorKind;
+use crate::delivery::fault;
 use crate::delivery::guard::{Guard, LOCALHOST, Reason, is_localhost};
 use crate::delivery::handshake::shake_hands;
 use crate::delivery::resolver::{Addresses, Resolver};
@@ -121,7 +122,8 @@ impl Shared {
             }
             return Ok(allowed);
         }
-        let addresses = self.resolver.resolve(host, port).await.map_err(Failure::Dns)?;
+        let resolved = self.resolver.resolve(host, port).await;
+        let addresses = resolved.map_err(|error| Failure::Dns(fault::of_resolving(error)))?;
         addresses.iter().try_for_each(|address| self.guard.vet_address(*address))?;
         Ok(addresses)
     }
@@ -151,15 +153,22 @@ impl Shared {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no addresses"));
         };
         for address in others {
-            if let Ok(Ok(tcp)) = timeout(self.patience, TcpStream::connect(*address)).await {
-                return Ok(tcp);
+            match timeout(self.patience, TcpStream::connect(*address)).await {
+                Ok(Err(error)) if fault::is_own(&error) => return Err(error),
+                Ok(Err(_)) | Err(_) => {}
+                Ok(Ok(tcp)) => return Ok(tcp),
             }
         }
-        TcpStream::connect(*last).await
+        TcpStream::connect(*last).await.map_err(|error| fault::of_connecting(error, *last))
     }
 }
 
 impl Failure {
+    /// Whether it is this machine that could not, so that it says nothing about the receiver.
+    pub fn is_own(&self) -> bool {
+        matches!(self, Self::Dns(error) | Self::Connect(error) if fault::is_own(error))
+    }
+
     /// What the attempt met.
     pub fn kind(&self) -> ErrorKind {
         match self {

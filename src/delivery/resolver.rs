@@ -4,12 +4,15 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
+
+use crate::delivery::fault;
 
 /// The addresses of a host, those to try first in front.
 pub type Addresses = Rc<[SocketAddr]>;
@@ -49,7 +52,7 @@ impl Resolver {
         let mut known = self.0.lock().await;
         let name = match known.as_mut() {
             Some(name) if name.serves(host, port) => name,
-            _ => known.insert(Name::ask(host, port)),
+            _ => known.insert(Name::ask(host, port)?),
         };
         match &mut name.lookup {
             Lookup::Answered { addresses, .. } => Ok(addresses.clone()),
@@ -72,11 +75,17 @@ impl Resolver {
 }
 
 impl Name {
-    fn ask(host: &str, port: u16) -> Self {
+    /// Gives the question to a thread.
+    ///
+    /// # Errors
+    /// When the system has none left; the runtime panics then.
+    fn ask(host: &str, port: u16) -> io::Result<Self> {
         let host: Box<str> = host.into();
         let asked = host.clone();
         let resolve = move || Ok((&*asked, port).to_socket_addrs()?.collect());
-        Self { host, port, lookup: Lookup::Asked(spawn_blocking(resolve)) }
+        let thread = catch_unwind(move || spawn_blocking(resolve));
+        let thread = thread.map_err(|_| fault::own(io::ErrorKind::OutOfMemory.into()))?;
+        Ok(Self { host, port, lookup: Lookup::Asked(thread) })
     }
 
     /// Whether what is known, or about to be, is of use now. An answer that nobody fetched may be of any age.
@@ -114,7 +123,7 @@ mod tests {
     #[test]
     fn an_answer_that_nobody_fetched_is_not_used_later() {
         actix_rt::System::new().block_on(async {
-            let name = Name::ask("127.0.0.1", 80);
+            let name = Name::ask("127.0.0.1", 80).unwrap();
             assert!(!name.serves("127.0.0.1", 81));
             while let Lookup::Asked(thread) = &name.lookup
                 && !thread.is_finished()

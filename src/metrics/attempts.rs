@@ -14,6 +14,7 @@ use super::histogram::{Buckets, Histogram};
 pub struct Attempts {
     pub delivered: Counter,
     pub retries: Counter,
+    pub unable: Counter,
     outcomes: [Counter; 10],
     duration: Histogram,
     lag: [Histogram; 2],
@@ -64,6 +65,10 @@ impl Attempts {
             delivered: book.counter("deliveries_delivered", "Deliveries that a receiver answered with 2xx"),
             retries: book
                 .counter("retries_scheduled", "Attempts that failed and after which another was scheduled"),
+            unable: book.counter(
+                "attempts_unable",
+                "Attempts that this machine could not make for want of open files, ports or memory; they are made later",
+            ),
             outcomes: book.counters(
                 "attempts",
                 "Attempts that are over, by the answer's class of status or by why no usable answer came",

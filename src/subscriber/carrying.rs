@@ -7,7 +7,6 @@ use std::time::Duration;
 use actix::{ActorContext, Addr, AsyncContext, Context, Recipient, SpawnHandle};
 use tracing::error;
 
-use crate::attempt::Attempt;
 use crate::clock::Timestamp;
 use crate::delivery::endpoint::{Endpoint, Request};
 use crate::event::Recorded;
@@ -16,7 +15,7 @@ use crate::metrics::attempts::Attempts;
 use crate::store::{Address, Settlement, Verb};
 use crate::subscriber::dispatcher::Dispatcher;
 use crate::subscriber::hands::{Delivery, Hands};
-use crate::subscriber::message::{Answered, Over, Report};
+use crate::subscriber::message::{Answered, End, Over, Report};
 use crate::subscriber::policy::Policy;
 use crate::subscriber::question::Question;
 use crate::subscriber::slots::{Slot, Taken, Turn};
@@ -38,7 +37,7 @@ pub struct Carrier<'a> {
 struct Watch {
     subscriber: Addr<Subscriber>,
     event: EventNo,
-    attempt: Option<Attempt>,
+    end: End,
     _slot: Slot<Recipient<Turn>>,
 }
 
@@ -56,7 +55,8 @@ impl Subscriber {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.subscriber.do_send(Over { event: self.event, attempt: self.attempt.take() });
+        self.subscriber
+            .do_send(Over { event: self.event, end: std::mem::replace(&mut self.end, End::BrokenOff) });
     }
 }
 
@@ -96,7 +96,7 @@ impl Hands for Carrier<'_> {
         slot: Self::Slot,
     ) -> Task {
         let watch =
-            Watch { subscriber: self.ctx.address(), event: delivery.event, attempt: None, _slot: slot };
+            Watch { subscriber: self.ctx.address(), event: delivery.event, end: End::BrokenOff, _slot: slot };
         let Called { endpoint, client } = called.clone();
         let surroundings = Rc::clone(self.surroundings);
         Task::spawn(async move {
@@ -111,7 +111,8 @@ impl Hands for Carrier<'_> {
             };
             if let Some(event) = event {
                 let (id, body, n) = (event.id, event.body.bytes.clone(), delivery.attempts + 1);
-                watch.attempt = Some(client.attempt(&endpoint, Request { id, body, n, test: false }).await);
+                let tried = client.try_attempt(&endpoint, Request { id, body, n, test: false }).await;
+                watch.end = tried.map_or(End::Unable, End::Made);
             }
         })
     }

@@ -6,6 +6,7 @@
 mod settling;
 mod starting;
 mod timing;
+mod unable;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct Dispatcher<Endpoint, Task> {
     health: Health,
     /// The health as the store knows it.
     kept: Health,
+    /// This machine could not make an attempt, and none is tried before then.
+    unable_until: Option<Timestamp>,
     window: Window,
     retries: Retries,
     in_flight: HashMap<EventNo, InFlight<Task>>,
@@ -101,6 +104,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
             served: None,
             health: Health::default(),
             kept: Health::default(),
+            unable_until: None,
             window,
             retries: Retries::default(),
             in_flight: HashMap::new(),
@@ -254,6 +258,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         };
         match attempt {
             Some(attempt) => {
+                self.unable_until = None;
                 self.settle(in_flight.delivery, in_flight.again, attempt, chance, now, hands);
                 if self.state == State::Loading {
                     // The answer that is on its way may not know of it: the next one does.

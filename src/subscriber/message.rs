@@ -68,12 +68,21 @@ pub struct Answered {
     pub answer: Result<Answer, store::Error>,
 }
 
-/// An attempt is over, or broken off.
+/// An attempt is over.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Over {
     pub event: EventNo,
-    pub attempt: Option<Attempt>,
+    pub end: End,
+}
+
+/// How an attempt is over.
+pub enum End {
+    Made(Attempt),
+    /// This machine could not make it: the receiver saw nothing of it.
+    Unable,
+    /// It was broken off, or what was to be sent could not be read.
+    BrokenOff,
 }
 
 /// What a subscriber tells its shard.

@@ -66,6 +66,7 @@ mod retrying;
 mod retrying_by_hand;
 mod reviving;
 mod rotating;
+mod running_out_of_files;
 mod samples;
 mod scarce_memory;
 mod secrecy;

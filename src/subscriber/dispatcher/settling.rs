@@ -63,7 +63,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     }
 
     /// Whether what a delivery meets still matters to the endpoint, and not only to the delivery.
-    fn is_of_this_life(&self, delivery: &Delivery) -> bool {
+    pub(super) fn is_of_this_life(&self, delivery: &Delivery) -> bool {
         let of_generation = |served: &Served<Endpoint>| served.subscription.generation == delivery.generation;
         self.state != State::Deactivated && self.served.as_ref().is_some_and(of_generation)
     }

@@ -62,7 +62,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
 
     fn pick(&self, now: Timestamp, hands: &impl Hands) -> Pick {
         let limit = hands.policy().max_in_flight;
-        pick(self.health, self.in_flight.len(), limit, &self.retries, &self.window, now)
+        pick(self.health_if_able(now), self.in_flight.len(), limit, &self.retries, &self.window, now)
     }
 
     /// A slot, or else a place in the line for one.

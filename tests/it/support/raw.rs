@@ -1,15 +1,106 @@
 //! Bytes on a connection, for what no well-behaved client sends.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use super::patience::PATIENCE;
+use super::settings::ADMIN_KEY;
 
 /// Opens a connection that gives up waiting when a test would.
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("the server listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("the timeout is not zero");
     stream
+}
+
+/// An answer as it came over the wire.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// Status line and headers, as they came.
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+/// One connection with its answers, in their order.
+pub struct Conversation {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Conversation {
+    pub fn with(address: SocketAddr) -> Self {
+        Self { stream: connect(address), unread: Vec::new() }
+    }
+
+    /// Sends bytes; the server may have hung up before it has read all of them.
+    pub fn say(&mut self, bytes: &[u8]) -> &mut Self {
+        drop(self.stream.write_all(bytes));
+        self
+    }
+
+    /// Says that nothing more comes.
+    pub fn end(&mut self) -> &mut Self {
+        // It may be closed already.
+        drop(self.stream.shutdown(Shutdown::Write));
+        self
+    }
+
+    /// The next answer, or nothing when the server hung up instead.
+    pub fn answer(&mut self) -> Option<Answer> {
+        let length = loop {
+            if let Some(at) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at + 4;
+            }
+            self.read_more()?;
+        };
+        let head = String::from_utf8_lossy(&self.unread.drain(..length).collect::<Vec<_>>()).into_owned();
+        let status = head.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()?;
+        let body = head.to_lowercase().split_once("content-length: ").map_or(0, |(_, rest)| {
+            rest.split("\r\n").next().and_then(|length| length.parse().ok()).expect("a length is a number")
+        });
+        while self.unread.len() < body {
+            self.read_more()?;
+        }
+        Some(Answer { status, head, body: self.unread.drain(..body).collect() })
+    }
+
+    /// All answers until the server hangs up.
+    pub fn answers(&mut self) -> Vec<Answer> {
+        std::iter::from_fn(|| self.answer()).collect()
+    }
+
+    /// What came that is no answer.
+    pub fn rest(&self) -> &[u8] {
+        &self.unread
+    }
+
+    fn read_more(&mut self) -> Option<()> {
+        let mut piece = [0; 4096];
+        let read = self.stream.read(&mut piece).ok().filter(|read| *read > 0)?;
+        self.unread.extend_from_slice(&piece[..read]);
+        Some(())
+    }
+}
+
+/// Sends these bytes, and nothing more, and reads until the server hangs up.
+pub fn answers(address: SocketAddr, bytes: &[u8]) -> Vec<Answer> {
+    Conversation::with(address).say(bytes).end().answers()
+}
+
+/// The statuses of what [`answers`] got.
+pub fn statuses(address: SocketAddr, bytes: &[u8]) -> Vec<u16> {
+    answers(address, bytes).iter().map(|answer| answer.status).collect()
+}
+
+/// A request with the admin key and this body, which is called JSON.
+pub fn request(method: &str, target: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
 }
 
 /// Sends these bytes and reads until the server closes; returns the status, or nothing when none came.

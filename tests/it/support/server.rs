@@ -113,9 +113,8 @@ impl Server {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: libc::c_int) {
-        let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
         // SAFETY: a plain system call; the child is not reaped before `wait_for_exit`, so the id is still its own.
-        assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "the server runs");
+        assert_eq!(unsafe { libc::kill(self.pid(), signal) }, 0, "the server runs");
     }
 
     /// Lets none of its files grow beyond what its largest has now, as on a full disk.
@@ -143,10 +142,53 @@ impl Server {
 
     fn limit(&self, resource: libc::__rlimit_resource_t, limit: u64) {
         let limit = libc::rlimit { rlim_cur: limit, rlim_max: libc::RLIM_INFINITY };
-        let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
         // SAFETY: both pointers are to a live rlimit or null, and the process is our child.
-        let set = unsafe { libc::prlimit(pid, resource, &limit, std::ptr::null_mut()) };
+        let set = unsafe { libc::prlimit(self.pid(), resource, &limit, std::ptr::null_mut()) };
         assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+    }
+
+    /// Lets it open no file and no connection beyond the first `files` descriptors, or as many as the system allows.
+    pub fn allow_files(&self, files: Option<u64>) {
+        let hard = self.file_limit().rlim_max;
+        let limit = libc::rlimit { rlim_cur: files.unwrap_or(hard), rlim_max: hard };
+        // SAFETY: both pointers are to a live rlimit or null, and the process is our child.
+        let set = unsafe { libc::prlimit(self.pid(), libc::RLIMIT_NOFILE, &limit, std::ptr::null_mut()) };
+        assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+    }
+
+    /// How many descriptors it may have.
+    pub fn file_limit(&self) -> libc::rlimit {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: both pointers are to a live rlimit or null, and the process is our child.
+        let got = unsafe { libc::prlimit(self.pid(), libc::RLIMIT_NOFILE, std::ptr::null(), &mut limit) };
+        assert_eq!(got, 0, "{}", std::io::Error::last_os_error());
+        limit
+    }
+
+    /// The memory that it has in use, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel counts it");
+        1024 * line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB")
+    }
+
+    /// How long it has kept a processor busy.
+    pub fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        let (_, fields) = stat.rsplit_once(')').expect("the name is in brackets");
+        let ticks = |field: usize| {
+            fields
+                .split_whitespace()
+                .nth(field)
+                .and_then(|field| field.parse::<u64>().ok())
+                .expect("a number")
+        };
+        // The 14th and 15th field, counted from the name; a tick is 10 ms wherever Linux runs.
+        Duration::from_millis(10 * (ticks(11) + ticks(12)))
+    }
+
+    fn pid(&self) -> libc::pid_t {
+        libc::pid_t::try_from(self.child.id()).expect("a process id")
     }
 
     /// Waits until it has ended.
