@@ -39,6 +39,7 @@ mod metrics;
 mod object;
 mod openapi;
 mod query;
+mod stalling;
 mod tally;
 
 use std::future::{Future, poll_fn};
@@ -63,6 +64,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection stays open: longer than the 60 s for which common proxies keep theirs, so that it is
 /// the proxy that closes and no request meets a connection that is being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a connection may do nothing that the two above are about: it never gets that far unless it stalls.
+const STALL_TIMEOUT: Duration = KEEP_ALIVE.saturating_add(HEAD_TIMEOUT);
 /// Connections per worker beyond which nobody is let in; an idle one costs about 10 kB.
 const CONNECTIONS_PER_WORKER: usize = 10_000;
 /// Connections to the metrics' own address; a few scrapers come to it.
@@ -92,6 +95,7 @@ pub async fn run(
     })
     .client_request_timeout(HEAD_TIMEOUT)
     .keep_alive(KEEP_ALIVE)
+    .on_connect(stalling::watch(STALL_TIMEOUT))
     .max_connections(CONNECTIONS_PER_WORKER)
     .tcp_nodelay(true)
     .shutdown_timeout(STOP_TIMEOUT_SECONDS)

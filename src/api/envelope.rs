@@ -5,13 +5,14 @@
 
 use std::time::Instant;
 
-use actix_web::body::BoxBody;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::uri::{PathAndQuery, Uri};
 use actix_web::middleware::Next;
 
 use super::error::Error;
+use super::stalling::Watch;
 use super::tally::Tally;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,6 +35,9 @@ pub async fn wrap(
         request.match_info_mut().get_mut().update(&uri);
         request.head_mut().uri = uri;
     }
+    if let Some(watch) = request.conn_data::<Watch>() {
+        watch.begin();
+    }
     let id = RequestId::random();
     let mut response = next.call(request).await?;
     if let Some(error) = response.response().error().and_then(|error| error.as_error::<Error>()) {
@@ -49,6 +53,12 @@ pub async fn wrap(
     }
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    // What is made while it is sent ends when it is made; nobody knows how long that takes.
+    if let Some(watch) = response.request().conn_data::<Watch>()
+        && response.response().body().size() != BodySize::Stream
+    {
+        watch.end();
     }
     if let Some(tally) = response.request().app_data::<Tally>() {
         tally.count(response.request(), response.status(), began);
