@@ -92,7 +92,7 @@ impl Default for Config {
             admin_key_file: PathBuf::new(),
             key_prefix: "fp_".to_owned(),
             workers: 0,
-            log: "info,actix_server=warn".to_owned(),
+            log: "info,actix_server=warn,actix_http=off".to_owned(),
             log_format: LogFormat::default(),
             retry: Retry::default(),
             delivery: Delivery::default(),

@@ -1,6 +1,7 @@
 //! Bytes on a connection, for what no well-behaved client sends.
 
-use std::io::{Read, Write};
+use std::fmt;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use super::patience::PATIENCE;
@@ -14,7 +15,6 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// An answer as it came over the wire.
-#[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     /// Status line and headers, as they came.
@@ -26,6 +26,12 @@ pub struct Answer {
 pub struct Conversation {
     stream: TcpStream,
     unread: Vec<u8>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.head, String::from_utf8_lossy(&self.body))
+    }
 }
 
 impl Conversation {
@@ -70,9 +76,12 @@ impl Conversation {
         std::iter::from_fn(|| self.answer()).collect()
     }
 
-    /// What came that is no answer.
-    pub fn rest(&self) -> &[u8] {
-        &self.unread
+    /// Whether the server has hung up, or does so while a test would wait.
+    pub fn is_closed(&mut self) -> bool {
+        match self.stream.read(&mut [0; 1]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+        }
     }
 
     fn read_more(&mut self) -> Option<()> {
