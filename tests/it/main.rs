@@ -4,6 +4,7 @@ mod support;
 
 mod accounts;
 mod backing_up;
+mod barrage;
 mod checking;
 mod cli_bench;
 mod cli_deliveries;
@@ -36,6 +37,7 @@ mod examples;
 mod exporting;
 mod full_disk;
 mod health;
+mod holding_connections;
 mod hostile_bodies;
 mod hostile_requests;
 mod hostile_responses;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use super::patience::PATIENCE;
 use super::settings::ADMIN_KEY;
@@ -37,6 +38,13 @@ impl fmt::Debug for Answer {
 impl Conversation {
     pub fn with(address: SocketAddr) -> Self {
         Self { stream: connect(address), unread: Vec::new() }
+    }
+
+    /// The same, waiting so long for each piece of an answer.
+    pub fn patiently_with(address: SocketAddr, patience: Duration) -> Self {
+        let conversation = Self::with(address);
+        conversation.stream.set_read_timeout(Some(patience)).expect("the timeout is not zero");
+        conversation
     }
 
     /// Sends bytes; the server may have hung up before it has read all of them.
@@ -74,6 +82,14 @@ impl Conversation {
     /// All answers until the server hangs up.
     pub fn answers(&mut self) -> Vec<Answer> {
         std::iter::from_fn(|| self.answer()).collect()
+    }
+
+    /// Whether the server has answered or hung up by now.
+    pub fn is_refused(&mut self) -> bool {
+        self.stream.set_nonblocking(true).expect("a socket option");
+        let peeked = self.stream.peek(&mut [0; 1]);
+        self.stream.set_nonblocking(false).expect("a socket option");
+        !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Whether the server has hung up, or does so while a test would wait.
