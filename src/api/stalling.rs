@@ -34,7 +34,8 @@ pub fn watch(patience: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + 
 }
 
 impl Watch {
-    fn of(stream: &TcpStream, patience: Duration) -> Self {
+    /// A watch over this connection, which is to be kept for as long as the connection and no longer.
+    pub fn of(stream: &TcpStream, patience: Duration) -> Self {
         let idle_since = Rc::new(Cell::new(Some(Instant::now())));
         let (socket, seen) = (stream.as_raw_fd(), Rc::clone(&idle_since));
         let task = rt::spawn(async move {
