@@ -16,6 +16,7 @@ use actix_http::HttpMessage;
 use awc::body::BodyStream;
 use awc::http::header::{self, HeaderName};
 use bytes::Bytes;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
@@ -154,6 +155,9 @@ impl Client {
     ) {
         let mut http = self.http(endpoint).post(endpoint.target.uri.clone()).no_decompress();
         *http.headers_mut() = endpoint.headers(&request, now, &self.settings.signature_header);
+        // The pool leaves a connection on which bytes wait that nobody asked for, but knows only of those that the runtime
+        // has noticed. It looks for more before a task that gives way goes on.
+        yield_now().await;
         let answer = http.send_body(request.body).await;
         let duration = started.elapsed();
         match answer {

@@ -28,6 +28,8 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const AMPLE: Duration = Duration::from_secs(10);
 /// For tests in which the time is to run out.
 const SHORT: Duration = Duration::from_millis(200);
+/// For tests in which the time is to run out, but not before a busy machine has got to what comes first.
+const UNHURRIED: Duration = Duration::from_secs(3);
 
 fn client(timeout: Duration, https_only: bool, allow_networks: &[&str]) -> Client {
     let networks = allow_networks.iter().map(|network| network.parse().unwrap()).collect();
@@ -160,10 +162,10 @@ fn a_response_that_never_ends_is_still_the_success_it_began_as() {
         connection.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nfirst");
         connection.wait_for_hang_up();
     });
-    let attempt = attempt_at(&receiver.url(), SHORT);
+    let attempt = attempt_at(&receiver.url(), UNHURRIED);
     assert_eq!(attempt.outcome, answered(200));
     assert_eq!(attempt.response, "first");
-    assert!(u128::from(attempt.duration_ms) <= SHORT.as_millis());
+    assert!(u128::from(attempt.duration_ms) <= UNHURRIED.as_millis());
 }
 
 #[test]

@@ -129,7 +129,9 @@ fn whoever_is_too_slow_is_a_timeout() {
         None,
         Some("timeout"),
     );
-    meets(&api, "a slow body", &dribbling("HTTP/1.1 200 OK\r\n\r\n"), "http", Some(200), None);
+    // Time to begin with, on a busy machine.
+    let patient = Server::start_with(Settings::quick().set("delivery.timeout", r#""3s""#));
+    meets(&patient.api(), "a slow body", &dribbling("HTTP/1.1 200 OK\r\n\r\n"), "http", Some(200), None);
 }
 
 #[test]
