@@ -30,7 +30,8 @@ impl Log {
     pub fn start(directives: &str, format: LogFormat) -> Result<Self, config::Error> {
         let (filter, handle) = reload::Layer::new(filter(directives)?);
         let limited = registry().with(filter_fn(is_harmless)).with(filter);
-        let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+        let lines =
+            tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
         match format {
             LogFormat::Text => {
                 limited.with(lines.fmt_fields(debug_fn(write_field).delimited(" "))).init();
