@@ -17,7 +17,11 @@ use crate::support::settings::Settings;
 #[test]
 fn an_account_that_is_refused_for_all_it_emits_leaves_room_for_others() {
     const CALLERS: usize = 24;
-    let settings = Settings::quick().set("limits.in_flight_events", "1000").set("limits.batch_events", "100");
+    let settings = Settings::quick()
+        .set("rate_limits.key_requests_per_second", "0")
+        .set("rate_limits.account_events_per_second", "0")
+        .set("limits.in_flight_events", "1000")
+        .set("limits.batch_events", "100");
     let server = Server::start_with(settings);
     let (noisy, quiet) = (server.api().account("noisy"), server.api().account("quiet"));
     let batch = Value::from(vec![json!({"event": "new_lead", "data": 1}); 100]);
