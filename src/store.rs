@@ -33,7 +33,7 @@ use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed};
 use crate::subscription::{Generation, Subscription};
 
 pub use self::figures::{Census, Disk, Expired, Retained, Tally};
-pub use self::verb::{Address, Answer, Change, Follows, NewSubscription, Rotation, Settlement, Verb};
+pub use self::verb::{Address, Answer, Change, Follows, NewSubscription, Replay, Rotation, Settlement, Verb};
 
 /// Writes. One thread owns it; see [`writer`].
 pub trait Backend: Send + 'static {
@@ -109,6 +109,9 @@ pub trait Reader: Send + Sync {
 
     /// The delivery of an event for a subscription, if there is one.
     fn delivery(&self, at: Address, event: EventNo) -> Result<Option<Delivery>, Error>;
+
+    /// How many commits there are: whatever is read from now on knows of all of them.
+    fn commits(&self) -> u64;
 
     /// How many attempts were made to deliver an event, by subscription.
     fn attempts(&self, event: EventNo) -> Result<HashMap<SubscriptionNo, u16>, Error>;

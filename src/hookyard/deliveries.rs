@@ -10,7 +10,7 @@ use crate::id::{AccountNo, DeliveryId, EventId, EventNo, HookId, Seal, Subscript
 use crate::router;
 use crate::shard;
 use crate::store::history::{self, EventQuery, NEWEST, Period};
-use crate::store::{Address, Answer, Verb};
+use crate::store::{Address, Answer, Replay as Again, Verb};
 use crate::subscription::{Status, Subscription};
 
 use super::{Hookyard, LookupError, Page, PageRequest, Unavailable};
@@ -147,12 +147,13 @@ impl Hookyard {
     /// # Errors
     /// When the account has none with this id, its hook is deactivated, or nothing can be changed now.
     pub async fn retry(&self, account: &AccountId, id: DeliveryId) -> Result<Delivery, ReplayError> {
-        let delivery = self.delivery(account, id).await.map_err(ReplayError::lookup("delivery"))?;
         let account = self.0.registry.account(account).ok_or(ReplayError::NotFound("delivery"))?;
+        let read_at = self.commits().await?;
+        let delivery = self.delivery_of(account, id).await?.ok_or(ReplayError::NotFound("delivery"))?;
         let (event, subscription) = self.0.seal.open_delivery(&id);
         let at = Address { account, subscription };
         self.living(account, delivery.hook_id).await?;
-        self.replay_to(vec![(at, vec![(event, delivery.attempts)])]).await?;
+        self.replay_to(vec![Again { at, events: vec![(event, delivery.attempts)], read_at }]).await?;
         self.delivery_of(account, id).await?.ok_or(ReplayError::NotFound("delivery"))
     }
 
@@ -206,10 +207,11 @@ impl Hookyard {
             }
         };
         let no = event.no;
+        let read_at = self.commits().await?;
         let made = self.look_back(move |reader| reader.attempts(no)).await?;
         let wished = hooks.into_iter().map(|subscription| {
             let attempts = made.get(&subscription).copied().unwrap_or_default();
-            (Address { account, subscription }, vec![(no, attempts)])
+            Again { at: Address { account, subscription }, events: vec![(no, attempts)], read_at }
         });
         self.replay_to(wished.collect()).await
     }
@@ -239,10 +241,11 @@ impl Hookyard {
                 below,
                 limit: REPLAY_STEP,
             };
+            let read_at = self.commits().await?;
             let dead = self.look_back(move |reader| reader.deliveries(&query)).await?;
             below = dead.items.last().map_or(below, |delivery| delivery.place());
-            let events = dead.items.iter().map(|delivery| (delivery.event.no, delivery.attempts));
-            count += self.replay_to(vec![(at, events.collect())]).await?;
+            let events = dead.items.iter().map(|delivery| (delivery.event.no, delivery.attempts)).collect();
+            count += self.replay_to(vec![Again { at, events, read_at }]).await?;
             if !dead.more {
                 return Ok(count);
             }
@@ -262,9 +265,10 @@ impl Hookyard {
                 limit: REPLAY_STEP,
             };
             let wanted = hook.clone();
+            let read_at = self.commits().await?;
             let events = self.look_back(move |reader| reader.replayable(&wanted, &query)).await?;
             below = events.items.last().map_or(below, |(event, _)| *event);
-            count += self.replay_to(vec![(at, events.items)]).await?;
+            count += self.replay_to(vec![Again { at, events: events.items, read_at }]).await?;
             if !events.more {
                 return Ok(count);
             }
@@ -272,14 +276,14 @@ impl Hookyard {
     }
 
     /// Makes deliveries due, and tells their subscribers; returns how many there are.
-    async fn replay_to(&self, wished: Vec<(Address, Vec<(EventNo, u16)>)>) -> Result<usize, ReplayError> {
+    async fn replay_to(&self, wished: Vec<Again>) -> Result<usize, ReplayError> {
         let mut count = 0;
         for wished in wished.chunks(REPLAY_HOOKS) {
             self.mark_in_flight(wished).await?;
-            let verbs = wished.iter().map(|(at, events)| Verb::Replay(*at, events.clone()));
+            let verbs = wished.iter().map(|again| Verb::Replay(again.clone()));
             let answers = self.commit_all(verbs.collect()).await?;
             count += answers.iter().map(replayed).sum::<usize>();
-            let named = wished.iter().map(|(at, _)| at.subscription);
+            let named = wished.iter().map(|again| again.at.subscription);
             self.router()?.do_send(router::Wake(named.collect()));
         }
         Ok(count)
@@ -288,9 +292,9 @@ impl Hookyard {
     /// Has attempts that are in flight made again at once, should they fail: they began before the wish.
     ///
     /// What ended before this returns was queued to the writer before the wish is.
-    async fn mark_in_flight(&self, wished: &[(Address, Vec<(EventNo, u16)>)]) -> Result<(), Unavailable> {
+    async fn mark_in_flight(&self, wished: &[Again]) -> Result<(), Unavailable> {
         let mut noted = Vec::with_capacity(wished.len());
-        for (at, events) in wished {
+        for Again { at, events, .. } in wished {
             let (done, answer) = oneshot::channel();
             let events = events.iter().map(|(event, _)| *event).collect();
             self.router()?.do_send(router::Again(shard::Again { at: *at, events, done }));
@@ -301,6 +305,11 @@ impl Hookyard {
             let _ = answer.await;
         }
         Ok(())
+    }
+
+    /// How many commits there are: what is read behind this knows of them all.
+    async fn commits(&self) -> Result<u64, Unavailable> {
+        self.read(|reader| Ok(reader.commits())).await
     }
 
     async fn delivery_of(&self, account: AccountNo, id: DeliveryId) -> Result<Option<Delivery>, Unavailable> {
@@ -335,15 +344,6 @@ impl Delivery {
             next_attempt_at,
             created_at: event.accepted_at,
             log,
-        }
-    }
-}
-
-impl ReplayError {
-    fn lookup(what: &'static str) -> impl FnOnce(LookupError) -> Self {
-        move |error| match error {
-            LookupError::NotFound | LookupError::Cursor => Self::NotFound(what),
-            LookupError::Unavailable(why) => Self::Unavailable(why),
         }
     }
 }

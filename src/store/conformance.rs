@@ -40,6 +40,10 @@ struct Conversation {
     seal: Seal,
     subscriptions: u64,
     expiring: Expiring,
+    /// How many commits the backend says there are.
+    commits: u64,
+    /// A replay that was read, and is asked for when another was.
+    read: Option<Replay>,
 }
 
 #[test]
@@ -94,6 +98,8 @@ impl Conversation {
             seal: Seal::new(&recovery.seal),
             subscriptions: 0,
             expiring: Expiring::by(policy),
+            commits: 0,
+            read: None,
         }
     }
 
@@ -131,6 +137,7 @@ impl Conversation {
 
     fn exchange(&mut self, backend: &mut impl Backend, here: &str) {
         self.now.0 += self.random.random_range(0..5_000);
+        self.commits = backend.reader().commits();
         let verbs: Vec<Verb> = (0..self.random.random_range(1..6)).map(|_| self.verb()).collect();
         let said = format!("{here}: {verbs:?}");
         let ours = backend.commit(verbs.clone(), self.now).unwrap();
@@ -175,10 +182,12 @@ impl Conversation {
             let event = EventNo(self.random.random_range(0..30));
             let is_recorded = self.model.event(event).unwrap().is_some();
             let event = if is_recorded { event } else { EventNo(u64::MAX) };
-            let known = self.model.delivery(at, event).unwrap();
-            (event, known.map_or(0, |delivery| delivery.attempts))
+            let known = self.model.delivery(at, event).unwrap().map_or(0, |delivery| delivery.attempts);
+            let attempts = self.model.attempts(event).unwrap();
+            (event, attempts.get(&at.subscription).map_or(known, |attempts| known.max(*attempts)))
         });
-        Verb::Replay(at, events.collect())
+        let replay = Replay { at, events: events.collect(), read_at: self.commits };
+        Verb::Replay(self.read.replace(replay.clone()).unwrap_or(replay))
     }
 
     fn rotate(&mut self) -> Verb {

@@ -12,7 +12,7 @@ use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Place};
 use crate::store::{
     Address, Answer, Backend, Backlog, Census, Committed, Copier, CopyError, Disk, Error, Farewell, Follows,
-    Reader, Recovery, Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
+    Reader, Recovery, Replay, Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -201,7 +201,7 @@ impl Model {
         self.subscriptions.get(&rotation.at).cloned()
     }
 
-    fn replay(&mut self, at: Address, events: Vec<(EventNo, u16)>, now: Timestamp) -> usize {
+    fn replay(&mut self, Replay { at, events, .. }: Replay, now: Timestamp) -> usize {
         let alive = |one: &&Subscription| !matches!(one.status, Status::Deactivated { .. });
         let Some(subscription) = self.subscriptions.get(&at).filter(alive) else {
             return 0;
@@ -209,6 +209,7 @@ impl Model {
         let mut replayed = 0;
         for (event, attempts) in events {
             let delivery = (at.subscription, event);
+            let attempts = attempts.max(self.attempts(event, at.subscription));
             let attempts = match self.pending.get(&delivery) {
                 Some(Pending::First { generation }) if subscription.is_live(*generation) => {
                     replayed += 1;
@@ -225,6 +226,12 @@ impl Model {
             replayed += 1;
         }
         replayed
+    }
+
+    /// How many attempts were made, by their numbers.
+    fn attempts(&self, event: EventNo, subscription: SubscriptionNo) -> u16 {
+        let log = self.logs.get(&(event, subscription));
+        log.and_then(|log| log.iter().map(|attempt| attempt.n).max()).unwrap_or_default()
     }
 
     fn listed(&self, query: &EventQuery) -> Vec<Arc<Recorded>> {
@@ -327,7 +334,7 @@ impl Model {
                 Answer::Subscription(Some(Box::new(subscription.clone())))
             }
             Verb::Rotate(rotation) => Answer::Subscription(self.rotate(&rotation).map(Box::new)),
-            Verb::Replay(at, events) => Answer::Replayed(self.replay(at, events, now)),
+            Verb::Replay(replay) => Answer::Replayed(self.replay(replay, now)),
             Verb::Unsubscribe(at) => {
                 self.subscriptions.remove(&at);
                 self.health.remove(&at.subscription);
@@ -560,6 +567,11 @@ impl Reader for Memory {
         Ok(known.zip(model.subscriptions.get(&at)).and_then(|(event, one)| model.delivery(event, one)))
     }
 
+    /// What it knows is what is: it need not know since when.
+    fn commits(&self) -> u64 {
+        0
+    }
+
     fn attempts(&self, event: EventNo) -> Result<HashMap<SubscriptionNo, u16>, Error> {
         let model = self.model();
         let logs = model.logs.range((event, SubscriptionNo(0))..=(event, SubscriptionNo(u64::MAX)));
@@ -575,10 +587,7 @@ impl Reader for Memory {
         let model = self.model();
         let wanted =
             model.listed(query).into_iter().filter(|event| subscription.filter.matches(&event.event_type));
-        let attempts = |event: Arc<Recorded>| {
-            let log = model.logs.get(&(event.no, subscription.no));
-            (event.no, log.and_then(|log| log.iter().map(|attempt| attempt.n).max()).unwrap_or_default())
-        };
+        let attempts = |event: Arc<Recorded>| (event.no, model.attempts(event.no, subscription.no));
         Ok(Listed::of(wanted.map(attempts).collect(), query.limit))
     }
 

@@ -27,11 +27,11 @@ pub enum Verb {
     /// Give a subscription, and those of its siblings that share its secret, a new one.
     Rotate(Box<Rotation>),
     /// Make deliveries of a subscription due at once, each with a fresh schedule; where there is none of an event, make
-    /// one. Each event comes with the attempts made for it so far.
+    /// one.
     ///
     /// Those that wait for their first attempt stay as they are. A deactivated subscription gets none, nor is there any
     /// of an event that is gone or another account's.
-    Replay(Address, Vec<(EventNo, u16)>),
+    Replay(Replay),
     /// Forget a subscription and all that waits for it.
     Unsubscribe(Address),
     /// Nothing but an answer: the subscription as of here.
@@ -61,6 +61,16 @@ pub struct Rotation {
     pub secret: Secret,
     /// Until when requests are also signed with the secret that it replaces.
     pub overlap_until: Timestamp,
+}
+
+/// Deliveries of a subscription that are to be made again.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    pub at: Address,
+    /// Each with the attempts made for it, as they were read.
+    pub events: Vec<(EventNo, u16)>,
+    /// How many commits there were before that was read; what was settled since is counted too.
+    pub read_at: u64,
 }
 
 /// Where a subscription's record is found.

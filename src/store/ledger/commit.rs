@@ -1,5 +1,6 @@
 //! One commit: the verbs of a batch become rows and blocks.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::account::{Account, AccountId};
@@ -8,7 +9,7 @@ use crate::event::{Draft, Recorded};
 use crate::health::Health;
 use crate::id::{AccountNo, EventId, EventNo, Nonce, SubscriptionNo};
 use crate::store::ledger::Writing;
-use crate::store::ledger::blocks::{EventReader, put_events, put_settlements};
+use crate::store::ledger::blocks::{EventReader, put_events, put_settlements, settlement_blocks};
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::Pages;
@@ -18,7 +19,7 @@ use crate::store::ledger::values::{
     Counters, Moved, SettledV1, SettlementBlock, Value, decode_subscription, encode, encode_subscription,
 };
 use crate::store::{
-    Address, Answer, Change, Error, Follows, NewSubscription, Retry, Rotation, Settlement, Verb,
+    Address, Answer, Change, Error, Follows, NewSubscription, Replay, Retry, Rotation, Settlement, Verb,
 };
 use crate::subscription::{Matches, Status, Subscription};
 
@@ -74,7 +75,7 @@ impl<'a> Commit<'a> {
             Verb::Subscribe(new) => Answer::Subscription(Some(Box::new(self.subscribe(*new)?))),
             Verb::Change(at, change) => Answer::Subscription(self.change(at, &change)?),
             Verb::Rotate(rotation) => Answer::Subscription(self.rotate(&rotation)?),
-            Verb::Replay(at, events) => self.replay(at, events)?,
+            Verb::Replay(replay) => self.replay(replay)?,
             Verb::Unsubscribe(at) => self.unsubscribe(at)?,
             Verb::Look(at) => Answer::Subscription(self.subscription(at)?.map(Box::new)),
             Verb::CreateAccount(id) => self.create_account(id)?,
@@ -111,6 +112,7 @@ impl<'a> Commit<'a> {
         }
         self.rows.apply()?;
         self.writing.next_commit += 1;
+        self.volatile.commits = commit;
         Ok(self.events.into_iter().map(|(event, _)| event).collect())
     }
 
@@ -269,18 +271,42 @@ impl<'a> Commit<'a> {
         Ok(Some(Box::new(named)))
     }
 
-    fn replay(&mut self, at: Address, events: Vec<(EventNo, u16)>) -> Result<Answer, Error> {
+    fn replay(&mut self, Replay { at, events, read_at }: Replay) -> Result<Answer, Error> {
         let subscription = self.subscription(at)?;
         let alive = |one: &Subscription| !matches!(one.status, Status::Deactivated { .. });
         let Some(subscription) = subscription.filter(alive) else {
             return Ok(Answer::Replayed(0));
         };
         let mut reader = EventReader::new(&self.shared.tree, &self.shared.seal);
+        let since = self.settled_since(read_at, at.subscription)?;
         let mut replayed = 0;
         for (event, attempts) in events {
+            let attempts = since.get(&event).copied().unwrap_or_default().max(attempts);
             replayed += usize::from(self.replay_one(&subscription, event, attempts, &mut reader)?);
         }
         Ok(Answer::Replayed(replayed))
+    }
+
+    /// The attempts of a subscription that were settled since there were so many commits, by event.
+    fn settled_since(
+        &self,
+        commits: u64,
+        subscription: SubscriptionNo,
+    ) -> Result<HashMap<EventNo, u16>, Error> {
+        let mut since: HashMap<EventNo, u16> = HashMap::new();
+        let mut note = |settled: &SettledV1| {
+            let (event, of) = settled.delivery();
+            if of == subscription {
+                let attempts = since.entry(event).or_default();
+                *attempts = settled.attempts().max(*attempts);
+            }
+        };
+        settlement_blocks(&self.shared.tree, commits + 1, |block| {
+            block.settled.iter().for_each(&mut note);
+            true
+        })?;
+        self.settlements.settled.iter().for_each(note);
+        Ok(since)
     }
 
     /// Makes one delivery due; says whether it is.

@@ -229,6 +229,10 @@ impl Reader for Shared {
         history::delivery(self, at, event)
     }
 
+    fn commits(&self) -> u64 {
+        self.volatile().commits
+    }
+
     fn attempts(&self, event: EventNo) -> Result<HashMap<SubscriptionNo, u16>, Error> {
         history::attempts(self, event)
     }

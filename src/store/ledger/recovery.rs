@@ -103,7 +103,8 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
     })?;
     volatile.tail = tail;
     volatile.bytes = usage.bytes;
-    writing.next_commit = last_commit.max(last_settled) + 1;
+    volatile.commits = last_commit.max(last_settled);
+    writing.next_commit = volatile.commits + 1;
     Ok(())
 }
 

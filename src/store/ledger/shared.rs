@@ -36,6 +36,8 @@ pub struct Volatile {
     pub last_attempts: HashMap<SubscriptionNo, Timestamp>,
     /// When the latest commits with events had become durable; some later commit writes it down.
     pub synced: Vec<Synced>,
+    /// How many commits were written.
+    pub commits: u64,
     /// Bytes of all blocks.
     pub bytes: u64,
     /// What retention has let go of since the ledger was opened.
@@ -57,6 +59,7 @@ impl Shared {
             tail: Tail::new(EventNo(1)),
             last_attempts: HashMap::new(),
             synced: Vec::new(),
+            commits: 0,
             bytes: 0,
             expired: Expired::default(),
         };
