@@ -1,141 +1,202 @@
-//! SIGKILL under load, again and again: every event with a receipt is delivered, and few of them more often than once.
+//! SIGKILL at any moment of a busy life, again and again: afterwards everything is accounted for, by number.
+//!
+//! Emitters and keepers of hooks make their calls, receivers of all tempers answer, and the server is killed at random
+//! moments, sometimes while it starts. Every answer is kept. In the end what the answers promise is compared with what
+//! arrived and with what the API shows.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+mod answers;
+mod attempts;
+mod batches;
+mod emitters;
+mod far_side;
+mod keepers;
+mod reconciliation;
+mod repeats;
+mod secrets;
+mod standing;
+
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
-use crate::support::api::{JSON, Receipt};
-use crate::support::patience::found_in_time;
-use crate::support::receiver::Receiver;
+use crate::support::api::Api;
+use crate::support::patience::{PATIENCE, POLL_INTERVAL};
 use crate::support::server::Server;
 use crate::support::settings::Settings;
 
-const EMITTERS: usize = 3;
-const IN_FLIGHT: usize = 32;
+use self::answers::{Clocks, Emission, Kill, Wish};
+use self::emitters::Emitter;
+use self::far_side::Temper;
+use self::keepers::Keeper;
+use self::reconciliation::Books;
 
-/// Attempts that a kill may take back although they were answered, because the next commit was not through.
-///
-/// A kill loses at most the commit under way and the one that gathers behind it. Each emitter has one event in them,
-/// and the attempts that were in flight when they began may have ended since.
-const UNSETTLED: usize = 2 * (IN_FLIGHT + EMITTERS);
+/// How often the server is killed, unless `HOOKYARD_KILL_ROUNDS` says otherwise.
+const ROUNDS: u64 = 50;
+const EMITTERS: u64 = 3;
+const IN_FLIGHT: usize = 4;
+/// Logs of attempts that are read in the end, for each kill: each takes a while.
+const LOGS_PER_KILL: usize = 8;
+/// Attempts on a whole schedule: the first, and its three retries.
+const ATTEMPTS: usize = 4;
 
-/// Receipts by event id, with the number that each event carried.
-type Receipts = Mutex<BTreeMap<String, u64>>;
-
-#[test]
-fn every_receipt_is_delivered_whenever_the_server_is_killed() {
-    let kills = [40, 5, 90, 20, 150, 60, 1, 120];
-    let settings = Settings::quick().set("delivery.max_in_flight", &IN_FLIGHT.to_string());
-    let mut server = Server::start_with(settings);
-    let receiver = Receiver::answering([200]);
-    let hook = server.api().subscribe(&receiver.url("/"), "new_lead");
-    let (receipts, numbers) = (Receipts::default(), AtomicUsize::new(0));
-
-    for receipts_before_the_kill in kills {
-        emit_until_killed(&mut server, &receipts, &numbers, receipts_before_the_kill);
-        server.restart();
-    }
-    server.api().wait_for_hook(&hook.id, "nothing is left to deliver", |hook| hook.pending == Some(0));
-
-    let receipts = receipts.into_inner().expect("no emitter panics");
-    let mut arrivals: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for request in receiver.requests() {
-        let number = request.data()["n"].as_u64().expect("the number it was emitted with");
-        arrivals.entry(request.webhook_id().to_owned()).or_default().push(number);
-    }
-    for (id, number) in &receipts {
-        let arrived =
-            arrivals.get(id).unwrap_or_else(|| panic!("{id} has a receipt and was never delivered"));
-        assert!(
-            arrived.iter().all(|arrived| arrived == number),
-            "{id}: emitted {number}, arrived {arrived:?}"
-        );
-    }
-    assert!(receipts.len() >= kills.iter().sum::<usize>());
-    let repeated: usize = arrivals.values().map(|arrived| arrived.len() - 1).sum();
-    let allowed = kills.len() * (IN_FLIGHT + UNSETTLED);
-    assert!(repeated <= allowed, "{repeated} requests were repetitions, {allowed} can be explained");
+/// One server, all who use it, and its kills so far.
+struct Campaign {
+    random: StdRng,
+    server: Server,
+    emitters: Vec<Emitter>,
+    keepers: Vec<Keeper>,
+    numbers: AtomicU64,
+    kills: Vec<Kill>,
 }
 
 #[test]
-fn a_batch_that_a_kill_cuts_off_is_there_whole_or_not_at_all() {
-    const BATCH: usize = 50;
-    let mut server = Server::start();
-    let receiver = Receiver::answering([200]);
-    let hook = server.api().subscribe(&receiver.url("/"), "new_lead");
-    // Events wait in the backlog, so that each arrives once, however often the server is killed.
-    server.api().pause(&hook.id);
-    let accepted = Mutex::new(Vec::new());
+fn nothing_is_lost_by_kills_at_any_moment() {
+    let rounds = setting("HOOKYARD_KILL_ROUNDS").unwrap_or(ROUNDS);
+    let seed = setting("HOOKYARD_KILL_SEED").unwrap_or_else(rand::random);
+    println!("HOOKYARD_KILL_ROUNDS={rounds} HOOKYARD_KILL_SEED={seed}");
+    let clocks = Clocks::now();
+    let mut campaign = Campaign::begin(seed);
+    for _ in 0..rounds {
+        campaign.live_and_die();
+    }
+    campaign.settle();
+    campaign.account(clocks);
+    campaign.check_directory();
+}
 
-    for round in 0..3 {
-        let (api, dying) = (server.api(), AtomicBool::new(false));
-        let mut enough = None;
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+impl Campaign {
+    fn begin(seed: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        let settings = Settings::quick()
+            .set("delivery.max_in_flight", &IN_FLIGHT.to_string())
+            .set("subscriber.window", "16")
+            .set("subscriber.idle", r#""200ms""#);
+        let server = Server::start_with(settings);
+        let mut fork = || StdRng::seed_from_u64(random.random());
+        let emitters = (0..EMITTERS).map(|_| Emitter::new(fork())).collect();
+        let tempers = [
+            (Temper::Steady, 2),
+            (Temper::Slow, 1),
+            (Temper::Flaky, 2),
+            (Temper::Moody, 1),
+            (Temper::Dead, 1),
+        ];
+        let keeper = |(temper, hooks)| Keeper::new(temper, hooks, seed, fork());
+        let keepers = tempers.map(keeper).into();
+        Self { random, server, emitters, keepers, numbers: AtomicU64::new(0), kills: Vec::new() }
+    }
+
+    /// One life under load, of random length, and how it ends.
+    fn live_and_die(&mut self) {
+        let life = match self.random.random_range(0..10) {
+            0..2 => self.random.random_range(0..30),
+            2..6 => self.random.random_range(30..400),
+            _ => self.random.random_range(400..1_500),
+        };
+        let (api, dying) = (self.server.api(), AtomicBool::new(false));
         thread::scope(|scope| {
-            scope.spawn(|| {
-                for number in 0.. {
-                    let label = format!("{round}-{number}");
-                    let batch = vec![json!({"event": "new_lead", "data": {"batch": label}}); BATCH];
-                    let body = Value::from(batch).to_string();
-                    match api.try_send("POST", "/api/v1/events", JSON, Some(body.as_bytes())) {
-                        Ok(reply) if reply.status == 202 => accepted.lock().expect("no panic").push(label),
-                        _ if dying.load(Ordering::Relaxed) => return,
-                        _ => {}
-                    }
-                }
-            });
-            let target = 10 * (round + 1);
-            enough = found_in_time(|| (accepted.lock().expect("no panic").len() >= target).then_some(()));
-            dying.store(true, Ordering::Relaxed);
-            server.kill();
+            for emitter in &mut self.emitters {
+                scope.spawn(|| emitter.emit_until(&api, &dying, &self.numbers));
+            }
+            for keeper in &mut self.keepers {
+                scope.spawn(|| keeper.keep_until(&api, &dying));
+            }
+            // The load is what this waits in, not for.
+            thread::sleep(Duration::from_millis(life));
+            dying.store(true, Ordering::SeqCst);
+            let began = Instant::now();
+            self.server.kill();
+            self.kills.push(Kill { began, ended: Instant::now() });
         });
-        assert!(enough.is_some(), "too few batches are accepted");
-        server.restart();
+        while self.random.random_bool(0.25) {
+            let began = Instant::now();
+            self.server.restart_briefly(Duration::from_millis(self.random.random_range(0..300)));
+            self.kills.push(Kill { began, ended: Instant::now() });
+        }
+        self.server.restart();
     }
-    server.api().resume(&hook.id);
-    server.api().wait_for_hook(&hook.id, "nothing is left to deliver", |hook| hook.pending == Some(0));
 
-    let mut batches: BTreeMap<String, usize> = BTreeMap::new();
-    for request in receiver.requests() {
-        let label = request.data()["batch"].as_str().expect("the batch's label").to_owned();
-        *batches.entry(label).or_default() += 1;
+    /// Lets everybody finish: what has no receipt gets one, receivers are mended, what is due is delivered.
+    fn settle(&mut self) {
+        let (api, alive) = (self.server.api(), AtomicBool::new(false));
+        self.emitters.iter_mut().for_each(|emitter| emitter.finish(&api));
+        for keeper in &mut self.keepers {
+            keeper.far_side.mend();
+            keeper.look(&api, &alive);
+            keeper.ids.iter().flatten().for_each(|id| drain(&api, id));
+            keeper.look(&api, &alive);
+        }
     }
-    assert!(batches.values().all(|events| *events == BATCH), "{batches:?}");
-    for label in accepted.into_inner().expect("no panic") {
-        assert!(batches.contains_key(&label), "batch {label} has receipts and was never delivered");
+
+    fn account(&mut self, clocks: Clocks) {
+        let api = self.server.api();
+        let mut emissions: Vec<Emission> =
+            self.emitters.iter_mut().flat_map(|emitter| std::mem::take(&mut emitter.emissions)).collect();
+        emissions.sort_by_key(|emission| emission.number);
+        let books = self.books(&api, &emissions, clocks);
+        books.check_hooks();
+        books.check_receipts();
+        println!("{} events; before all hooks are brought back: {:?}", emissions.len(), books.reconcile());
+
+        self.bring_back(&api);
+        let books = self.books(&api, &emissions, clocks);
+        let count = books.reconcile();
+        assert_eq!((count.pending, count.dead), (0, 0), "{count:?}");
+        for (hook, repeats) in books.account_for_requests() {
+            println!("{hook}: {repeats:?}");
+            assert!(repeats.by_kill.values().all(|lost| lost.early <= IN_FLIGHT), "{hook}: {repeats:?}");
+        }
+        let mut random = StdRng::seed_from_u64(self.numbers.load(Ordering::SeqCst));
+        let logs = books.verify_attempts(LOGS_PER_KILL * books.kills.len(), &mut random);
+        println!("afterwards: {count:?}; {logs} logs of attempts; {:?}", clocks.elapsed());
+    }
+
+    fn books<'a>(&'a self, api: &'a Api, emissions: &'a [Emission], clocks: Clocks) -> Books<'a> {
+        Books { api, keepers: &self.keepers, emissions, kills: &self.kills, clocks }
+    }
+
+    /// Has every hook deliver all that it has not.
+    fn bring_back(&mut self, api: &Api) {
+        let alive = AtomicBool::new(false);
+        for keeper in &mut self.keepers {
+            for place in 0..keeper.ids.len() {
+                keeper.subscribe(place, true, api, &alive);
+                keeper.call(place, Wish::Replay { all: false }, api, &alive);
+            }
+            keeper.ids.iter().flatten().for_each(|id| drain(api, id));
+        }
+    }
+
+    fn check_directory(&mut self) {
+        self.server.kill();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookyard"));
+        let checked = command.arg("check").arg("--data-dir").arg(self.server.data_dir()).output();
+        let checked = checked.expect("the binary is built");
+        assert!(checked.status.success(), "{checked:?}");
     }
 }
 
-/// Emits from several threads until so many more receipts are there, then kills the server in the middle of it.
-fn emit_until_killed(server: &mut Server, receipts: &Receipts, numbers: &AtomicUsize, more: usize) {
-    let api = server.api();
-    let dying = AtomicBool::new(false);
-    let mut enough = None;
-    let target = receipts.lock().expect("no emitter panics").len() + more;
-    thread::scope(|scope| {
-        for _ in 0..EMITTERS {
-            scope.spawn(|| {
-                loop {
-                    let number = numbers.fetch_add(1, Ordering::Relaxed) as u64;
-                    let body = json!({"event": "new_lead", "data": {"n": number}}).to_string();
-                    match api.try_send("POST", "/api/v1/events", JSON, Some(body.as_bytes())) {
-                        Ok(reply) if reply.status == 202 => {
-                            let receipt: Receipt = reply.expect(202);
-                            receipts.lock().expect("no emitter panics").insert(receipt.id, number);
-                        }
-                        // No receipt: the event may be there or not, and nobody counts on it.
-                        _ if dying.load(Ordering::Relaxed) => return,
-                        _ => {}
-                    }
-                }
-            });
+/// Waits until an active hook has nothing to deliver, for as long as it gets less.
+fn drain(api: &Api, id: &str) {
+    let (mut least, mut since) = (u64::MAX, Instant::now());
+    loop {
+        let hook = api.hook(id);
+        let pending = hook.pending.expect("it is shown");
+        if pending == 0 || hook.status != "active" {
+            return;
         }
-        enough =
-            found_in_time(|| (receipts.lock().expect("no emitter panics").len() >= target).then_some(()));
-        dying.store(true, Ordering::Relaxed);
-        server.kill();
-    });
-    assert!(enough.is_some(), "too few events are accepted");
+        if pending < least {
+            (least, since) = (pending, Instant::now());
+        }
+        assert!(since.elapsed() < PATIENCE, "{pending} deliveries stay pending: {hook:?}");
+        thread::sleep(POLL_INTERVAL);
+    }
 }

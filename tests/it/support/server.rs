@@ -227,6 +227,14 @@ impl Server {
         assert!(said() > before, "it never said {this:?}:\n{}", self.complaints());
     }
 
+    /// Starts it again and kills it after so long a life, ready or not.
+    pub fn restart_briefly(&mut self, life: Duration) {
+        let mut child = in_directory(&self.settings, &self.directory).spawn().expect("the binary is built");
+        thread::sleep(life);
+        child.kill().expect("it is our child");
+        child.wait().expect("a killed process ends");
+    }
+
     /// Starts a second process on the same directory, which must end by itself.
     pub fn second_process(&self) -> Ended {
         run_to_end(&self.settings, &self.directory)

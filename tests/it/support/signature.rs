@@ -1,5 +1,7 @@
 //! Checks of the signatures that a receiver makes, written apart from the code that signs.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use standardwebhooks::Webhook;
@@ -39,6 +41,14 @@ pub fn hex_signature(secret: &str, body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
     let tag = mac.chain_update(body).finalize().into_bytes();
     tag.iter().fold("sha256=".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// `v1,` and base64 of HMAC-SHA256 over id, time and body, keyed with the bytes of a secret that encodes none.
+pub fn standard_signature(secret: &str, id: &str, timestamp: u64, body: &[u8]) -> String {
+    assert!(!secret.starts_with("whsec_"), "the key of such a secret is what it encodes");
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    let tag = mac.chain_update(format!("{id}.{timestamp}.")).chain_update(body).finalize().into_bytes();
+    format!("v1,{}", BASE64.encode(tag))
 }
 
 fn verifier(secret: &str) -> Webhook {
