@@ -1,5 +1,7 @@
 //! The time: the one place that asks for it.
 
+mod steady;
+
 use std::fmt;
 use std::num::NonZeroU8;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,7 +11,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::iso8601::{self, EncodedConfig, TimePrecision};
 use time::format_description::well_known::{Iso8601, Rfc3339};
 
-/// A moment on the wall clock, in milliseconds since 1970-01-01T00:00:00Z.
+pub use self::steady::{Clock, Now};
+
+/// A moment on the wall clock, or on a [`Clock`] that does not jump, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(pub u64);
 

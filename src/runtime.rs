@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::account::AccountNames;
+use crate::clock::Clock;
 use crate::id::Seal;
 use crate::metrics::Metrics;
 use crate::router::index::Index;
@@ -168,9 +169,10 @@ async fn begin(
     let (hand_over, beginning) = oneshot::channel();
     let (router_made, router_known) = std::sync::mpsc::channel::<Addr<Router>>();
     let names = blueprint.names.clone();
-    let by_status = blueprint.metrics.hooks.by_status.clone();
+    let (by_status, clock) = (blueprint.metrics.hooks.by_status.clone(), blueprint.store.clock().clone());
     blueprint.store.recover(move |backend| {
-        let found = backend.and_then(|backend| recover(backend, Index::counting_in(by_status), names));
+        let found =
+            backend.and_then(|backend| recover(backend, Index::counting_in(by_status), names, &clock));
         let recovered = found.as_ref().map(|_| ()).map_err(Error::clone);
         // If the runtime is gone, nobody listens either.
         let _ = hand_over.send(found);
@@ -194,13 +196,19 @@ async fn begin(
     Ok((address, shards, seal))
 }
 
-/// Rebuilds the store and fills the index.
-fn recover(backend: &mut dyn Backend, mut index: Index, names: AccountNames) -> Result<Beginning, Error> {
+/// Rebuilds the store, fills the index and lets the steady clock go on from where the store saw it.
+fn recover(
+    backend: &mut dyn Backend,
+    mut index: Index,
+    names: AccountNames,
+    clock: &Clock,
+) -> Result<Beginning, Error> {
     let mut count = 0u64;
     let recovery = backend.recover(&mut |subscription| {
         index.insert(&subscription);
         count += 1;
     })?;
+    clock.go_on_from(recovery.seen);
     backend.reader().accounts()?.iter().for_each(|account| names.add(account));
     info!(subscriptions = count, waiting = recovery.waiting.len(), "recovered");
     Ok(Beginning {

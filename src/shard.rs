@@ -86,10 +86,16 @@ impl Shard {
         }
     }
 
+    /// Now, as due times have it.
+    fn now(&self) -> Timestamp {
+        self.surroundings.store.now().steady
+    }
+
     /// Starts subscribers that are due, some at a time, and sets the one timer for the next.
     fn start_due(&mut self, ctx: &mut Context<Self>) {
+        let now = self.now();
         let (roster, surroundings) = (&mut self.roster, &self.surroundings);
-        let wait = roster.start_due(Timestamp::now(), |life| Running::begin(life, surroundings, ctx));
+        let wait = roster.start_due(now, |life| Running::begin(life, surroundings, ctx));
         let Some(wait) = wait else {
             return;
         };
@@ -299,7 +305,7 @@ impl Handler<Report> for Shard {
                 self.given_up.do_send(GiveUp { settlement, reason, subscription });
             }
             Report::Died { at, incarnation } => {
-                if self.roster.bury(at, incarnation, Timestamp::now()) {
+                if self.roster.bury(at, incarnation, self.now()) {
                     error!(
                         subscription = at.subscription.0,
                         "a subscriber ended; it starts again from the store"

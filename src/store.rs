@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::{Account, ApiKey};
-use crate::clock::Timestamp;
+use crate::clock::{Now, Timestamp};
 use crate::event::Recorded;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
@@ -46,13 +46,13 @@ pub trait Backend: Send + 'static {
     ///
     /// When it returns `Ok`, all of them are durable, answered one for one. When it returns an error, none has an
     /// effect that counts, the backend accepts nothing more, and only [`Self::recover`] on a fresh one helps.
-    fn commit(&mut self, verbs: Vec<Verb>, now: Timestamp) -> Result<Committed, Error>;
+    fn commit(&mut self, verbs: Vec<Verb>, now: Now) -> Result<Committed, Error>;
 
     /// Does a small step of what waits for idle moments; says how much of it is left.
     ///
     /// That is: parking deliveries that have been pending in memory for long, deleting what unsubscribed hooks left
     /// behind, and letting go of what is older than it must be kept, or more than it may be.
-    fn tidy(&mut self, now: Timestamp) -> Result<Untidy, Error>;
+    fn tidy(&mut self, now: Now) -> Result<Untidy, Error>;
 
     /// Whether there is room for events; if not, some is left for what costs little, and for what makes room.
     fn has_room(&self) -> bool;
@@ -210,6 +210,8 @@ pub struct Recovery {
     pub next_subscription: SubscriptionNo,
     /// Subscriptions for which something waits, and when it is due, soonest for each.
     pub waiting: Vec<(SubscriptionNo, Timestamp)>,
+    /// Where the steady clock stood at least when something was last made due.
+    pub seen: Timestamp,
     /// What public ids are masked with.
     pub seal: [u8; 32],
 }

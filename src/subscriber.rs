@@ -21,7 +21,6 @@ use std::rc::Rc;
 
 use actix::{Actor, ActorContext, Context, Handler, Recipient, SpawnHandle};
 
-use crate::clock::Timestamp;
 use crate::delivery::clients::Clients;
 use crate::metrics::Metrics;
 use crate::store::Address;
@@ -67,7 +66,8 @@ impl Subscriber {
         surroundings: Rc<Surroundings>,
         reports: Recipient<Report>,
     ) -> Self {
-        let dispatcher = Dispatcher::new(at, start, surroundings.policy.window, Timestamp::now());
+        let dispatcher =
+            Dispatcher::new(at, start, surroundings.policy.window, surroundings.store.now().steady);
         Self { at, incarnation, surroundings, reports, dispatcher, timer: None }
     }
 }
@@ -94,7 +94,7 @@ impl Handler<Answered> for Subscriber {
 
     fn handle(&mut self, Answered { question, answer }: Answered, ctx: &mut Context<Self>) {
         let (dispatcher, mut hands) = self.with_hands(ctx);
-        dispatcher.answered(question, answer, Timestamp::now(), &mut hands);
+        dispatcher.answered(question, answer, hands.now(), &mut hands);
     }
 }
 
@@ -105,7 +105,7 @@ impl Handler<Forward> for Subscriber {
         let (dispatcher, mut hands) = self.with_hands(ctx);
         dispatcher.forwarded(events);
         drop(credits);
-        dispatcher.pump(Timestamp::now(), &mut hands);
+        dispatcher.pump(hands.now(), &mut hands);
     }
 }
 
@@ -133,7 +133,7 @@ impl Handler<Hold> for Subscriber {
 
     fn handle(&mut self, hold: Hold, ctx: &mut Context<Self>) {
         let (dispatcher, mut hands) = self.with_hands(ctx);
-        dispatcher.held(Timestamp::now(), &mut hands);
+        dispatcher.held(hands.now(), &mut hands);
         // Whoever asked may have gone.
         let _ = hold.done.send(());
     }
@@ -168,7 +168,7 @@ impl Handler<Turn> for Subscriber {
 
     fn handle(&mut self, Turn(slot): Turn, ctx: &mut Context<Self>) {
         let (dispatcher, mut hands) = self.with_hands(ctx);
-        dispatcher.turn(slot, Timestamp::now(), &mut hands);
+        dispatcher.turn(slot, hands.now(), &mut hands);
     }
 }
 
@@ -180,9 +180,12 @@ impl Handler<Over> for Subscriber {
         let attempt = match end {
             End::Made(attempt) => Some(attempt),
             End::BrokenOff => None,
-            End::Unable => return dispatcher.unable(event, Timestamp::now(), &mut hands),
+            End::Unable => {
+                let now = hands.now();
+                return dispatcher.unable(event, now, &mut hands);
+            }
         };
-        dispatcher.over(event, attempt, rand::random::<f64>(), Timestamp::now(), &mut hands);
+        dispatcher.over(event, attempt, rand::random::<f64>(), hands.now(), &mut hands);
     }
 }
 

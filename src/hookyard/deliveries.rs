@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::account::AccountId;
 use crate::attempt::Attempt;
-use crate::clock::Timestamp;
+use crate::clock::{Now, Timestamp};
 use crate::event_type::EventType;
 use crate::id::{AccountNo, DeliveryId, EventId, EventNo, HookId, Seal, SubscriptionNo};
 use crate::router;
@@ -127,7 +127,8 @@ impl Hookyard {
             limit: page.limit,
         };
         let listed = self.look_back(move |reader| reader.deliveries(&query)).await?;
-        let items = listed.items.into_iter().map(|one| Delivery::of(one, &self.0.seal)).collect();
+        let now = self.0.store.now();
+        let items = listed.items.into_iter().map(|one| Delivery::of(one, &self.0.seal, now)).collect();
         Ok(Page::part(items, listed.more, |delivery: &Delivery| delivery.id.to_string()))
     }
 
@@ -316,7 +317,8 @@ impl Hookyard {
         let (event, subscription) = self.0.seal.open_delivery(&id);
         let at = Address { account, subscription };
         let found = self.look_back(move |reader| reader.delivery(at, event)).await?;
-        let found = found.map(|found| Delivery::of(found, &self.0.seal));
+        let now = self.0.store.now();
+        let found = found.map(|found| Delivery::of(found, &self.0.seal, now));
         // The numbers in an id are only a hint; the id that they make must be this one.
         Ok(found.filter(|found| found.id == id))
     }
@@ -332,8 +334,11 @@ impl Hookyard {
 }
 
 impl Delivery {
-    pub(super) fn of(delivery: history::Delivery, seal: &Seal) -> Self {
+    pub(super) fn of(delivery: history::Delivery, seal: &Seal, now: Now) -> Self {
         let history::Delivery { event, subscription, status, attempts, next_attempt_at, log } = delivery;
+        // What came back with its hook has been due since before there were events.
+        let shown = |due| now.on_the_wall(due).max(event.accepted_at);
+        let next_attempt_at = next_attempt_at.map(shown);
         Self {
             id: seal.close_delivery(&event.id, subscription.no),
             event_id: event.id,

@@ -111,7 +111,8 @@ impl Hookyard {
         let no = event.no;
         let (deliveries, synced_at) =
             self.look_back(move |reader| Ok((reader.deliveries(&query)?, reader.synced_at(no)?))).await?;
-        let deliveries = deliveries.items.into_iter().map(|one| Delivery::of(one, &self.0.seal));
+        let now = self.0.store.now();
+        let deliveries = deliveries.items.into_iter().map(|one| Delivery::of(one, &self.0.seal, now));
         Ok(EventHistory { event: Emitted::of(&event), synced_at, deliveries: deliveries.collect() })
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use tokio::sync::oneshot;
 
 use crate::account::AccountId;
-use crate::clock::Timestamp;
+use crate::clock::{Now, Timestamp};
 use crate::event_type::{HOOK_DEACTIVATED, NotAnEventType};
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
@@ -167,7 +167,7 @@ impl Hookyard {
         };
         let secret = subscribed.subscription.secret.clone();
         let hook = match change {
-            Change::Created => Hook::of(*subscribed.subscription, Tally::default()),
+            Change::Created => Hook::of(*subscribed.subscription, Tally::default(), self.0.store.now()),
             _ => self.with_tally(*subscribed.subscription).await?,
         };
         Ok(Subscribed { hook, secret, change })
@@ -213,7 +213,7 @@ impl Hookyard {
                 SubscriptionNo(self.0.seal.open(&id).0)
             }
         };
-        let limit = page.limit;
+        let (limit, now) = (page.limit, self.0.store.now());
         let hooks = self.read(move |reader| {
             let mut found = Vec::new();
             reader.subscriptions(account, below, &mut |subscription| {
@@ -226,7 +226,7 @@ impl Hookyard {
             Ok(found
                 .into_iter()
                 .zip(tallies)
-                .map(|(subscription, tally)| Hook::of(subscription, tally))
+                .map(|(subscription, tally)| Hook::of(subscription, tally, now))
                 .collect())
         });
         Ok(Page::of(hooks.await?, limit, |hook: &Hook| hook.subscription.id.to_string()))
@@ -290,21 +290,22 @@ impl Hookyard {
     }
 
     pub(super) async fn with_tally(&self, subscription: Subscription) -> Result<Hook, Unavailable> {
-        self.read(move |reader| Hook::read(reader, subscription)).await
+        let now = self.0.store.now();
+        self.read(move |reader| Hook::read(reader, subscription, now)).await
     }
 }
 
 impl Hook {
-    fn of(subscription: Subscription, tally: Tally) -> Self {
+    fn of(subscription: Subscription, tally: Tally, now: Now) -> Self {
         let Tally { pending, dead, last_attempt_at, next_attempt_at } = tally;
         // What came back from the dead has been due since before its hook was there.
-        let next_attempt_at = next_attempt_at.map(|due| due.max(subscription.created_at));
+        let next_attempt_at = next_attempt_at.map(|due| now.on_the_wall(due).max(subscription.created_at));
         Self { subscription, pending, dead, last_attempt_at, next_attempt_at }
     }
 
-    fn read(reader: &dyn Reader, subscription: Subscription) -> Result<Self, StoreError> {
+    fn read(reader: &dyn Reader, subscription: Subscription, now: Now) -> Result<Self, StoreError> {
         let tally = reader.tallies(std::slice::from_ref(&subscription))?;
-        Ok(Self::of(subscription, tally.first().copied().unwrap_or_default()))
+        Ok(Self::of(subscription, tally.first().copied().unwrap_or_default(), now))
     }
 }
 

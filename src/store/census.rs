@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use tracing::warn;
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Now, Timestamp};
 use crate::metrics::{self, Metrics};
 use crate::store::readers::Then;
 use crate::store::{Census, Error, Reader, Retained};
@@ -33,14 +33,14 @@ pub enum Call {
 }
 
 /// Starts the thread; it ends when the sender is dropped.
-pub fn start(metrics: Metrics) -> std::io::Result<Sender<Call>> {
+pub fn start(metrics: Metrics, clock: Clock) -> std::io::Result<Sender<Call>> {
     let (sender, calls) = unbounded();
-    let work = move || run(&metrics, &calls);
+    let work = move || run(&metrics, &clock, &calls);
     thread::Builder::new().name("hookyard-census".to_owned()).spawn(work)?;
     Ok(sender)
 }
 
-fn run(metrics: &Metrics, calls: &Receiver<Call>) {
+fn run(metrics: &Metrics, clock: &Clock, calls: &Receiver<Call>) {
     let mut store: Option<Arc<dyn Reader>> = None;
     let mut rest = REST;
     loop {
@@ -58,24 +58,24 @@ fn run(metrics: &Metrics, calls: &Receiver<Call>) {
             Err(RecvTimeoutError::Disconnected) => return,
         }
         if let Some(reader) = &store {
-            rest = count(&**reader, metrics, calls);
+            rest = count(&**reader, metrics, clock.now(), calls);
         }
     }
 }
 
 /// Counts, unless it is called away; says how long to rest.
-fn count(reader: &dyn Reader, metrics: &Metrics, calls: &Receiver<Call>) -> Duration {
-    let (began, now) = (Instant::now(), Timestamp::now());
+fn count(reader: &dyn Reader, metrics: &Metrics, now: Now, calls: &Receiver<Call>) -> Duration {
+    let began = Instant::now();
     // sled panics over some kinds of damage.
     let counted = catch_unwind(AssertUnwindSafe(|| {
-        let census = reader.census(now, &|| calls.is_empty())?;
+        let census = reader.census(now.steady, &|| calls.is_empty())?;
         let retained = reader.retained()?;
         Ok::<_, Error>(census.map(|census| (census, retained)))
     }));
     match counted {
         Ok(Ok(Some((census, retained)))) => {
             show(&census, now, &metrics.store);
-            show_retained(&retained, now, &metrics.store);
+            show_retained(&retained, now.wall, &metrics.store);
         }
         Ok(Ok(None)) => {}
         Ok(Err(error)) => {
@@ -91,12 +91,12 @@ fn count(reader: &dyn Reader, metrics: &Metrics, calls: &Receiver<Call>) -> Dura
     REST.max(began.elapsed() * REST_FACTOR)
 }
 
-fn show(census: &Census, now: Timestamp, figures: &metrics::store::Store) {
+fn show(census: &Census, now: Now, figures: &metrics::store::Store) {
     figures.pending.set(census.pending as i64);
     figures.retrying.set(census.retrying as i64);
     figures.dead.set(census.dead as i64);
-    figures.due_lag.set(census.due_since.map_or(0.0, |since| since.until(now).as_secs_f64()));
-    figures.counted_time.set(now.unix_seconds() as i64);
+    figures.due_lag.set(census.due_since.map_or(0.0, |since| since.until(now.steady).as_secs_f64()));
+    figures.counted_time.set(now.wall.unix_seconds() as i64);
 }
 
 fn show_retained(retained: &Retained, now: Timestamp, figures: &metrics::store::Store) {

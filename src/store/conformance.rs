@@ -119,18 +119,18 @@ impl Conversation {
     fn idle(&mut self, backend: &mut Ledger, here: &str) {
         self.now.0 += self.random.random_range(0..15_000);
         if self.random.random_range(0..16) == 0 {
-            self.now.0 += 26 * 3_600_000;
+            self.now.0 += 27 * 3_600_000;
         }
         let thorough = self.random.random_range(0..3) == 0;
         self.expiring.look(backend);
         for _ in 0..if thorough { usize::MAX } else { self.random.random_range(1..20) } {
-            if backend.tidy(self.now).unwrap() == Untidy::Nothing {
+            if backend.tidy(self.now.into()).unwrap() == Untidy::Nothing {
                 break;
             }
         }
         if thorough {
             // A pass that was under way has ended; the next one sees all there is.
-            while backend.tidy(self.now).unwrap() != Untidy::Nothing {}
+            while backend.tidy(self.now.into()).unwrap() != Untidy::Nothing {}
         }
         self.see_expired(backend, thorough, here);
     }
@@ -140,8 +140,8 @@ impl Conversation {
         self.commits = backend.reader().commits();
         let verbs: Vec<Verb> = (0..self.random.random_range(1..6)).map(|_| self.verb()).collect();
         let said = format!("{here}: {verbs:?}");
-        let ours = backend.commit(verbs.clone(), self.now).unwrap();
-        let expected = self.model.commit(verbs, self.now).unwrap();
+        let ours = backend.commit(verbs.clone(), self.now.into()).unwrap();
+        let expected = self.model.commit(verbs, self.now.into()).unwrap();
         let comparable = |answers: &[Answer]| answers.iter().map(comparable).collect::<Vec<_>>();
         assert_eq!(comparable(&ours.answers), comparable(&expected.answers), "{said}");
         let numbers = |events: &[Arc<Recorded>]| events.iter().map(|event| event.no).collect::<Vec<_>>();

@@ -8,6 +8,7 @@ pub struct Tally {
     pub pending: u64,
     pub dead: u64,
     pub last_attempt_at: Option<Timestamp>,
+    /// By the steady clock.
     pub next_attempt_at: Option<Timestamp>,
 }
 

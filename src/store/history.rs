@@ -69,7 +69,7 @@ pub struct Delivery {
     pub status: DeliveryStatus,
     /// How many attempts were made.
     pub attempts: u16,
-    /// When the next one is due; none where it has no due time of its own.
+    /// When the next one is due, by the steady clock; none where it has no due time of its own.
     pub next_attempt_at: Option<Timestamp>,
     /// The newest attempts that are still known, in order.
     pub log: Vec<Attempt>,

@@ -8,6 +8,7 @@
 //! | usage | | the bytes of the blocks; written with the cursor |
 //! | sealed under | | the master keys under which anything may be sealed |
 //! | keyed | | the latest event with an idempotency key |
+//! | time | | where the steady clock stood when something was last made due |
 //! | retry | subscription, event | attempts made, due |
 //! | backlog page, progress | subscription, first event | up to a thousand waiting deliveries |
 //! | health | subscription | only while it is not perfect |
@@ -49,7 +50,7 @@ use std::time::{Duration, Instant};
 use sled::{Db, Tree};
 use tracing::warn;
 
-use crate::clock::Timestamp;
+use crate::clock::{Now, Timestamp};
 use crate::encryption::{Fingerprint, Keyring};
 use crate::id::Seal;
 #[cfg(test)]
@@ -70,6 +71,8 @@ use crate::store::{
 };
 use crate::subscription::Subscription;
 
+#[cfg(test)]
+pub use idempotency::HOURS_KEPT;
 pub use retention::Policy;
 pub use sync::Durability;
 pub use values::SCHEMA_VERSION;
@@ -246,7 +249,7 @@ impl Backend for Ledger {
         Ok(recovery)
     }
 
-    fn commit(&mut self, verbs: Vec<Verb>, now: Timestamp) -> Result<Committed, Error> {
+    fn commit(&mut self, verbs: Vec<Verb>, now: Now) -> Result<Committed, Error> {
         let commit_no = self.writing.next_commit;
         let (answers, events) = {
             let mut volatile = self.shared.volatile();
@@ -264,20 +267,20 @@ impl Backend for Ledger {
             volatile.synced.push(Synced { commit: commit_no, at_ms: Timestamp::now().0 });
         }
         for event in &events {
-            volatile.tail.push(event.clone(), commit_no);
+            volatile.tail.push(event.clone(), commit_no, now.steady);
         }
         let fresh = events.into_iter().filter(|event| !event.matches.is_empty()).collect();
         Ok(Committed { answers, fresh, sync })
     }
 
-    fn tidy(&mut self, now: Timestamp) -> Result<Untidy, Error> {
-        self.writing.keys.forget_old(now);
-        let parked = tidying::park(&self.shared, &mut self.writing, now)?;
+    fn tidy(&mut self, now: Now) -> Result<Untidy, Error> {
+        self.writing.keys.forget_old(now.earlier());
+        let parked = tidying::park(&self.shared, &mut self.writing, now.steady)?;
         if parked == Untidy::TooMuch {
             return Ok(parked);
         }
         let swept = tidying::sweep(&self.shared)?;
-        let expired = self.writing.retention.step(&self.shared, self.writing.next_commit, now)?;
+        let expired = self.writing.retention.step(&self.shared, self.writing.next_commit, now.earlier())?;
         Ok(parked.max(swept).max(expired))
     }
 

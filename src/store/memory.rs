@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::account::{Account, AccountId, ApiKey, KeyHash};
 use crate::attempt::Attempt;
-use crate::clock::Timestamp;
+use crate::clock::{Now, Timestamp};
 use crate::event::{Draft, Heading, IdempotencyKey, Recorded};
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
@@ -113,7 +113,7 @@ impl Memory {
 }
 
 impl Model {
-    fn append(&mut self, drafts: Vec<(Draft, Matches)>, now: Timestamp) -> Answer {
+    fn append(&mut self, drafts: Vec<(Draft, Matches)>, now: Now) -> Answer {
         let (mut added, mut answers) = (Vec::new(), Vec::new());
         for (draft, matches) in drafts {
             let key = draft.idempotency.map(|idempotency| idempotency.key);
@@ -163,9 +163,9 @@ impl Model {
     }
 
     /// The event that a key was first used for; it is remembered for a day and the rest of its hour.
-    fn first_of(&self, key: &IdempotencyKey, now: Timestamp) -> Option<Arc<Recorded>> {
+    fn first_of(&self, key: &IdempotencyKey, now: Now) -> Option<Arc<Recorded>> {
         let first = self.keys_seen.get(key)?;
-        let first = self.events.get(first).filter(|first| is_remembered(first, now));
+        let first = self.events.get(first).filter(|first| is_remembered(first, now.earlier()));
         first.cloned()
     }
 
@@ -201,7 +201,7 @@ impl Model {
         self.subscriptions.get(&rotation.at).cloned()
     }
 
-    fn replay(&mut self, Replay { at, events, .. }: Replay, now: Timestamp) -> usize {
+    fn replay(&mut self, Replay { at, events, .. }: Replay, now: Now) -> usize {
         let alive = |one: &&Subscription| !matches!(one.status, Status::Deactivated { .. });
         let Some(subscription) = self.subscriptions.get(&at).filter(alive) else {
             return 0;
@@ -221,7 +221,7 @@ impl Model {
                 None => continue,
             };
             let generation = subscription.generation;
-            let retry = Retry { due: now, event, generation, attempts, retries: 0 };
+            let retry = Retry { due: now.steady, event, generation, attempts, retries: 0 };
             self.pending.insert(delivery, Pending::Retry(retry));
             replayed += 1;
         }
@@ -291,7 +291,7 @@ impl Model {
             Some(Pending::First { .. }) => (DeliveryStatus::Pending, made, None),
             Some(Pending::Retry(retry)) => {
                 let revived = retry.generation != subscription.generation;
-                let due = if revived { event.accepted_at } else { retry.due };
+                let due = if revived { Timestamp(0) } else { retry.due };
                 let due = (subscription.status == Status::Active).then_some(due);
                 (DeliveryStatus::Pending, made.max(retry.attempts), due)
             }
@@ -306,7 +306,7 @@ impl Model {
         Some(Delivery { event, subscription: subscription.clone(), status, attempts, next_attempt_at, log })
     }
 
-    fn apply(&mut self, verb: Verb, now: Timestamp) -> Answer {
+    fn apply(&mut self, verb: Verb, now: Now) -> Answer {
         match verb {
             Verb::Append(drafts) => self.append(drafts, now),
             Verb::Settle(settlement) => {
@@ -326,7 +326,7 @@ impl Model {
                 let Some(subscription) = self.subscriptions.get_mut(&at) else {
                     return Answer::Subscription(None);
                 };
-                if change.apply(subscription, now)
+                if change.apply(subscription, now.wall)
                     && let Some(health) = change.health()
                 {
                     self.health.insert(at.subscription, health);
@@ -354,11 +354,11 @@ impl Model {
         }
     }
 
-    fn create_account(&mut self, id: AccountId, now: Timestamp) -> Answer {
+    fn create_account(&mut self, id: AccountId, now: Now) -> Answer {
         if let Some(account) = self.accounts.iter().find(|account| account.id == id) {
             return Answer::Account(account.clone(), false);
         }
-        let account = Account { no: AccountNo(self.accounts.len() as u32 + 1), id, created_at: now };
+        let account = Account { no: AccountNo(self.accounts.len() as u32 + 1), id, created_at: now.wall };
         self.accounts.push(account.clone());
         Answer::Account(account, true)
     }
@@ -433,7 +433,8 @@ impl Model {
 /// Whether the idempotency key of an event, if it has one, is remembered.
 pub fn is_remembered(event: &Recorded, now: Timestamp) -> bool {
     const HOUR_MS: u64 = 3_600_000;
-    event.idempotency.is_some() && event.accepted_at.0 / HOUR_MS + 24 >= now.0 / HOUR_MS
+    event.idempotency.is_some()
+        && event.accepted_at.0 / HOUR_MS + crate::store::ledger::HOURS_KEPT >= now.0 / HOUR_MS
 }
 
 impl Backend for Memory {
@@ -450,10 +451,11 @@ impl Backend for Memory {
         }
         model.subscriptions.values().cloned().for_each(each);
         let next_subscription = SubscriptionNo(model.next_subscription.0.max(1));
-        Ok(Recovery { next_subscription, waiting: waiting.into_iter().collect(), seal: [0; 32] })
+        let (waiting, seen) = (waiting.into_iter().collect(), Timestamp(0));
+        Ok(Recovery { next_subscription, waiting, seen, seal: [0; 32] })
     }
 
-    fn commit(&mut self, verbs: Vec<Verb>, now: Timestamp) -> Result<Committed, Error> {
+    fn commit(&mut self, verbs: Vec<Verb>, now: Now) -> Result<Committed, Error> {
         let mut model = self.model();
         let known = model.last_event;
         let answers = verbs.into_iter().map(|verb| model.apply(verb, now)).collect();
@@ -462,7 +464,7 @@ impl Backend for Memory {
         Ok(Committed { answers, fresh, ..Committed::default() })
     }
 
-    fn tidy(&mut self, _: Timestamp) -> Result<Untidy, Error> {
+    fn tidy(&mut self, _: Now) -> Result<Untidy, Error> {
         Ok(Untidy::Nothing)
     }
 

@@ -37,6 +37,8 @@ struct Entry {
     /// A bit for each match, set while it is open.
     open: SmallVec<[u64; 1]>,
     commit: u64,
+    /// When it was pushed.
+    since: Timestamp,
 }
 
 impl Tail {
@@ -50,8 +52,8 @@ impl Tail {
         EventNo(self.first.0 + self.entries.len() as u64)
     }
 
-    /// Adds the next event, all its matches open.
-    pub fn push(&mut self, event: Arc<Recorded>, commit: u64) {
+    /// Adds the next event, all its matches open, at a moment of the steady clock.
+    pub fn push(&mut self, event: Arc<Recorded>, commit: u64, now: Timestamp) {
         debug_assert_eq!(event.no, self.next());
         let matches = event.matches.len();
         let mut open: SmallVec<[u64; 1]> = smallvec![u64::MAX; matches.div_ceil(64)];
@@ -62,7 +64,7 @@ impl Tail {
         }
         self.bytes += if matches > 0 { weight(&event) } else { 0 };
         let event = (matches > 0).then_some(event);
-        self.entries.push_back(Entry { event, open, commit });
+        self.entries.push_back(Entry { event, open, commit, since: now });
         self.trim();
     }
 
@@ -112,16 +114,17 @@ impl Tail {
         })
     }
 
-    /// The events that are to be parked, oldest first: those accepted before `before`, and as many more as leave no more
+    /// The events that are to be parked, oldest first: those pushed before `before`, and as many more as leave no more
     /// than `bytes` held.
     pub fn overdue(&self, before: Timestamp, bytes: usize) -> impl Iterator<Item = &Arc<Recorded>> {
         let mut held = self.bytes;
-        let events = self.entries.iter().filter_map(|entry| entry.event.as_ref());
-        events.take_while(move |event| {
-            let overdue = event.accepted_at < before || held > bytes;
+        let events = self.entries.iter().filter_map(|entry| Some((entry.event.as_ref()?, entry.since)));
+        let overdue = events.take_while(move |(event, since)| {
+            let overdue = *since < before || held > bytes;
             held -= weight(event);
             overdue
-        })
+        });
+        overdue.map(|(event, _)| event)
     }
 
     /// In which generation the match of `event` with `subscription` was made, if it is open.
@@ -213,6 +216,8 @@ fn position(matches: &[Match], subscription: SubscriptionNo) -> Option<usize> {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp(1_000);
+
     fn event(no: u64, subscriptions: impl IntoIterator<Item = u64>) -> Arc<Recorded> {
         let matched = |no| Match { subscription: SubscriptionNo(no), generation: Generation(0) };
         Recorded::numbered(no, Arc::new(subscriptions.into_iter().map(matched).collect()))
@@ -221,9 +226,9 @@ mod tests {
     #[test]
     fn the_cursor_stands_at_the_oldest_event_with_an_open_match() {
         let mut tail = Tail::new(EventNo(1));
-        tail.push(event(1, []), 1);
-        tail.push(event(2, [7, 9]), 1);
-        tail.push(event(3, [7]), 2);
+        tail.push(event(1, []), 1, NOW);
+        tail.push(event(2, [7, 9]), 1, NOW);
+        tail.push(event(3, [7]), 2, NOW);
         assert_eq!(tail.cursor(3), Cursor { event: EventNo(2), commit: 1 });
         assert!(tail.close(EventNo(3), SubscriptionNo(7)));
         assert!(tail.close(EventNo(2), SubscriptionNo(7)));
@@ -236,7 +241,7 @@ mod tests {
     #[test]
     fn closing_twice_changes_nothing() {
         let mut tail = Tail::new(EventNo(1));
-        tail.push(event(1, [1, 2]), 1);
+        tail.push(event(1, [1, 2]), 1, NOW);
         assert!(tail.close(EventNo(1), SubscriptionNo(1)));
         assert!(!tail.close(EventNo(1), SubscriptionNo(1)));
         assert!(!tail.close(EventNo(1), SubscriptionNo(3)));
@@ -246,7 +251,7 @@ mod tests {
     #[test]
     fn a_subscription_sees_its_own_open_matches_in_order() {
         let mut tail = Tail::new(EventNo(5));
-        (5..200).for_each(|no| tail.push(event(no, [no % 3, 100]), 1));
+        (5..200).for_each(|no| tail.push(event(no, [no % 3, 100]), 1, NOW));
         tail.close(EventNo(8), SubscriptionNo(2));
         let seen: Vec<u64> =
             tail.open_of(SubscriptionNo(2), EventNo(5)).map(|(event, _)| event.no.0).collect();
@@ -257,7 +262,7 @@ mod tests {
     #[test]
     fn open_matches_come_in_steps_of_whole_events() {
         let mut tail = Tail::new(EventNo(5));
-        (5..9).for_each(|no| tail.push(event(no, 0..3), 1));
+        (5..9).for_each(|no| tail.push(event(no, 0..3), 1, NOW));
         tail.close(EventNo(6), SubscriptionNo(1));
         let step = |from: u64, count| {
             let open = tail.open_from(EventNo(from), count);
@@ -271,7 +276,7 @@ mod tests {
     #[test]
     fn more_than_sixty_four_matches_have_a_bit_each() {
         let mut tail = Tail::new(EventNo(1));
-        tail.push(event(1, 0..130), 1);
+        tail.push(event(1, 0..130), 1, NOW);
         assert_eq!(tail.open().count(), 130);
         (0..130).for_each(|no| assert!(tail.close(EventNo(1), SubscriptionNo(no))));
         assert_eq!(tail.next(), EventNo(2));

@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Now};
 use crate::credit::Credit;
 use crate::event::Recorded;
 use crate::metrics::Metrics;
@@ -42,6 +42,7 @@ pub struct Store {
     queue: Sender<Request>,
     readers: Readers,
     condition: Arc<Condition>,
+    clock: Clock,
 }
 
 /// Verbs of one caller: committed together, answered together.
@@ -82,6 +83,7 @@ struct Writer<B> {
     census: Sender<Call>,
     listener: Option<Listener>,
     condition: Arc<Condition>,
+    clock: Clock,
     metrics: Metrics,
     failure: Option<Error>,
     tidied: Instant,
@@ -110,8 +112,9 @@ impl Store {
     pub fn start<B: Backend>(backend: B, reopen: Reopen<B>, metrics: Metrics) -> std::io::Result<Self> {
         let (queue, requests) = unbounded();
         let condition = Arc::<Condition>::default();
+        let clock = Clock::start();
         let readers = Readers::start()?;
-        let census = census::start(metrics.clone())?;
+        let census = census::start(metrics.clone(), clock.clone())?;
         let writer = Writer {
             backend: Some(backend),
             reopen,
@@ -120,13 +123,14 @@ impl Store {
             census,
             listener: None,
             condition: condition.clone(),
+            clock: clock.clone(),
             metrics,
             failure: None,
             tidied: Instant::now(),
             untidy: Untidy::Nothing,
         };
         thread::Builder::new().name("hookyard-writer".into()).spawn(move || writer.run())?;
-        Ok(Self { queue, readers, condition })
+        Ok(Self { queue, readers, condition, clock })
     }
 
     /// Runs `recover` on the backend, in the writer's thread, behind everything that is queued; the listener that it
@@ -138,6 +142,16 @@ impl Store {
         recover: impl FnOnce(Result<&mut dyn Backend, Error>) -> Result<Listener, Error> + Send + 'static,
     ) {
         self.send(Request::Recover(Box::new(recover)));
+    }
+
+    /// The clocks by which it says what is due.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Where they stand.
+    pub fn now(&self) -> Now {
+        self.clock.now()
     }
 
     /// Runs `work` in the writer's thread between two commits, behind everything that is queued, and waits for it.
@@ -393,8 +407,8 @@ impl<B: Backend> Writer<B> {
         let Some(backend) = &mut self.backend else {
             return Err(gone());
         };
-        let (count, began) = (verbs.len(), Instant::now());
-        match unless_it_panics(|| backend.commit(verbs, Timestamp::now())) {
+        let (count, began, now) = (verbs.len(), Instant::now(), self.clock.now());
+        match unless_it_panics(|| backend.commit(verbs, now)) {
             Ok(Committed { answers, fresh, sync }) => {
                 self.metrics.store.commit(count, began.elapsed(), sync);
                 answers.iter().for_each(|answer| self.count(answer));
@@ -429,7 +443,8 @@ impl<B: Backend> Writer<B> {
             return;
         };
         let tidied = loop {
-            match unless_it_panics(|| backend.tidy(Timestamp::now())) {
+            let now = self.clock.now();
+            match unless_it_panics(|| backend.tidy(now)) {
                 Ok(Untidy::TooMuch) => {}
                 tidied => break tidied,
             }

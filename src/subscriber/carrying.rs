@@ -53,6 +53,13 @@ impl Subscriber {
     }
 }
 
+impl Carrier<'_> {
+    /// Now, as due times have it.
+    pub(super) fn now(&self) -> Timestamp {
+        self.surroundings.store.now().steady
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         self.subscriber
@@ -71,6 +78,10 @@ impl Hands for Carrier<'_> {
 
     fn figures(&self) -> &Attempts {
         &self.surroundings.metrics.attempts
+    }
+
+    fn since(&self, accepted_at: Timestamp, _: Timestamp) -> Duration {
+        accepted_at.until(self.surroundings.store.now().wall)
     }
 
     fn store_has_failed(&self) -> bool {
@@ -143,7 +154,7 @@ impl Hands for Carrier<'_> {
         *self.timer = Some(self.ctx.run_later(wait, |subscriber, ctx| {
             subscriber.timer = None;
             let (dispatcher, mut hands) = subscriber.with_hands(ctx);
-            dispatcher.woken(Timestamp::now(), &mut hands);
+            dispatcher.woken(hands.now(), &mut hands);
         }));
     }
 

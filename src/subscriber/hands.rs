@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::event::Recorded;
 use crate::id::EventNo;
 use crate::metrics::attempts::Attempts;
@@ -39,6 +40,11 @@ pub trait Hands {
 
     /// Where attempts are counted.
     fn figures(&self) -> &Attempts;
+
+    /// How long ago an event was accepted, which the wall clock says; `now` is the dispatcher's.
+    fn since(&self, accepted_at: Timestamp, now: Timestamp) -> Duration {
+        accepted_at.until(now)
+    }
 
     /// Whether the store has stopped accepting changes.
     fn store_has_failed(&self) -> bool;

@@ -20,4 +20,5 @@ pub mod rude;
 pub mod server;
 pub mod settings;
 pub mod signature;
+pub mod wall_clock;
 pub mod world;

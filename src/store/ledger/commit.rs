@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::account::{Account, AccountId};
-use crate::clock::Timestamp;
+use crate::clock::Now;
 use crate::event::{Draft, Recorded};
 use crate::health::Health;
 use crate::id::{AccountNo, EventId, EventNo, Nonce, SubscriptionNo};
@@ -38,7 +38,9 @@ pub struct Commit<'a> {
     pages: Pages,
     events: Vec<(Arc<Recorded>, Nonce)>,
     settlements: SettlementBlock,
-    now: Timestamp,
+    now: Now,
+    /// Whether something is due later: then it is noted when it is now.
+    is_timed: bool,
 }
 
 /// Where a delivery waits.
@@ -49,12 +51,7 @@ enum Place {
 }
 
 impl<'a> Commit<'a> {
-    pub fn new(
-        shared: &'a Shared,
-        writing: &'a mut Writing,
-        volatile: &'a mut Volatile,
-        now: Timestamp,
-    ) -> Self {
+    pub fn new(shared: &'a Shared, writing: &'a mut Writing, volatile: &'a mut Volatile, now: Now) -> Self {
         Self {
             shared,
             writing,
@@ -64,6 +61,7 @@ impl<'a> Commit<'a> {
             events: Vec::new(),
             settlements: SettlementBlock::default(),
             now,
+            is_timed: false,
         }
     }
 
@@ -110,6 +108,9 @@ impl<'a> Commit<'a> {
         if !bears_blocks || commit.is_multiple_of(CURSOR_EVERY) {
             self.volatile.stage(&mut self.rows, commit, commit);
         }
+        if self.is_timed {
+            self.rows.put(keys::TIME, encode(&self.now.steady.0));
+        }
         self.rows.apply()?;
         self.writing.next_commit += 1;
         self.volatile.commits = commit;
@@ -135,7 +136,7 @@ impl<'a> Commit<'a> {
     /// The event that the draft's idempotency key was first used for, for as long as keys are remembered.
     fn first_of(&self, draft: &Draft) -> Result<Option<Arc<Recorded>>, Error> {
         let first = self.first_known_of(draft)?;
-        Ok(first.filter(|first| KnownKeys::is_remembered(first.accepted_at, self.now)))
+        Ok(first.filter(|first| KnownKeys::is_remembered(first.accepted_at, self.now.earlier())))
     }
 
     fn first_known_of(&self, draft: &Draft) -> Result<Option<Arc<Recorded>>, Error> {
@@ -189,6 +190,7 @@ impl<'a> Commit<'a> {
             return Ok(Answer::Done);
         }
         let retry_key = Pair::Retry.key(subscription, event);
+        self.is_timed |= settlement.leaves_a_row();
         let place = self.take(subscription, event)?;
         match (settlement.follows, place) {
             (_, None) => return Ok(Answer::Done),
@@ -245,7 +247,7 @@ impl<'a> Commit<'a> {
         let Some(mut subscription) = self.subscription(at)? else {
             return Ok(None);
         };
-        if change.apply(&mut subscription, self.now) {
+        if change.apply(&mut subscription, self.now.wall) {
             self.put_subscription(&subscription);
             self.put_health(at.subscription, change.health());
         }
@@ -335,8 +337,9 @@ impl<'a> Commit<'a> {
         } else if events.account(event)? != Some(subscription.account) {
             return Ok(false);
         }
+        self.is_timed = true;
         let generation = subscription.generation;
-        let retry = Retry { due: self.now, event, generation, attempts, retries: 0 };
+        let retry = Retry { due: self.now.steady, event, generation, attempts, retries: 0 };
         self.rows.put(&key, retry.encode());
         self.writing.retention.keep(event, subscription.no, generation);
         self.settlements.replayed.push(moved);
@@ -372,7 +375,7 @@ impl<'a> Commit<'a> {
             return Ok(Answer::Account(account, false));
         }
         let Counters { next_account, .. } = &mut self.writing.counters;
-        let account = Account { no: AccountNo(*next_account), id, created_at: self.now };
+        let account = Account { no: AccountNo(*next_account), id, created_at: self.now.wall };
         *next_account += 1;
         self.rows.put(&key, account.encode());
         self.rows.put(keys::COUNTERS, encode(&self.writing.counters));

@@ -211,7 +211,7 @@ fn delivered(event: Heading, subscription: Subscription, waiting: Option<Waiting
         }
         Some(Waiting::First { .. }) => (DeliveryStatus::Pending, made, None),
         Some(Waiting::Retry(retry)) => {
-            let due = revived(retry, &subscription).due.max(event.accepted_at);
+            let due = revived(retry, &subscription).due;
             let due = (subscription.status == Status::Active).then_some(due);
             (DeliveryStatus::Pending, made.max(retry.attempts), due)
         }

@@ -6,8 +6,8 @@ use crate::clock::Timestamp;
 use crate::event::IdempotencyKey;
 use crate::id::EventNo;
 
-/// How long a key is remembered at least, in hours.
-const HOURS_KEPT: u64 = 24;
+/// How long a key is remembered, in hours: a day, and an hour by which the clock may be set forward over a restart.
+pub const HOURS_KEPT: u64 = 25;
 const HOUR_MS: u64 = 3_600_000;
 
 /// Which event a key was first used for.

@@ -19,6 +19,8 @@ pub const CURSOR: &[u8] = b"0cursor";
 pub const KEYED: &[u8] = b"0keyed";
 /// How many bytes the blocks have; written with the cursor.
 pub const USAGE: &[u8] = b"0usage";
+/// Where the steady clock stood when something was last made due.
+pub const TIME: &[u8] = b"0time";
 
 /// Under which master keys anything may be sealed.
 pub const SEALED_UNDER: &[u8] = b"0sealed-under";
@@ -49,6 +51,7 @@ pub enum Kind {
     Usage,
     Keyed,
     SealedUnder,
+    Time,
     Account,
     ApiKey,
     Block(Block),
@@ -158,6 +161,7 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         (USAGE, Kind::Usage),
         (KEYED, Kind::Keyed),
         (SEALED_UNDER, Kind::SealedUnder),
+        (TIME, Kind::Time),
     ];
     if let Some((_, kind)) = whole.into_iter().find(|(known, _)| *known == key) {
         return Some(kind);

@@ -42,6 +42,7 @@ pub fn recover(
     Ok(Recovery {
         next_subscription: SubscriptionNo(writing.counters.next_subscription),
         waiting: waiting.due,
+        seen: recover_time(shared)?,
         seal: read_seal_of(&shared.tree)?,
     })
 }
@@ -82,7 +83,8 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
                 } else {
                     *same = event.matches.clone();
                 }
-                tail.push(Arc::new(event), block.commit);
+                // As old as can be: it has waited for a restart.
+                tail.push(Arc::new(event), block.commit, Timestamp(0));
             }
         }
         Ok(())
@@ -117,6 +119,11 @@ fn recover_usage(shared: &Shared, cursor: Cursor) -> Result<Usage, Error> {
     };
     let bytes = counted.bytes + bytes_since(&shared.tree, from, counted.commit)?;
     Ok(Usage { bytes, ..counted })
+}
+
+fn recover_time(shared: &Shared) -> Result<Timestamp, Error> {
+    let stored = shared.tree.get(keys::TIME).map_err(failed)?;
+    Ok(Timestamp(stored.map(|bytes| decode(&bytes)).transpose()?.unwrap_or_default()))
 }
 
 /// Reads the events of the last day, from the latest on that has a key. Earlier versions did not note which that is.

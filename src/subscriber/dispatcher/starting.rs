@@ -116,7 +116,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
             },
             _ => match self.window.take() {
                 Some(event) => {
-                    hands.figures().begin(false, event.accepted_at.until(now));
+                    hands.figures().begin(false, hands.since(event.accepted_at, now));
                     (Delivery { event: event.no, generation, attempts: 0, retries: 0 }, Some(event))
                 }
                 None => return,

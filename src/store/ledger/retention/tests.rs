@@ -50,7 +50,7 @@ fn draft(bytes: usize, matched: bool) -> (Draft, Matches) {
 }
 
 fn tidy(ledger: &mut Ledger) {
-    while ledger.tidy(Timestamp(3_600_000)).unwrap() != Untidy::Nothing {}
+    while ledger.tidy(Timestamp(3_600_000).into()).unwrap() != Untidy::Nothing {}
 }
 
 #[test]
@@ -60,12 +60,12 @@ fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
     let mut ledger = Ledger::open(directory.path(), Durability::FlushSyncs, policy).unwrap();
     ledger.recover(&mut |_| {}).unwrap();
     let new = NewSubscription { subscription: subscription(), sibling: None };
-    ledger.commit(vec![Verb::Subscribe(Box::new(new))], Timestamp(0)).unwrap();
+    ledger.commit(vec![Verb::Subscribe(Box::new(new))], Timestamp(0).into()).unwrap();
     // Of each block the second event and the fourth are kept; every tenth event does not fit a row, kept or not.
     for block in 0..BLOCKS {
         let large = |n: u64| (block * EVENTS_A_BLOCK + n).is_multiple_of(10) || n == block % EVENTS_A_BLOCK;
         let drafts = (0..EVENTS_A_BLOCK).map(|n| draft(if large(n) { 9_000 } else { 10 }, n % 2 == 1));
-        ledger.commit(vec![Verb::Append(drafts.collect())], Timestamp(0)).unwrap();
+        ledger.commit(vec![Verb::Append(drafts.collect())], Timestamp(0).into()).unwrap();
     }
     let kept: Vec<EventNo> = (0..BLOCKS * EVENTS_A_BLOCK)
         .filter(|no| no % EVENTS_A_BLOCK % 2 == 1)

@@ -118,6 +118,7 @@ fn values_have_the_bytes_that_they_always_had() {
         ("retry", retry().encode(), GOLDEN_RETRY),
         ("cursor", Cursor { event: EventNo(5), commit: 300 }.encode(), GOLDEN_CURSOR),
         ("usage", encode(&Usage { bytes: 70_000, commit: 300 }), GOLDEN_USAGE),
+        ("time", encode(&70_000u64), GOLDEN_TIME),
     ];
     for (what, bytes, expected) in golden {
         assert_eq!(hex::encode(bytes), expected, "{what}");
@@ -231,3 +232,4 @@ const GOLDEN_HEALTH: &str = "01000101fb8403";
 const GOLDEN_RETRY: &str = "01fc70110100010202";
 const GOLDEN_CURSOR: &str = "0105fb2c01";
 const GOLDEN_USAGE: &str = "01fc70110100fb2c01";
+const GOLDEN_TIME: &str = "01fc70110100";
