@@ -17,6 +17,9 @@ pub use self::steady::{Clock, Now};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(pub u64);
 
+/// Bytes of a date: `2026-01-15`.
+const DATE_LENGTH: usize = 10;
+
 impl Timestamp {
     /// The present moment of the wall clock.
     pub fn now() -> Self {
@@ -52,7 +55,11 @@ impl Timestamp {
     }
 
     /// Reads an RFC 3339 date-time, to the millisecond; one before 1970 is read as the beginning of 1970.
+    ///
+    /// Between date and time stands `T`, `t` or a space. The library takes any character, and what has been read here
+    /// is sent inside a JSON string.
     pub fn parse(text: &str) -> Option<Self> {
+        text.get(DATE_LENGTH..).filter(|time| time.starts_with(['T', 't', ' ']))?;
         let nanos = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
         Some(Self(u64::try_from(nanos / 1_000_000).unwrap_or(0)))
     }
@@ -84,6 +91,16 @@ mod tests {
         assert_eq!(Timestamp::parse("2026-01-15T11:30:00.5+01:00"), Some(Timestamp(1_768_473_000_500)));
         assert_eq!(Timestamp::parse("1969-07-20T20:17:40Z"), Some(Timestamp(0)));
         assert_eq!(Timestamp::parse("2026-01-15 10:30"), None);
+    }
+
+    #[test]
+    fn nothing_stands_between_date_and_time_that_would_end_a_string() {
+        for good in ["2026-01-15T10:30:00Z", "2026-01-15t10:30:00z", "2026-01-15 10:30:00Z"] {
+            assert_eq!(Timestamp::parse(good), Some(Timestamp(1_768_473_000_000)), "{good}");
+        }
+        for bad in ['"', '\\', '\n', '\0', '_', 'ä'] {
+            assert_eq!(Timestamp::parse(&format!("2026-01-15{bad}10:30:00Z")), None, "{bad:?}");
+        }
     }
 
     #[test]
