@@ -14,7 +14,7 @@ use crate::id::{EventNo, SubscriptionNo};
 use crate::store::Error;
 use crate::store::ledger::keys::Pair;
 use crate::store::ledger::rows::{Rows, failed};
-use crate::store::ledger::values::{decode, encode};
+use crate::store::ledger::values::{decode, encode, with_an_end};
 use crate::subscription::Generation;
 
 /// The most deliveries in a page.
@@ -42,6 +42,7 @@ struct Touched {
 #[derive(Serialize, Deserialize)]
 struct PageV1 {
     /// Distances between the numbers of events, and generations.
+    #[serde(deserialize_with = "with_an_end")]
     entries: Vec<(u64, u32)>,
 }
 
@@ -78,18 +79,25 @@ impl Page {
         first: EventNo,
         value: &[u8],
     ) -> Result<Self, Error> {
+        let done = tree.get(Pair::Progress.key(subscription, first)).map_err(failed)?;
+        Self::decode(value, done.map(|done| done.to_vec()).unwrap_or_default())
+    }
+
+    /// The page of these bytes, of which some is done.
+    pub(super) fn decode(value: &[u8], done: Vec<u8>) -> Result<Self, Error> {
         let stored: PageV1 = decode(value)?;
+        if stored.entries.iter().skip(1).any(|(distance, _)| *distance == 0) {
+            return Err(Error::damaged("a page that holds an event twice"));
+        }
         let mut before = 0;
         let entries = stored.entries.iter().map(|(distance, generation)| {
             before += distance;
             (EventNo(before), Generation(*generation))
         });
-        let done = tree.get(Pair::Progress.key(subscription, first)).map_err(failed)?;
-        let done = done.map(|done| done.to_vec()).unwrap_or_default();
         Ok(Self { entries: entries.collect(), done })
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut before = 0;
         let entries = self.entries.iter().map(|(event, generation)| {
             let distance = event.0 - before;

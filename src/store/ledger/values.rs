@@ -10,8 +10,8 @@ mod subscription;
 mod tests;
 
 use bincode::Options;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::account::{Account, ApiKey, KeyHash, Scope};
 use crate::clock::Timestamp;
@@ -123,6 +123,13 @@ fn decode_as<'a, T: Deserialize<'a>>(version: u8, bytes: &'a [u8]) -> Result<T, 
         Some((found, rest)) if *found == version => options().deserialize(rest).map_err(Error::damaged),
         _ => Err(Error::damaged("a value of an unknown version")),
     }
+}
+
+/// Reads distances between numbers, of which the last is still a number; others are damage, and have no sum.
+pub fn with_an_end<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(u64, u32)>, D::Error> {
+    let distances = Vec::<(u64, u32)>::deserialize(from)?;
+    let end = distances.iter().try_fold(0, |sum: u64, (distance, _)| sum.checked_add(*distance));
+    end.map(|_| distances).ok_or_else(|| D::Error::custom("a number beyond all others"))
 }
 
 /// The version that a value says it has.

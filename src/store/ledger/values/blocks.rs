@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{V1, V2, decode_as, encode_as, version};
+use super::{V1, V2, decode_as, encode_as, version, with_an_end};
 use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
 use crate::event::{Body, Heading, IdempotencyKey, Recorded};
@@ -32,6 +32,7 @@ pub struct EventV1<'a> {
     accepted_ms: u64,
     idempotency: Option<[u8; 16]>,
     /// Distances between the numbers of subscriptions, and generations.
+    #[serde(deserialize_with = "with_an_end")]
     matches: Vec<(u64, u32)>,
     #[serde(with = "serde_bytes")]
     body: &'a [u8],
@@ -149,6 +150,8 @@ impl<'a> EventV1<'a> {
         let within = |(start, end): (u32, u32)| {
             (start <= end && end as usize <= self.body.len()).then_some(start..end)
         };
+        let timestamp = within(self.timestamp)?;
+        std::str::from_utf8(&self.body[timestamp.start as usize..timestamp.end as usize]).ok()?;
         Some(Recorded {
             no,
             id: seal.close(no.0, self.nonce),
@@ -156,7 +159,7 @@ impl<'a> EventV1<'a> {
             event_type: self.event_type.parse::<EventType>().ok()?,
             body: Body {
                 bytes: bytes::Bytes::copy_from_slice(self.body),
-                timestamp: within(self.timestamp)?,
+                timestamp,
                 data: within(self.data)?,
             },
             accepted_at: self.accepted_at(),

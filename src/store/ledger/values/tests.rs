@@ -10,6 +10,7 @@ use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::id::{Seal, SubscriptionNo};
 use crate::store::Address;
+use crate::store::ledger::pages::Page;
 use crate::store::{Follows, Settlement};
 use crate::subscription::{CustomHeaders, Match, PreviousSecret, Secret, Status, Subscription};
 
@@ -211,10 +212,28 @@ fn an_event_can_be_kept_for_other_matches() {
 }
 
 #[test]
+fn an_event_whose_timestamp_is_no_text_is_damaged() {
+    let event = event();
+    let bytes = encode(&EventBlock { commit: 3, events: vec![EventV1::of(&event, [2; 12])] });
+    let at = bytes.windows(4).position(|bytes| bytes == b"2025").unwrap();
+    let mut damaged = bytes.clone();
+    damaged[at] = 0xff;
+    let block: EventBlock<'_> = decode(&damaged).unwrap();
+    assert_eq!(block.events[0].load(EventNo(5), &Seal::new(&SEAL)), None);
+}
+
+#[test]
 fn damaged_values_are_errors() {
     assert!(decode::<u32>(&[]).is_err());
     assert!(decode::<u32>(&[9, 1]).is_err(), "a version of the future");
     assert!(decode::<u32>(&[1, 1, 1]).is_err(), "trailing bytes");
+    let beyond = vec![(u64::MAX, 1), (1, 1)];
+    let event = (([2; 12], 2, "new_lead", (1, 21), (0, 1), 7), (None::<[u8; 16]>, &beyond, b""));
+    let refusal = decode::<EventBlock<'_>>(&encode(&(3, vec![event]))).err().map(|error| error.to_string());
+    assert!(refusal.is_some_and(|refusal| refusal.contains("beyond")), "a subscription that has no number");
+    assert!(Page::decode(&encode(&vec![(u64::MAX, 1), (1, 1)]), Vec::new()).is_err());
+    assert!(Page::decode(&encode(&vec![(7, 1), (0, 1)]), Vec::new()).is_err());
+    assert!(Page::decode(&encode(&vec![(7, 1), (1, 1)]), Vec::new()).is_ok());
     assert!(decode::<EventBlock<'_>>(&[1, 3, 253, 255, 255, 255, 255, 255, 255, 255, 255]).is_err());
 }
 
