@@ -146,7 +146,7 @@ pub fn verify(
     now: Timestamp,
 ) -> Result<(), VerifyError> {
     let key = standard_key(secret)?;
-    let signed_at: u64 = headers.timestamp.parse().map_err(|_| VerifyError::BadTimestamp)?;
+    let signed_at = seconds(headers.timestamp).ok_or(VerifyError::BadTimestamp)?;
     let (now, tolerance) = (now.unix_seconds(), tolerance.as_secs());
     if now.saturating_sub(signed_at) > tolerance {
         return Err(VerifyError::TooOld);
@@ -172,6 +172,11 @@ pub fn verify_body(secret: &str, value: &str, body: &[u8]) -> Result<(), VerifyE
     let expected = plain_value(&keyed(secret.as_bytes()), body);
     let equal = value.as_bytes().ct_eq(expected.as_bytes());
     if bool::from(equal) { Ok(()) } else { Err(VerifyError::NoMatch) }
+}
+
+/// Digits and nothing else: a number has one spelling here, or leading zeros.
+fn seconds(text: &str) -> Option<u64> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 /// The key that a secret stands for: the bytes behind `whsec_`, or else the string's own.
@@ -297,6 +302,8 @@ mod tests {
         let headers = Headers { id: ID_SENT, timestamp: "yesterday", signature: "v1,AAAA" };
         assert_eq!(verify(SECRET, &headers, BODY, TOLERANCE, NOW), Err(VerifyError::BadTimestamp));
         assert_eq!(verify("whsec_!", &headers, BODY, TOLERANCE, NOW), Err(VerifyError::BadSecret));
+        let signed = Headers { timestamp: "+1649367553", ..headers };
+        assert_eq!(verify(SECRET, &signed, BODY, TOLERANCE, NOW), Err(VerifyError::BadTimestamp));
         let only_id = |name| (name == ID).then_some(ID_SENT);
         assert_eq!(Headers::find(only_id), Err(VerifyError::MissingHeader(TIMESTAMP)));
     }
