@@ -41,6 +41,7 @@ mod openapi;
 mod query;
 mod stalling;
 mod tally;
+mod tls;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -49,7 +50,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_web::body::BoxBody;
+use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, Resource};
@@ -58,6 +60,8 @@ use crate::hookyard::Hookyard;
 
 use self::error::{Error, Kind};
 use self::tally::{Route, Tally};
+
+pub use self::tls::{Certificate, run_tls};
 
 /// How long the head of a request may take; whoever sends it slower than this holds sockets on purpose.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -85,24 +89,34 @@ pub async fn run(
     hookyard: Hookyard,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let server = HttpServer::new(move || {
-        // Only a target that is no path, such as `*`, gets past the routes.
-        let fallback = web::to(nothing_here).wrap(from_fn(envelope::wrap));
-        App::new()
-            .app_data(Tally::new(&hookyard))
-            .configure(routes(hookyard.clone()))
-            .default_service(fallback)
-    })
-    .client_request_timeout(HEAD_TIMEOUT)
-    .keep_alive(KEEP_ALIVE)
-    .on_connect(stalling::watch(STALL_TIMEOUT))
-    .max_connections(CONNECTIONS_PER_WORKER)
-    .tcp_nodelay(true)
-    .shutdown_timeout(STOP_TIMEOUT_SECONDS)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    let server = HttpServer::new(move || app(&hookyard))
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .on_connect(stalling::watch(STALL_TIMEOUT))
+        .max_connections(CONNECTIONS_PER_WORKER)
+        .tcp_nodelay(true)
+        .shutdown_timeout(STOP_TIMEOUT_SECONDS)
+        .disable_signals()
+        .listen(listener)?
+        .run();
     serve(server, shutdown).await
+}
+
+/// The API as an application of its own.
+fn app(
+    hookyard: &Hookyard,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    > + use<>,
+> {
+    // Only a target that is no path, such as `*`, gets past the routes.
+    let fallback = web::to(nothing_here).wrap(from_fn(envelope::wrap));
+    App::new().app_data(Tally::new(hookyard)).configure(routes(hookyard.clone())).default_service(fallback)
 }
 
 /// Serves the metrics, and nothing else, on `listener` until `shutdown` resolves.

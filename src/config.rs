@@ -30,7 +30,7 @@ pub use hidden::Hidden;
 pub use section::UnknownEvents;
 pub use section::{
     Delivery, Egress, Events, Health, Limits, LogFormat, Metrics, RateLimits, Retention, Retry, Shutdown,
-    Subscriber,
+    Subscriber, Tls,
 };
 pub use source::{Loaded, Warning};
 
@@ -61,6 +61,7 @@ pub struct Config {
     pub log: String,
     /// What a line of the log looks like.
     pub log_format: LogFormat,
+    pub tls: Tls,
     pub retry: Retry,
     pub delivery: Delivery,
     pub health: Health,
@@ -94,6 +95,7 @@ impl Default for Config {
             workers: 0,
             log: "info,actix_server=warn,actix_http=off".to_owned(),
             log_format: LogFormat::default(),
+            tls: Tls::default(),
             retry: Retry::default(),
             delivery: Delivery::default(),
             health: Health::default(),

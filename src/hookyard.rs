@@ -34,7 +34,7 @@ use crate::config::{self, Config};
 use crate::credit::{Credits, NoCredit};
 use crate::delivery::client::Settings;
 use crate::delivery::guard::Guard;
-use crate::delivery::tls;
+use crate::delivery::tls::{self, Outgoing};
 use crate::id::Seal;
 use crate::metrics::Metrics;
 use crate::router::Router;
@@ -88,6 +88,7 @@ struct Inner {
     #[cfg(feature = "server")]
     throttles: ArcSwap<admitting::Throttles>,
     guard: Arc<Guard>,
+    outgoing: Outgoing,
     credits: Credits,
     /// Test deliveries at a time; further ones wait.
     tests: Semaphore,
@@ -186,12 +187,19 @@ impl Hookyard {
             Guard::new(config.egress.https_only, config.egress.allow_networks.clone())
                 .denying(config.egress.deny_networks.clone()),
         );
+        let outgoing = Outgoing::from(tls::configured(&config.delivery)?);
         let router = Current::new(ArcSwapOption::empty());
         let names = AccountNames::default();
         let slots = Slots::new(config.delivery.max_connections);
         let blueprint = Blueprint {
             workers: workers(&config),
-            plan: plan(&config, store.clone(), slots.clone(), guard.clone(), metrics.clone())?,
+            plan: plan(
+                &config,
+                store.clone(),
+                slots.clone(),
+                (guard.clone(), outgoing.clone()),
+                metrics.clone(),
+            )?,
             store: store.clone(),
             current: router.clone(),
             names: names.clone(),
@@ -213,6 +221,7 @@ impl Hookyard {
             #[cfg(feature = "server")]
             throttles,
             guard,
+            outgoing,
             credits,
             tests,
             registry,
@@ -349,11 +358,11 @@ fn plan(
     config: &Config,
     store: Store,
     slots: Slots,
-    guard: Arc<Guard>,
+    (guard, outgoing): (Arc<Guard>, Outgoing),
     metrics: Metrics,
 ) -> Result<Planner, config::Error> {
     let header = &config.delivery.signature_header;
-    let settings = Settings::new(config.delivery.timeout, header, guard, tls::trusting_the_web());
+    let settings = Settings::new(config.delivery.timeout, header, guard, outgoing);
     let refused = |error: crate::delivery::client::NotASignatureHeader| {
         config::Error::value("delivery.signature_header", format!("{header:?}"), error.to_string())
     };

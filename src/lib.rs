@@ -24,7 +24,7 @@
 //! | [`hookyard`] | the face |
 //! | `api` (feature `server`) | the front door: the same over HTTP |
 //!
-//! [`config`] stands beside them: what can be set, and how it is read.
+//! [`config`] stands beside them: what can be set, and how it is read; `certificates` are in files that it names.
 //!
 //! # The way of an event
 //!
@@ -41,6 +41,7 @@ pub mod account;
 pub mod api;
 pub mod attempt;
 pub mod backup;
+mod certificates;
 pub mod clock;
 pub mod config;
 mod credit;

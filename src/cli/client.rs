@@ -3,6 +3,7 @@
 //! What comes back is the API's JSON as it came, or the line that tells a person what went wrong. It knows no
 //! command and prints nothing.
 
+pub mod authorities;
 pub mod connection;
 mod query;
 mod refusal;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use ureq::http::{self, Request, Response};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, AsSendBody, Body};
 use url::Url;
 
@@ -49,13 +51,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 const ANSWER_LIMIT: u64 = 2 << 30;
 
 impl Client {
-    fn new(base: Url, key: Option<Key>, key_origin: String, account: Option<String>) -> Self {
+    fn new(base: Url, tls: TlsConfig, key: (Option<Key>, String), account: Option<String>) -> Self {
+        let (key, key_origin) = key;
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .tls_config(tls)
             .user_agent(concat!("hookyard-cli/", env!("CARGO_PKG_VERSION")));
         if connection::is_this_machine(&base) {
             // A proxy would look for the server on itself.

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use hookyard::Config;
 use serde_json::json;
 
 use super::admin_key::Whereabouts;
 
 pub struct Greeting<'a> {
+    pub scheme: &'static str,
     pub address: SocketAddr,
     pub admin_key: Whereabouts,
     /// The event type to subscribe to in the example.
@@ -17,7 +19,8 @@ pub struct Greeting<'a> {
 
 impl fmt::Display for Greeting<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "hookyard {} listening on http://{}", env!("CARGO_PKG_VERSION"), self.address)?;
+        let Self { scheme, address, .. } = self;
+        writeln!(f, "hookyard {} listening on {scheme}://{address}", env!("CARGO_PKG_VERSION"))?;
         writeln!(f, "admin key: {}", self.admin_key)?;
         let bearer = match &self.admin_key {
             Whereabouts::File(path) => format!("$(cat {})", quoted(&path.display().to_string())),
@@ -26,10 +29,15 @@ impl fmt::Display for Greeting<'_> {
         let url = if self.dev { "http://127.0.0.1:9000/" } else { "https://example.com/hook" };
         let body = quoted(&json!({"url": url, "event": self.event}).to_string());
         writeln!(f, "subscribe:")?;
-        writeln!(f, "  curl http://{}/api/v1/hooks/subscribe \\", reachable(self.address))?;
+        writeln!(f, "  curl {scheme}://{}/api/v1/hooks/subscribe \\", reachable(*address))?;
         writeln!(f, "    -H \"Authorization: Bearer {bearer}\" -H 'Content-Type: application/json' \\")?;
         writeln!(f, "    -d {body}")
     }
+}
+
+/// What the front door speaks.
+pub fn scheme(config: &Config) -> &'static str {
+    if config.tls.is_on() { "https" } else { "http" }
 }
 
 /// The address to call for one that listens on all.
@@ -56,7 +64,8 @@ mod tests {
     use super::*;
 
     fn greeting(admin_key: Whereabouts, event: &str) -> String {
-        Greeting { address: "0.0.0.0:8080".parse().unwrap(), admin_key, event, dev: false }.to_string()
+        Greeting { scheme: "http", address: "0.0.0.0:8080".parse().unwrap(), admin_key, event, dev: false }
+            .to_string()
     }
 
     #[test]

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use actix_web::rt;
 use anyhow::Context;
+use hookyard::api::{self, Certificate};
 use hookyard::config::{Config, Loaded};
 use hookyard::{Durability, Hookyard};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::greeting::Greeting;
+use super::greeting::{self, Greeting};
 use super::log::Log;
 use super::source::Source;
 use super::{Failure, admin_key, descriptors, dumps, durable, panics, service, signals};
@@ -28,8 +29,8 @@ use super::{Failure, admin_key, descriptors, dumps, durable, panics, service, si
 ///
 /// The first start makes an admin key and writes it to <data_dir>/admin-key, unless the configuration gives one.
 ///
-/// SIGHUP reads the file again: event types, limits, log level, admin key and a few more change at once; the log names
-/// what needs a restart.
+/// SIGHUP reads the file again: event types, limits, log level, admin key, certificates and a few more change at once;
+/// the log names what needs a restart.
 ///
 /// SIGTERM or Ctrl-C stops: no new events are accepted and attempts in flight may finish. A second one exits at once;
 /// what was acknowledged is kept in either case.
@@ -50,6 +51,8 @@ pub struct Serve {
 /// Where it listens.
 struct Doors {
     front: TcpListener,
+    /// What the front door shows, if it speaks TLS.
+    certificate: Option<Certificate>,
     /// For the metrics, if they have an address of their own.
     metrics: Option<TcpListener>,
 }
@@ -103,7 +106,8 @@ impl Serve {
 
         signals::survive_file_size_limit();
         let stop = signals::first().context("cannot listen for signals")?;
-        let doors = Doors::bind(&config)?;
+        let certificate = Certificate::read(&config.tls)?;
+        let doors = Doors::bind(&config, certificate)?;
         let serving = Serving { config, source, log, doors };
         Ok(rt::System::new().block_on(serving.run(stop))?)
     }
@@ -131,7 +135,8 @@ impl Serving {
     ) -> anyhow::Result<()> {
         self.greet(hookyard).await?;
         service::ready();
-        let following = rt::spawn(self.source.follow(hangup, hookyard.clone(), self.log));
+        let certificate = self.doors.certificate.clone();
+        let following = rt::spawn(self.source.follow(hangup, hookyard.clone(), certificate, self.log));
         let served = self.doors.serve(hookyard, stop).await;
         following.abort();
         served
@@ -142,7 +147,8 @@ impl Serving {
         let admin_key = admin_key.context("cannot make an admin key")?;
         let event = self.config.event_types.first().map_or("new_lead", |spec| spec.name.as_str());
         let (address, dev) = (self.doors.front.local_addr()?, self.source.dev);
-        let greeting = Greeting { address, admin_key, event, dev };
+        let scheme = greeting::scheme(&self.config);
+        let greeting = Greeting { scheme, address, admin_key, event, dev };
         // Serving goes on when nobody reads what is printed.
         let _ = write!(io::stdout(), "{greeting}").and_then(|()| io::stdout().flush());
         Ok(())
@@ -154,9 +160,10 @@ impl Doors {
     ///
     /// # Errors
     /// When one of them cannot be had.
-    fn bind(config: &Config) -> anyhow::Result<Self> {
+    fn bind(config: &Config, certificate: Option<Certificate>) -> anyhow::Result<Self> {
         let own = Some(&config.metrics.listen).filter(|address| !address.is_empty());
-        Ok(Self { front: bind(&config.listen)?, metrics: own.map(|address| bind(address)).transpose()? })
+        let metrics = own.map(|address| bind(address)).transpose()?;
+        Ok(Self { front: bind(&config.listen)?, certificate, metrics })
     }
 
     /// Runs the front door, and that of the metrics, until `stop`.
@@ -170,7 +177,10 @@ impl Doors {
             let _ = close.send(());
         };
         let front = async {
-            let served = hookyard::api::run(self.front, hookyard.clone(), stop).await;
+            let served = match self.certificate {
+                None => api::run(self.front, hookyard.clone(), stop).await,
+                Some(certificate) => api::run_tls(self.front, hookyard.clone(), certificate, stop).await,
+            };
             served.context("the front door failed")
         };
         let metrics = async {
@@ -179,7 +189,7 @@ impl Doors {
             };
             info!(address = %listener.local_addr()?, "the metrics have an address of their own");
             let closed = async { drop(closed.await) };
-            let served = hookyard::api::run_metrics(listener, hookyard.clone(), closed).await;
+            let served = api::run_metrics(listener, hookyard.clone(), closed).await;
             served.context("the door of the metrics failed")
         };
         tokio::try_join!(front, metrics).map(drop)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use hookyard::Hookyard;
+use hookyard::api::Certificate;
 use hookyard::config::{self, Config, Loaded};
 use tokio::signal::unix::Signal;
 use tracing::{error, info, warn};
@@ -26,30 +27,48 @@ impl Source {
     pub fn load(&self) -> Result<Loaded, config::Error> {
         let Loaded { config, warnings } = Config::load(self.file.as_deref(), self.env.iter().cloned())?;
         log::filter(&config.log)?;
+        config.check_certificates()?;
         let config = if self.dev { config.dev() } else { config };
         Ok(Loaded { config, warnings })
     }
 
     /// Reads it again at each signal and puts it in force, without end. What is refused changes nothing.
-    pub async fn follow(self, mut hangup: Signal, hookyard: Hookyard, log: Log) {
+    pub async fn follow(
+        self,
+        mut hangup: Signal,
+        hookyard: Hookyard,
+        certificate: Option<Certificate>,
+        log: Log,
+    ) {
         while hangup.recv().await.is_some() {
             service::reloading();
-            if let Err(error) = self.reload(&hookyard, &log) {
+            if let Err(error) = self.reload(&hookyard, certificate.as_ref(), &log) {
                 error!(%error, "the configuration is refused: nothing has changed");
             }
             service::ready();
         }
     }
 
-    fn reload(&self, hookyard: &Hookyard, log: &Log) -> Result<(), config::Error> {
+    fn reload(
+        &self,
+        hookyard: &Hookyard,
+        shown: Option<&Certificate>,
+        log: &Log,
+    ) -> Result<(), config::Error> {
         let Loaded { config, warnings } = self.load()?;
         let filter = log::filter(&config.log)?;
+        let certificate = Certificate::read(&config.tls)?;
         let reloaded = hookyard.reload(config)?;
         if let Err(error) = log.replace(filter) {
             warn!(%error, "the log keeps its level");
         }
         for warning in warnings {
             warn!("{warning}");
+        }
+        if let (Some(shown), Some(certificate)) = (shown, &certificate)
+            && shown.replace(certificate)
+        {
+            info!("the front door shows another certificate");
         }
         info!(changed = reloaded.changed.join(", "), "the configuration is read again");
         if !reloaded.needs_restart.is_empty() {

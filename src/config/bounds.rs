@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use url::Url;
 
 use super::duration::written;
 use super::{Catalogue, Config, Delivery, Egress, Error, Events, Health, Limits};
-use super::{Metrics, RateLimits, Retention, Retry, Shutdown, Subscriber, UnknownEvents};
+use super::{Metrics, RateLimits, Retention, Retry, Shutdown, Subscriber, Tls, UnknownEvents};
 use crate::event_type::{EventType, NAME_LIMIT, OWN_PREFIX};
 use crate::subscription::URL_LIMIT;
 
@@ -67,6 +68,7 @@ impl Config {
     /// The first value that is not allowed.
     pub fn validate(&self) -> Result<(), Error> {
         self.own()?;
+        self.tls.validate()?;
         self.retry.validate()?;
         self.delivery.validate()?;
         self.health.validate()?;
@@ -133,7 +135,18 @@ impl Delivery {
             return Err(Error::value("delivery.signature_header", format!("{name:?}"), allowed));
         }
         within("delivery.max_in_flight", self.max_in_flight, 1..=1024)?;
-        within("delivery.max_connections", self.max_connections, 1..=65_536)
+        within("delivery.max_connections", self.max_connections, 1..=65_536)?;
+        if !self.web_authorities && self.ca_file.as_os_str().is_empty() {
+            let allowed = "true where no delivery.ca_file says whom else to trust";
+            return Err(Error::value("delivery.web_authorities", false, allowed));
+        }
+        both(Delivery::CLIENT_FILES, [&self.client_cert_file, &self.client_key_file])
+    }
+}
+
+impl Tls {
+    fn validate(&self) -> Result<(), Error> {
+        both(Tls::FILES, [&self.cert_file, &self.key_file])
     }
 }
 
@@ -255,6 +268,17 @@ impl Catalogue {
         }
         Ok(())
     }
+}
+
+/// A certificate is of no use without its key, nor a key without its certificate.
+fn both(keys: [&str; 2], files: [&Path; 2]) -> Result<(), Error> {
+    let named = files.map(|file| !file.as_os_str().is_empty());
+    let missing = match named {
+        [true, false] => 1,
+        [false, true] => 0,
+        _ => return Ok(()),
+    };
+    Err(Error::value(keys[missing], "\"\"", format!("a file, as {} names one", keys[1 - missing])))
 }
 
 fn within<T: PartialOrd + Display>(key: &str, value: T, allowed: RangeInclusive<T>) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 //!
 //! Which values are allowed stands in `bounds`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -38,6 +39,14 @@ pub struct Delivery {
     pub max_in_flight: usize,
     /// Attempts of all hooks together that run at a time.
     pub max_connections: usize,
+    /// A PEM file of certificate authorities that receivers may have besides those of the web.
+    pub ca_file: PathBuf,
+    /// Whether the certificate authorities of the public web are trusted.
+    pub web_authorities: bool,
+    /// A PEM file of the certificate chain that receivers are shown that ask for one.
+    pub client_cert_file: PathBuf,
+    /// The PEM file of its private key.
+    pub client_key_file: PathBuf,
 }
 
 /// `[health]`: when an endpoint counts as broken.
@@ -157,6 +166,16 @@ pub struct Metrics {
     pub listen: String,
 }
 
+/// `[tls]`: the certificate of the front door; without one it is plain HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// A PEM file of the certificate chain, the front door's own first.
+    pub cert_file: PathBuf,
+    /// The PEM file of its private key.
+    pub key_file: PathBuf,
+}
+
 /// What a line of the log looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -185,7 +204,28 @@ impl Default for Delivery {
             signature_header: "x-fetchply-signature".to_owned(),
             max_in_flight: 32,
             max_connections: 2048,
+            ca_file: PathBuf::new(),
+            web_authorities: true,
+            client_cert_file: PathBuf::new(),
+            client_key_file: PathBuf::new(),
         }
+    }
+}
+
+impl Delivery {
+    /// The keys of a certificate for receivers and of its private key.
+    pub(crate) const CLIENT_FILES: [&str; 2] = ["delivery.client_cert_file", "delivery.client_key_file"];
+    /// The key of the authorities that receivers may have.
+    pub(crate) const CA_FILE: &str = "delivery.ca_file";
+}
+
+impl Tls {
+    /// The keys of the certificate and of its private key.
+    pub(crate) const FILES: [&str; 2] = ["tls.cert_file", "tls.key_file"];
+
+    /// Whether the front door speaks TLS.
+    pub fn is_on(&self) -> bool {
+        !self.cert_file.as_os_str().is_empty()
     }
 }
 

@@ -35,7 +35,8 @@ struct Layer {
 
 const PREFIX: &str = "HOOKYARD_";
 /// Variables of the commands that are clients of the HTTP API, or receivers.
-const CLIENT_VARIABLES: [&str; 4] = ["HOOKYARD_URL", "HOOKYARD_KEY", "HOOKYARD_ACCOUNT", "HOOKYARD_SECRET"];
+const CLIENT_VARIABLES: [&str; 5] =
+    ["HOOKYARD_URL", "HOOKYARD_KEY", "HOOKYARD_ACCOUNT", "HOOKYARD_SECRET", "HOOKYARD_CA"];
 /// The two ways to give what is secret; one in the environment replaces either of them in the file.
 const ALTERNATIVES: [[&str; 2]; 3] = [
     ["admin_key", "admin_key_file"],
@@ -62,20 +63,25 @@ impl Config {
         file: Option<&Path>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Loaded, Error> {
-        let shape = shape();
-        let known = keys(&shape);
-        let mut figment = Figment::new();
-        if let Some(path) = file {
-            figment = figment.merge(read(path)?);
-        }
-        let (layers, warnings) = variables(&shape, &known, env);
-        figment = layers.into_iter().fold(figment, Figment::merge);
-
-        let config: Self = figment.extract().map_err(|error| Error::unreadable_value(error, &known))?;
+        let file = file.map(read).transpose()?;
+        let (figment, config, warnings) = Self::gathered(file, env)?;
         let origin = |key: &str| figment.find_metadata(key).map(|metadata| metadata.name.to_string());
         let config = config.with_files_read().map_err(|error| error.located(origin))?;
         config.validate().map_err(|error| error.located(origin))?;
         Ok(Loaded { config, warnings })
+    }
+
+    /// The file's keys and the environment's over them, neither looked at any further.
+    fn gathered(
+        file: Option<Layer>,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Figment, Self, Vec<Warning>), Error> {
+        let shape = shape();
+        let known = keys(&shape);
+        let (layers, warnings) = variables(&shape, &known, env);
+        let figment = file.into_iter().chain(layers).fold(Figment::new(), Figment::merge);
+        let config = figment.extract().map_err(|error| Error::unreadable_value(error, &known))?;
+        Ok((figment, config, warnings))
     }
 
     /// Moves the contents of files that hold keys, where there are any, to the keys.
@@ -156,7 +162,12 @@ pub(super) fn keys(shape: &Value) -> Vec<String> {
 
 fn read(path: &Path) -> Result<Layer, Error> {
     let text = fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.into(), source })?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error| {
+    parse(path, &text)
+}
+
+/// The keys that the text of a file gives.
+fn parse(path: &Path, text: &str) -> Result<Layer, Error> {
+    let table: toml::Table = toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = 1 + text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count();
         Error::Syntax { path: path.into(), line, message: error.message().replace('\n', ", ") }

@@ -25,6 +25,7 @@ use crate::clock::Timestamp;
 use crate::delivery::connector::Connector;
 use crate::delivery::endpoint::{Endpoint, Request};
 use crate::delivery::guard::Guard;
+use crate::delivery::tls::Outgoing;
 use crate::delivery::{answer, signature};
 
 /// How long an idle connection is used again.
@@ -40,7 +41,7 @@ pub struct Settings {
     timeout: Duration,
     signature_header: HeaderName,
     guard: Arc<Guard>,
-    tls: Arc<rustls::ClientConfig>,
+    tls: Outgoing,
 }
 
 /// The text cannot name the signature header.
@@ -80,7 +81,7 @@ impl Settings {
         timeout: Duration,
         signature_header: &str,
         guard: Arc<Guard>,
-        tls: Arc<rustls::ClientConfig>,
+        tls: impl Into<Outgoing>,
     ) -> Result<Self, NotASignatureHeader> {
         const TAKEN: [HeaderName; 11] = [
             header::HOST,
@@ -101,7 +102,7 @@ impl Settings {
         if TAKEN.contains(&name) || standard.contains(&name.as_str()) {
             return Err(refused());
         }
-        Ok(Self { timeout, signature_header: name, guard, tls })
+        Ok(Self { timeout, signature_header: name, guard, tls: tls.into() })
     }
 }
 

@@ -17,7 +17,6 @@ use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use awc::http::Uri;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
 use crate::attempt::ErrorKind;
 use crate::delivery::fault;
@@ -25,6 +24,7 @@ use crate::delivery::guard::{Guard, LOCALHOST, Reason, is_localhost};
 use crate::delivery::handshake::shake_hands;
 use crate::delivery::resolver::{Addresses, Resolver};
 use crate::delivery::socket::{Socket, Stream};
+use crate::delivery::tls::Outgoing;
 
 /// Opens guarded connections. Clones share what they know of names.
 #[derive(Clone)]
@@ -45,7 +45,7 @@ pub enum Failure {
 
 struct Shared {
     guard: Arc<Guard>,
-    tls: Option<TlsConnector>,
+    tls: Option<Outgoing>,
     /// How long to wait for one address while there are others.
     patience: Duration,
     resolver: Resolver,
@@ -59,8 +59,7 @@ impl Connector {
     ///
     /// `time` is what an attempt has in all. One address that does not answer gets its share of it, so that there is
     /// some left for the next.
-    pub fn new(guard: Arc<Guard>, tls: Option<Arc<rustls::ClientConfig>>, time: Duration) -> Self {
-        let tls = tls.map(TlsConnector::from);
+    pub fn new(guard: Arc<Guard>, tls: Option<Outgoing>, time: Duration) -> Self {
         let patience = time / ADDRESSES_TRIED as u32;
         Self(Rc::new(Shared { guard, tls, patience, resolver: Resolver::default() }))
     }
@@ -76,9 +75,9 @@ impl Service<ConnectInfo<Uri>> for Connector {
     fn call(&self, target: ConnectInfo<Uri>) -> Self::Future {
         let shared = self.0.clone();
         Box::pin(async move {
-            let uri = target.request().clone();
-            match shared.open(uri.host().unwrap_or_default(), target.port()).await {
-                Ok(socket) => Ok(Connection::new(uri, socket)),
+            let (host, port) = place(&target);
+            match shared.open(host, port).await {
+                Ok(socket) => Ok(Connection::new(target.request().clone(), socket)),
                 // The one variant that carries an error of any type to whoever asked for the connection.
                 Err(failure) => Err(ConnectError::Resolver(Box::new(failure))),
             }
@@ -86,10 +85,16 @@ impl Service<ConnectInfo<Uri>> for Connector {
     }
 }
 
+/// The host and the port to connect to; an IPv6 address without the brackets that a URL puts around it.
+pub(super) fn place(target: &ConnectInfo<Uri>) -> (&str, u16) {
+    let host = target.request().host().unwrap_or_default();
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    (host, target.port())
+}
+
 impl Shared {
     async fn open(&self, host: &str, port: u16) -> Result<Socket, Failure> {
         self.guard.vet_scheme(self.tls.is_some())?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let addresses = self.strangers(&self.vetted(host, port).await?)?;
         let tcp = self.connect(&addresses).await.map_err(Failure::Connect)?;
         self.guard.vet_address(tcp.peer_addr().map_err(Failure::Connect)?)?;
@@ -97,7 +102,7 @@ impl Shared {
         match &self.tls {
             None => Ok(Stream::Plain(tcp).into()),
             Some(tls) => {
-                let stream = shake_hands(tls, host, tcp).await.map_err(Failure::Tls)?;
+                let stream = shake_hands(&tls.connector(), host, tcp).await.map_err(Failure::Tls)?;
                 Ok(Stream::Tls(Box::new(stream)).into())
             }
         }
@@ -215,7 +220,7 @@ mod tests {
     fn spellings_that_only_the_system_takes_for_addresses_are_vetted_too() {
         let guard = Arc::new(Guard::new(false, Vec::new()));
         actix_rt::System::new().block_on(async {
-            for host in ["2130706433", "0x7f.1", "127.1", "0", "[::ffff:127.0.0.1]", "[::1]", "localhost."] {
+            for host in ["2130706433", "0x7f.1", "127.1", "0", "::ffff:127.0.0.1", "::1", "localhost."] {
                 let connector = Connector::new(guard.clone(), None, Duration::from_secs(1));
                 let failure = connector.0.open(host, 80).await.unwrap_err();
                 // A system whose resolver does not know such a spelling cannot be fooled by it.

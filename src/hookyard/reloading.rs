@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::account::KeyHash;
-use crate::config::{self, Config, Limits};
+use crate::config::{self, Config, Delivery, Limits};
+use crate::delivery::tls;
 
 use super::Hookyard;
 use super::catalogue::Catalogue;
@@ -43,21 +44,25 @@ impl Hookyard {
     ///
     /// The event types, what happens to unknown ones, the limits of what is taken in and how fast, the admin key, the
     /// prefix of new keys, the public URL and the time that a stop may take change for every call that begins after it
-    /// returns, all of them at once. New rates begin as after a quiet time. The rest keeps its values and is named. How to log is the program's business.
+    /// returns, all of them at once. New rates begin as after a quiet time. Whom to trust, and what to show receivers
+    /// that ask, change for every connection that is opened after it; their files are read again. The rest keeps its
+    /// values and is named. How to log, and which certificate a front door shows, is the program's business.
     ///
     /// # Errors
-    /// When a value is not allowed, or does not fit those that stay; then nothing changes.
+    /// When a value is not allowed, does not fit those that stay, or names a file of no use; then nothing changes.
     pub fn reload(&self, wanted: Config) -> Result<Reloaded, config::Error> {
         wanted.validate()?;
         let before = self.config();
         let after = before.reloaded(&wanted);
         after.validate()?;
+        let outgoing = tls::configured(&after.delivery)?;
         let reloaded =
             Reloaded { changed: before.differences(&after), needs_restart: after.differences(&wanted) };
         #[cfg(feature = "server")]
         if before.rate_limits != after.rate_limits {
             self.0.throttles.store(Arc::new(super::admitting::Throttles::new(&after.rate_limits)));
         }
+        self.0.outgoing.replace(outgoing);
         self.0.live.store(Arc::new(Live::new(after)));
         Ok(reloaded)
     }
@@ -67,6 +72,7 @@ impl Config {
     /// This configuration with what needs no restart taken from `wanted`.
     fn reloaded(&self, wanted: &Self) -> Self {
         let wanted = wanted.clone();
+        let same_tls = self.tls.is_on() == wanted.tls.is_on();
         Self {
             public_url: wanted.public_url,
             admin_key: wanted.admin_key,
@@ -76,6 +82,15 @@ impl Config {
             event_types: wanted.event_types,
             shutdown: wanted.shutdown,
             rate_limits: wanted.rate_limits,
+            // A door that is open stays what it is; the certificate that it shows can change.
+            tls: if same_tls { wanted.tls } else { self.tls.clone() },
+            delivery: Delivery {
+                ca_file: wanted.delivery.ca_file,
+                web_authorities: wanted.delivery.web_authorities,
+                client_cert_file: wanted.delivery.client_cert_file,
+                client_key_file: wanted.delivery.client_key_file,
+                ..self.delivery.clone()
+            },
             limits: Limits {
                 // The credits are counted out when the router opens.
                 in_flight_events: self.limits.in_flight_events,
@@ -108,8 +123,13 @@ mod tests {
             config.limits.in_flight_events = 2000;
             config.retry.jitter_percent = 0;
             config.log = "debug".to_owned();
+            config.delivery.max_in_flight = 3;
+            config.delivery.web_authorities = false;
+            config.tls.cert_file = "front.pem".into();
         });
-        assert_eq!(changed, ["limits.data_bytes", "log"]);
-        assert_eq!(needs_restart, ["limits.in_flight_events", "retry.jitter_percent"]);
+        assert_eq!(changed, ["delivery.web_authorities", "limits.data_bytes", "log"]);
+        let waiting =
+            ["delivery.max_in_flight", "limits.in_flight_events", "retry.jitter_percent", "tls.cert_file"];
+        assert_eq!(needs_restart, waiting);
     }
 }

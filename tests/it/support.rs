@@ -1,6 +1,7 @@
 //! The field's language for these tests: a real server, clients of its API, and receivers of its requests.
 
 pub mod api;
+pub mod certificates;
 pub mod cli;
 pub mod command;
 pub mod deliveries;
@@ -21,4 +22,5 @@ pub mod server;
 pub mod settings;
 pub mod signature;
 pub mod wall_clock;
+pub mod tls_receiver;
 pub mod world;

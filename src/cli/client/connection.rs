@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::super::admin_key;
 use super::super::output::Output;
+use super::authorities::{self, Authorities};
 use super::{Client, Failure};
 
 /// The options of every command that calls a server.
@@ -32,6 +33,10 @@ pub struct Connection {
     #[arg(long, global = true, env = "HOOKYARD_DATA_DIR", value_name = "DIR")]
     #[arg(default_value = DEFAULT_DATA_DIR, value_parser = directory)]
     data_dir: PathBuf,
+
+    /// A PEM file with the certificate authorities to trust, instead of those of the public web
+    #[arg(long, global = true, env = "HOOKYARD_CA", value_name = "FILE", value_parser = authorities::read)]
+    ca: Option<Authorities>,
 
     /// The account to act for; an admin key may name any
     #[arg(long, global = true, env = "HOOKYARD_ACCOUNT")]
@@ -68,7 +73,8 @@ impl Connection {
             )));
         }
         let account = self.account.clone().filter(|account| !account.is_empty());
-        Ok(Client::new(self.url.clone(), key, origin, account))
+        let tls = self.ca.clone().unwrap_or_default().tls();
+        Ok(Client::new(self.url.clone(), tls, (key, origin), account))
     }
 
     /// The account that they name.

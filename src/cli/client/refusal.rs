@@ -2,6 +2,7 @@
 //!
 //! What the server finds wrong in what was asked for is wrong usage; everything else is a failure.
 
+use std::fmt::Display;
 use std::io::ErrorKind;
 
 use serde::Deserialize;
@@ -38,8 +39,9 @@ impl Client {
             ureq::Error::Protocol(_) => {
                 format!("what answers at {server} does not speak HTTP ({error}); is --url right?")
             }
-            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-                format!("no secure connection to {server} ({error}); is it https that it speaks?")
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => insecure(server, error),
+            ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+                insecure(server, error)
             }
             ureq::Error::Io(error) => format!("the connection to {server} broke off: {error}"),
             error => format!("no answer from {server}: {error}"),
@@ -90,4 +92,11 @@ impl Client {
             status.as_u16()
         ))
     }
+}
+
+/// There is no TLS with the server that could be relied on.
+fn insecure(server: &str, error: &dyn Display) -> String {
+    format!(
+        "no secure connection to {server} ({error}); --ca or HOOKYARD_CA names an authority that is not of the web's"
+    )
 }

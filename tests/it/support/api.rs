@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::http::Request;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 use url::form_urlencoded;
 
@@ -69,6 +70,17 @@ pub struct Receipt {
 impl Api {
     /// A client of the server at `address`.
     pub fn at(address: SocketAddr, key: Option<&str>) -> Self {
+        Self::calling(format!("http://{address}"), TlsConfig::default(), key)
+    }
+
+    /// A client of the server at `address` that speaks TLS and believes this authority alone.
+    pub fn over_tls(address: SocketAddr, key: Option<&str>, authority: &[u8]) -> Self {
+        let roots = RootCerts::new_with_certs(&[Certificate::from_der(authority).to_owned()]);
+        let tls = TlsConfig::builder().root_certs(roots).build();
+        Self::calling(format!("https://{address}"), tls, key)
+    }
+
+    fn calling(base: String, tls: TlsConfig, key: Option<&str>) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -77,8 +89,9 @@ impl Api {
             .max_idle_age(Duration::from_secs(1))
             .timeout_global(Some(PATIENCE))
             .proxy(None)
+            .tls_config(tls)
             .build();
-        Self { agent: config.into(), base: format!("http://{address}"), key: key.map(str::to_owned) }
+        Self { agent: config.into(), base, key: key.map(str::to_owned) }
     }
 
     /// Sends any request, with the client's key.

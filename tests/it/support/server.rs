@@ -72,12 +72,19 @@ impl Server {
 
     /// A client with this key.
     pub fn api_with_key(&self, key: &str) -> Api {
-        Api::at(self.address, Some(key))
+        self.caller(Some(key))
     }
 
     /// A client without a key.
     pub fn anonymous(&self) -> Api {
-        Api::at(self.address, None)
+        self.caller(None)
+    }
+
+    fn caller(&self, key: Option<&str>) -> Api {
+        match &self.settings.authority {
+            Some(authority) => Api::over_tls(self.address, key, authority),
+            None => Api::at(self.address, key),
+        }
     }
 
     /// What it has printed to standard output since it started.
@@ -322,7 +329,8 @@ fn write_file(settings: &Settings, directory: &TempDir) -> PathBuf {
 
 fn read_lines(stdout: ChildStdout, printed: &Mutex<String>, announce: &mpsc::Sender<SocketAddr>) {
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        let address = line.split_once("listening on http://").and_then(|(_, rest)| {
+        let address = line.split_once("listening on http").and_then(|(_, rest)| {
+            let rest = rest.trim_start_matches('s').strip_prefix("://")?;
             rest.split_whitespace().next()?.trim_end_matches('/').parse::<SocketAddr>().ok()
         });
         let mut text = printed.lock().expect("no reader of it panics");

@@ -1,7 +1,9 @@
 //! The configuration that a test starts its server with.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use super::certificates::{Authority, toml};
 
 /// The admin key of every test server that is given one.
 pub const ADMIN_KEY: &str = "fp_0123456789abcdefghijABCDEFGHIJklmnop";
@@ -11,6 +13,8 @@ pub const ADMIN_KEY: &str = "fp_0123456789abcdefghijABCDEFGHIJklmnop";
 pub struct Settings {
     pub dev: bool,
     pub environment: Vec<(String, String)>,
+    /// Who certified the front door, if it speaks TLS.
+    pub authority: Option<Vec<u8>>,
     keys: BTreeMap<String, String>,
     tables: String,
 }
@@ -18,8 +22,13 @@ pub struct Settings {
 impl Settings {
     /// A development server with an admin key, and retries that come after milliseconds.
     pub fn quick() -> Self {
-        let settings =
-            Self { dev: true, environment: Vec::new(), keys: BTreeMap::new(), tables: String::new() };
+        let settings = Self {
+            dev: true,
+            environment: Vec::new(),
+            authority: None,
+            keys: BTreeMap::new(),
+            tables: String::new(),
+        };
         settings
             .set("listen", r#""127.0.0.1:0""#)
             .set("admin_key", &format!("{ADMIN_KEY:?}"))
@@ -30,6 +39,12 @@ impl Settings {
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.keys.insert(key.into(), value.into());
         self
+    }
+
+    /// Opens the front door with TLS: a certificate, its key, and who certified it.
+    pub fn https(mut self, [certificate, key]: &[PathBuf; 2], authority: &Authority) -> Self {
+        self.authority = Some(authority.certificate.to_vec());
+        self.set("tls.cert_file", &toml(certificate)).set("tls.key_file", &toml(key))
     }
 
     /// Leaves a key at its default.
