@@ -61,6 +61,8 @@ use crate::hookyard::Hookyard;
 use self::error::{Error, Kind};
 use self::tally::{Route, Tally};
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::events::fuzzing;
 pub use self::tls::{Certificate, run_tls};
 
 /// How long the head of a request may take; whoever sends it slower than this holds sockets on purpose.

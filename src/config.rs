@@ -32,6 +32,8 @@ pub use section::{
     Delivery, Egress, Events, Health, Limits, LogFormat, Metrics, RateLimits, Retention, Retry, Shutdown,
     Subscriber, Tls,
 };
+#[cfg(any(fuzzing, test))]
+pub(crate) use source::fuzzing;
 pub use source::{Loaded, Warning};
 
 /// What a router is opened with.

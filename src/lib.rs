@@ -50,6 +50,9 @@ mod encryption;
 pub mod event;
 pub mod event_type;
 pub mod filter;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 pub mod hookyard;
 pub mod id;

@@ -193,7 +193,7 @@ impl Error {
         response
     }
 
-    #[cfg(test)]
+    #[cfg(any(fuzzing, test))]
     pub fn kind(&self) -> Kind {
         self.kind
     }

@@ -1,5 +1,8 @@
 //! Events over HTTP: emitting one or a batch, looking at them, delivering one again, and the catalogue.
 
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

@@ -3,6 +3,9 @@
 //! The environment is handed in. An unknown key in the file is an error, an unknown variable only a warning:
 //! clients and orchestrators set some.
 
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};

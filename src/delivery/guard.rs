@@ -4,6 +4,9 @@
 //! cloud that it runs in. A URL is vetted when a hook subscribes, so that its owner hears why; every address is vetted
 //! again when a connection is opened, which is what protects. Resolving names is left to the connector.
 
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
+
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

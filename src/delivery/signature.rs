@@ -4,6 +4,9 @@
 //! the body alone. Senders use a [`Signer`]; receivers written in Rust call [`verify`]. Remembering ids, so that
 //! nothing is processed twice, is left to the receiver.
 
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
+
 use std::time::Duration;
 
 use base64::Engine;

@@ -76,6 +76,8 @@ pub use idempotency::HOURS_KEPT;
 pub use retention::Policy;
 pub use sync::Durability;
 pub use values::SCHEMA_VERSION;
+#[cfg(any(fuzzing, test))]
+pub(crate) use values::fuzzing;
 
 /// The store's directory within the data directory.
 pub const STORE_DIRECTORY: &str = "ledger";

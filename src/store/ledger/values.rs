@@ -5,6 +5,8 @@
 
 mod blocks;
 mod confidential;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod subscription;
 #[cfg(test)]
 mod tests;
