@@ -20,7 +20,10 @@ use rustls::crypto::ring::Ticketer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::{CONNECTIONS_PER_WORKER, HEAD_TIMEOUT, KEEP_ALIVE, STOP_TIMEOUT_SECONDS, app, serve};
+use super::stalling;
+use super::{
+    CONNECTIONS_PER_WORKER, HEAD_TIMEOUT, KEEP_ALIVE, STALL_TIMEOUT, STOP_TIMEOUT_SECONDS, app, serve,
+};
 use crate::certificates;
 use crate::config::{self, Tls};
 use crate::hookyard::Hookyard;
@@ -106,6 +109,9 @@ pub async fn run_tls(
             })
             .client_request_timeout(HEAD_TIMEOUT)
             .keep_alive(KEEP_ALIVE)
+            .on_connect_ext(|tls: &TlsStream<TcpStream>, extensions| {
+                extensions.insert(stalling::Watch::of(tls.get_ref().0, STALL_TIMEOUT));
+            })
             .h1(map_config(app(&hookyard).into_factory(), |()| AppConfig::default()));
         let accepted = acceptor.clone().map_init_err(drop).map_err(TlsError::into_service_error);
         accepted.and_then(connected).and_then(http.map_err(TlsError::Service))

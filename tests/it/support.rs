@@ -21,6 +21,6 @@ pub mod rude;
 pub mod server;
 pub mod settings;
 pub mod signature;
-pub mod wall_clock;
 pub mod tls_receiver;
+pub mod wall_clock;
 pub mod world;

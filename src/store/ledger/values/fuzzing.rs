@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use serde::de::DeserializeOwned;
 
 use super::*;
+use crate::encryption::Keyring;
 use crate::id::{Seal, SubscriptionNo};
 use crate::store::ledger::pages::Page;
 
@@ -85,10 +86,11 @@ fn settlements(bytes: &[u8]) {
 }
 
 fn subscription(bytes: &[u8]) {
-    let seal = Seal::new(&[7; 32]);
-    let place = || SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal };
+    let (seal, keyring) = (Seal::new(&[7; 32]), Keyring::default());
+    let place =
+        || SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal, keyring: &keyring };
     if let Ok(subscription) = decode_subscription(bytes, place()) {
-        let written = encode_subscription(&subscription, &seal);
+        let written = encode_subscription(&subscription, &seal, &keyring);
         let again = decode_subscription(&written, place()).expect("what is written is read");
         assert_eq!(again, subscription);
     }
