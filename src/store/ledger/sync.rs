@@ -71,17 +71,30 @@ fn written_back(_: &File) -> io::Result<()> {
 }
 
 /// Makes the files and names that opening created durable; sled never does.
+///
+/// That goes up to the root: a directory that was made with those above it is gone with the first of them.
 pub fn sync_new_files(directory: &Path) -> io::Result<()> {
     for file in ["conf", DATABASE] {
         File::open(directory.join(file))?.sync_all()?;
     }
-    for directory in [Some(directory), directory.parent(), directory.parent().and_then(Path::parent)] {
-        match directory {
-            Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all()?,
+    // The whole path: a relative one would end below the directory that names its first part.
+    for (levels, directory) in directory.canonicalize()?.ancestors().enumerate() {
+        match File::open(directory).and_then(|directory| directory.sync_all()) {
+            Err(error) if levels < OWN_LEVELS || !is_no_concern(&error) => return Err(error),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// The store's directory, the data directory and the one that names it: these can be synced, or nothing is safe.
+const OWN_LEVELS: usize = 3;
+
+/// Whether a directory cannot be synced that nothing was made in: it may not be read, or its file system is of a kind
+/// that is never written.
+fn is_no_concern(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
 }
 
 /// Removes what a crash in the middle of a snapshot leaves: sled would refuse to open beside it.
