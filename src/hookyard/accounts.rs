@@ -151,22 +151,25 @@ impl Hookyard {
         Ok(Page::of(keys, page.limit, |(key, _): &(ApiKey, AccountId)| key.id.to_string()))
     }
 
-    /// Revokes a key. Once this returns, and on this process as soon as it is called, it is worth nothing.
+    /// Revokes a key. Once this returns `Ok`, and on this process as soon as it is called, it is worth nothing.
     ///
     /// # Errors
     /// When there is no such key, or nothing can be changed now.
     pub async fn delete_key(&self, id: KeyId) -> Result<(), LookupError> {
         self.router()?;
-        let hash = {
+        let key = {
             let mut known = self.0.registry.change();
             let hash = known.keys.values().find(|key| key.id == id).map(|key| key.hash);
-            let hash = hash.ok_or(LookupError::NotFound)?;
-            known.keys.remove(&hash);
-            hash
+            hash.and_then(|hash| known.keys.remove(&hash)).ok_or(LookupError::NotFound)?
         };
         #[cfg(feature = "server")]
         self.0.throttles.load().forget_quiet_keys();
-        self.commit(Verb::DeleteKey(hash)).await?;
+        let deleted = self.commit(Verb::DeleteKey(key.hash)).await;
+        if deleted.is_err() {
+            // It may be there after a restart: whoever tries again must find it.
+            self.0.registry.change().keys.insert(key.hash, key);
+        }
+        deleted?;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
 use crate::router::index::State;
 use crate::router::{self, SetPaused, Unsubscribe};
+use crate::store::writer::Verbs;
 use crate::store::{Address, Error as StoreError, Reader, Tally};
 use crate::subscription::{EndpointUrl, NotASecret, NotAnEndpoint, NotHeaders, Secret, Status, Subscription};
 
@@ -188,6 +189,8 @@ impl Hookyard {
             Which::Url { url, event } => named(&url, event.as_deref()),
         };
         let Some(which) = which else {
+            // What is gone may have gone with a commit that is not durable yet, or never will be.
+            self.commit_all(Verbs::new()).await?;
             return Ok(0);
         };
         let (reply, answer) = oneshot::channel();
