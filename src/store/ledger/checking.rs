@@ -35,7 +35,7 @@ pub enum Invariant {
     BlocksAreOrdered,
     /// The cursor stands at an event of the commit that it names or at the end, and no event behind it is missing.
     CursorIsInPlace,
-    /// What waits is a delivery of an event that is there.
+    /// What waits for a hook that is there is a delivery of an event that is there.
     WaitingEventsExist,
     /// What waits belongs to a hook that is there, or is noted as left by one that is gone.
     WaitingHooksExist,
