@@ -26,6 +26,8 @@ mod dead_hooks;
 mod delivered_request;
 mod deliveries;
 mod demo;
+#[cfg(target_os = "linux")]
+mod disk_errors;
 mod document_links;
 mod documented_curl;
 mod egress;
@@ -61,6 +63,8 @@ mod openapi;
 mod packaging;
 mod pausing;
 mod payload_bytes;
+#[cfg(target_os = "linux")]
+mod power_cuts;
 mod probing;
 mod rate_limits;
 mod reloading;

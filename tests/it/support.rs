@@ -5,6 +5,8 @@ pub mod certificates;
 pub mod cli;
 pub mod command;
 pub mod deliveries;
+#[cfg(target_os = "linux")]
+pub mod disk;
 pub mod document;
 pub mod embedding;
 pub mod exposition;

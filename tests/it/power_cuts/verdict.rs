@@ -1,0 +1,60 @@
+//! The verdict on many power cuts: what was lost, and how to see it again, or that there was enough to lose.
+
+use std::collections::BTreeMap;
+
+use super::cutting::{Outcome, Recording};
+use crate::support::disk::trace::Operation;
+
+/// Says what was compared; fails if anything was lost, or if too little was compared to tell.
+pub fn judge(recording: &Recording, outcome: &Outcome) {
+    let segments = segments(recording);
+    let snapshots = recording.trace.iter().filter(|one| is_snapshot(one)).count();
+    eprintln!(
+        "{} operations, {segments:?} segments begun and how many of them again, {snapshots} snapshots; {:?}",
+        recording.trace.len(),
+        outcome.tally
+    );
+    accuse(recording, outcome);
+    outcome.tally.assert_that_all_kinds_were_met();
+    assert!(segments.1 > 0 && snapshots > 0, "the load did too little");
+}
+
+/// Fails if anything was lost, and says how to see that again.
+pub fn accuse(recording: &Recording, outcome: &Outcome) {
+    if let Some(first) = outcome.losses.first() {
+        let file = recording.keep();
+        for loss in outcome.losses.iter().take(5) {
+            eprintln!("after {:?}: {:#?}", loss.cut, &loss.wrong[..loss.wrong.len().min(10)]);
+        }
+        panic!(
+            "{} images are wrong; to see the first again: HOOKYARD_POWER_CUT_RECORDING={} \
+             HOOKYARD_POWER_CUT_AT={}:{} cargo test --test it a_kept_power_cut -- --ignored --nocapture",
+            outcome.losses.len(),
+            file.display(),
+            first.cut.position,
+            first.cut.seed
+        );
+    }
+}
+
+/// How many segments of the store's file were begun, and how many of them where another had been.
+fn segments(recording: &Recording) -> (usize, usize) {
+    const SEGMENT: u64 = 512 << 10;
+    let mut begun = BTreeMap::<(u64, u64), usize>::new();
+    for operation in &recording.trace {
+        if let Operation::Write { file, offset, .. } = operation
+            && offset % SEGMENT == 0
+            && *offset > 0
+        {
+            *begun.entry((*file, *offset)).or_default() += 1;
+        }
+    }
+    (begun.values().sum(), begun.values().map(|times| times - 1).sum())
+}
+
+fn is_snapshot(operation: &Operation) -> bool {
+    matches!(operation, Operation::Names { names, .. } if names.iter().any(|(name, inode)| {
+        let name = name.to_string_lossy();
+        inode.is_some() && name.starts_with("snap.") && !name.ends_with(".generating")
+    }))
+}
