@@ -1,6 +1,9 @@
 //! Fuzzing of the configuration: what is accepted keeps its bounds and survives being written, and no refusal tells
 //! the admin key.
 
+use std::path::PathBuf;
+
+use super::super::Encryption;
 use super::*;
 
 /// An admin key that stands nowhere else.
@@ -18,7 +21,7 @@ pub fn configuration(input: &[u8]) {
     let refusal = match loaded {
         Err(error) => error,
         // No file is read here that an input names.
-        Ok((_, config, _)) if !config.admin_key_file.as_os_str().is_empty() => return,
+        Ok((_, config, _)) if files(&config).iter().any(|file| !file.as_os_str().is_empty()) => return,
         Ok((_, config, warnings)) => {
             for Warning::UnknownVariable { name, .. } in &warnings {
                 assert!(env.iter().any(|(given, _)| given == name) && name.starts_with(PREFIX));
@@ -33,11 +36,19 @@ pub fn configuration(input: &[u8]) {
     assert!(!said.contains(KEY) || text.contains(KEY), "{said}");
 }
 
+/// The files that are read when a configuration is loaded.
+fn files(config: &Config) -> [&PathBuf; 3] {
+    let Encryption { master_key_file, previous_master_keys_file, .. } = &config.encryption;
+    [&config.admin_key_file, master_key_file, previous_master_keys_file]
+}
+
 /// Writes it as a file and loads that.
 fn survives(config: Config) {
     assert_eq!(config.admin_key.reveal(), KEY, "the environment wins");
     assert!(!format!("{config:?}").contains(KEY));
-    let config = Config { admin_key: Hidden::default(), ..config };
+    // It would be written in stars, as the master keys are.
+    let encryption = Encryption::default();
+    let config = Config { admin_key: Hidden::default(), encryption, ..config };
     let mut value = serde_json::to_value(&config).expect("it serialises");
     without_nulls(&mut value);
     let written = toml::to_string(&value).expect("it can be written");

@@ -56,11 +56,8 @@ impl TlsReceiver {
             for tcp in listener.incoming().map_while(Result::ok) {
                 let connection = ServerConnection::new(Arc::clone(&config)).expect("the settings are sound");
                 let book = Arc::clone(&book);
-                thread::spawn(move || {
-                    if let Some(visit) = serve(StreamOwned::new(connection, tcp)) {
-                        book.lock().expect("no writer panics").push(visit);
-                    }
-                });
+                // A connection that breaks is the sender's business.
+                thread::spawn(move || serve(StreamOwned::new(connection, tcp), &book));
             }
         });
         Self { port, visits }
@@ -83,8 +80,8 @@ impl TlsReceiver {
     }
 }
 
-/// Takes a request, answers it and hangs up, so that the next one comes over another connection.
-fn serve(tls: Tls) -> Option<Visit> {
+/// Takes a request, notes it, answers it and hangs up, so that the next one comes over another connection.
+fn serve(tls: Tls, book: &Mutex<Vec<Visit>>) -> Option<()> {
     let mut reader = BufReader::new(tls);
     let mut length = 0;
     loop {
@@ -105,8 +102,8 @@ fn serve(tls: Tls) -> Option<Visit> {
         certificate: tls.conn.peer_certificates().and_then(|chain| Some(chain.first()?.to_vec())),
         resumed: tls.conn.handshake_kind() == Some(HandshakeKind::Resumed),
     };
+    book.lock().expect("no writer panics").push(visit);
     tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").ok()?;
     tls.conn.send_close_notify();
-    tls.flush().ok()?;
-    Some(visit)
+    tls.flush().ok()
 }

@@ -85,13 +85,24 @@ fn settlements(bytes: &[u8]) {
     }
 }
 
+/// A subscription, which is also sealed, and opened by the key that it is sealed under alone.
 fn subscription(bytes: &[u8]) {
-    let (seal, keyring) = (Seal::new(&[7; 32]), Keyring::default());
+    let (seal, clear, keyring) = (Seal::new(&[7; 32]), Keyring::default(), keyring());
     let place =
-        || SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal, keyring: &keyring };
-    if let Ok(subscription) = decode_subscription(bytes, place()) {
-        let written = encode_subscription(&subscription, &seal, &keyring);
-        let again = decode_subscription(&written, place()).expect("what is written is read");
+        |keyring| SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal, keyring };
+    let outline = decode_outline(bytes);
+    let Ok(subscription) = decode_subscription(bytes, place(&clear)) else { return };
+    assert!(outline.is_ok_and(|outline| outline.url == subscription.url), "what is read has an outline");
+    for keyring in [&clear, &keyring] {
+        let written = encode_subscription(&subscription, &seal, keyring);
+        let again = decode_subscription(&written, place(keyring)).expect("what is written is read");
         assert_eq!(again, subscription);
+        assert_eq!(sealed_under(&written).expect("what is written is read"), keyring.current());
+        assert_eq!(decode_subscription(&written, place(&clear)).is_ok(), keyring.current().is_none());
     }
+}
+
+fn keyring() -> Keyring {
+    let key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".parse().expect("the base64 of 32 bytes");
+    Keyring::new(Some(key), Vec::new())
 }
