@@ -159,6 +159,16 @@ fn what_a_server_left_breaks_no_invariant() {
 }
 
 #[test]
+fn what_a_hook_that_is_gone_left_may_outlive_its_events() {
+    let directory = used("0.1.0-early-killed.tar.gz");
+    let db = sled::open(directory.path().join("data/ledger")).unwrap();
+    put(&db, &Pair::Retry.key(SubscriptionNo(900), EventNo(1_000_000)), retry(1_000_000));
+    put(&db, &keys::garbage(SubscriptionNo(900)), vec![]);
+    drop(db);
+    assert_eq!(found_in(&directory), []);
+}
+
+#[test]
 fn every_violation_is_named() {
     for (number, (invariant, breach)) in BREACHES.iter().enumerate() {
         let directory = used("0.1.0-early-killed.tar.gz");
