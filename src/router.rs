@@ -12,7 +12,7 @@ mod notice;
 
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Context, Handler, MessageResult};
+use actix::{Actor, ActorContext, Addr, Context, Handler, MessageResult};
 use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,8 +29,8 @@ use crate::subscription::Subscription;
 use self::board::{Board, Decided, Place, Told};
 use self::index::Index;
 pub use self::message::{
-    Again, Committed, Emit, Match, Ping, Replay, Rotate, SetHeaders, SetPaused, Subscribe, Subscribed, Try,
-    Unsubscribe, Wake, Which,
+    Again, Committed, Emit, End, Match, Ping, Replay, Rotate, SetHeaders, SetPaused, Subscribe, Subscribed,
+    Try, Unsubscribe, Wake, Which,
 };
 
 /// The actor.
@@ -270,6 +270,14 @@ impl Handler<Ping> for Router {
     fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }
 
+impl Handler<End> for Router {
+    type Result = ();
+
+    fn handle(&mut self, _: End, ctx: &mut Context<Self>) {
+        ctx.stop();
+    }
+}
+
 impl Handler<GiveUp> for Router {
     type Result = ();
 
@@ -281,13 +289,14 @@ impl Handler<GiveUp> for Router {
     }
 }
 
-/// Ends the router by a panic.
+/// Ends somebody by a panic.
 #[cfg(test)]
 #[derive(actix::Message)]
 #[rtype(result = "()")]
-pub struct Crash {
-    /// Whether the subscribers are to end so instead.
-    pub subscribers: bool,
+pub enum Crash {
+    Router,
+    Shards,
+    Subscribers,
 }
 
 #[cfg(test)]
@@ -295,7 +304,12 @@ impl Handler<Crash> for Router {
     type Result = ();
 
     fn handle(&mut self, crash: Crash, _: &mut Context<Self>) {
-        assert!(crash.subscribers, "a router crashes because a test wants it to");
-        self.shards.iter().for_each(|shard| shard.do_send(crate::subscriber::Crash));
+        match crash {
+            Crash::Router => panic!("a router crashes because a test wants it to"),
+            Crash::Shards => self.shards.iter().for_each(|shard| shard.do_send(shard::Crash)),
+            Crash::Subscribers => {
+                self.shards.iter().for_each(|shard| shard.do_send(crate::subscriber::Crash));
+            }
+        }
     }
 }

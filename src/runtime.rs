@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::id::Seal;
 use crate::metrics::Metrics;
 use crate::router::index::Index;
-use crate::router::{Beginning, Committed, Ended, Ping, Router};
+use crate::router::{Beginning, Committed, End, Ended, Ping, Router};
 use crate::shard::{Abandon, Drain, GiveUp, Plan, Shard};
 use crate::store::readers::gone;
 use crate::store::writer::{Listener, Store};
@@ -99,7 +99,9 @@ async fn run(
                     break;
                 }
                 error!("the router, a shard or the store failed; all start again from the store");
-                drop(router);
+                // It decides nothing more, once it has decided what was sent to it before: what it knows is not what the
+                // next one will know.
+                let _ = router.send(End).await;
                 shards.iter().for_each(|shard| shard.do_send(Abandon));
                 patience.after(began.elapsed());
             }

@@ -296,8 +296,8 @@ impl Handler<Report> for Shard {
 
     fn handle(&mut self, report: Report, ctx: &mut Context<Self>) {
         match report {
-            Report::Idle { at, heard, next_due } => {
-                if let Some(running) = self.roster.retire(at, heard, next_due) {
+            Report::Idle { at, incarnation, heard, next_due } => {
+                if let Some(running) = self.roster.retire(at, incarnation, heard, next_due) {
                     running.subscriber.do_send(Retire);
                 }
             }
@@ -323,5 +323,20 @@ impl Handler<subscriber::Crash> for Shard {
 
     fn handle(&mut self, _: subscriber::Crash, _: &mut Context<Self>) {
         self.roster.all().for_each(|running| running.subscriber.do_send(subscriber::Crash));
+    }
+}
+
+/// Ends a shard by a panic.
+#[cfg(test)]
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+pub struct Crash;
+
+#[cfg(test)]
+impl Handler<Crash> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, _: Crash, _: &mut Context<Self>) {
+        panic!("a shard crashes because a test wants it to");
     }
 }

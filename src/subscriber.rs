@@ -28,8 +28,8 @@ use crate::store::writer::Store;
 
 use self::dispatcher::Dispatcher;
 pub use self::dispatcher::Start;
-pub use self::message::{Again, Cut, Forward, Hold, Reload, Report, Retire};
-use self::message::{Answered, End, Over};
+pub use self::message::{Again, Cut, End, Forward, Hold, Reload, Report, Retire};
+use self::message::{Answered, Over};
 pub use self::policy::Policy;
 use self::slots::Turn;
 use self::task::{Called, Task};
@@ -66,8 +66,13 @@ impl Subscriber {
         surroundings: Rc<Surroundings>,
         reports: Recipient<Report>,
     ) -> Self {
-        let dispatcher =
-            Dispatcher::new(at, start, surroundings.policy.window, surroundings.store.now().steady);
+        let dispatcher = Dispatcher::new(
+            at,
+            incarnation,
+            start,
+            surroundings.policy.window,
+            surroundings.store.now().steady,
+        );
         Self { at, incarnation, surroundings, reports, dispatcher, timer: None }
     }
 }
@@ -103,9 +108,7 @@ impl Handler<Forward> for Subscriber {
 
     fn handle(&mut self, Forward { events, credits }: Forward, ctx: &mut Context<Self>) {
         let (dispatcher, mut hands) = self.with_hands(ctx);
-        dispatcher.forwarded(events);
-        drop(credits);
-        dispatcher.pump(hands.now(), &mut hands);
+        dispatcher.forwarded(events, credits, hands.now(), &mut hands);
     }
 }
 

@@ -42,8 +42,15 @@ fn arrivals(receiver: &Receiver, expected: &HashSet<String>) -> HashSet<String> 
     arrived
 }
 
-fn crash(hookyard: &Blocking, subscribers: bool) {
-    hookyard.0.router().unwrap().do_send(Crash { subscribers });
+fn crash(hookyard: &Blocking, who: Crash) {
+    hookyard.0.router().unwrap().do_send(who);
+}
+
+/// Waits until another router than this one serves.
+fn wait_for_another_than(was: &Addr<Router>, hookyard: &Blocking) {
+    while hookyard.0.router().is_ok_and(|now| *now == *was) || hookyard.0.ready().is_err() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]
@@ -62,7 +69,7 @@ fn a_subscriber_that_panics_starts_again_from_the_store() {
     let emitted = emit(&hookyard, EVENTS);
     assert_eq!(arrivals(&receiver, &emitted), emitted);
 
-    crash(&hookyard, true);
+    crash(&hookyard, Crash::Subscribers);
 
     // None was answered: each comes again.
     assert_eq!(arrivals(&receiver, &emitted), emitted);
@@ -79,18 +86,26 @@ fn a_router_that_panics_is_replaced_by_one_that_knows_all_it_knew() {
     assert_eq!(arrivals(&receiver, &first), first);
 
     let was = hookyard.0.router().unwrap();
-    crash(&hookyard, false);
-    while hookyard.0.router().is_ok_and(|now| *now == *was) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    while hookyard.0.ready().is_err() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    crash(&hookyard, Crash::Router);
+    wait_for_another_than(&was, &hookyard);
 
     let again = subscribe(&hookyard, &receiver);
     assert_eq!((again.change, again.hook.subscription.id), (Change::Nothing, before.hook.subscription.id));
     let second = emit(&hookyard, 3);
     // Those of the first that were not settled yet may come again.
     assert!(arrivals(&receiver, &second).is_superset(&second));
+    hookyard.shutdown();
+}
+
+#[test]
+fn a_router_whose_shard_panicked_decides_nothing_beside_its_successor() {
+    let hookyard = open();
+    let was = hookyard.0.router().unwrap();
+    assert!(was.connected());
+
+    crash(&hookyard, Crash::Shards);
+    wait_for_another_than(&was, &hookyard);
+
+    assert!(!was.connected(), "it knows nothing of what the other one decides");
     hookyard.shutdown();
 }

@@ -136,3 +136,8 @@ pub struct Try(pub shard::Try);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Ping;
+
+/// Ends the router; answered once everything that was sent before is handled.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct End;

@@ -143,9 +143,17 @@ impl<S> Roster<S> {
         self.running.remove(&at.subscription).map(|running| running.subscriber)
     }
 
-    /// The subscriber that may retire: it was told nothing that it had not `heard` when it reported to be idle.
-    pub fn retire(&mut self, at: Address, heard: u64, next_due: Option<Timestamp>) -> Option<S> {
-        if self.running.get(&at.subscription)?.told != heard {
+    /// The subscriber that may retire: it serves, and was told nothing that it had not `heard` when it reported to be
+    /// idle. One that reported twice may have a successor by now.
+    pub fn retire(
+        &mut self,
+        at: Address,
+        incarnation: u64,
+        heard: u64,
+        next_due: Option<Timestamp>,
+    ) -> Option<S> {
+        let running = self.running.get(&at.subscription)?;
+        if (running.incarnation, running.told) != (incarnation, heard) {
             return None;
         }
         if let Some(due) = next_due {
@@ -183,5 +191,41 @@ impl<S> Roster<S> {
 
     fn has_room(&self) -> bool {
         !self.draining && self.running.len() < RUNNING_LIMIT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::AccountNo;
+
+    const AT: Address = Address { account: AccountNo(1), subscription: SubscriptionNo(1) };
+
+    fn roster_with_one() -> Roster<u64> {
+        let mut roster = Roster::default();
+        assert_eq!(roster.wake(AT, |life| life.incarnation), None, "one that begins reads anyway");
+        roster
+    }
+
+    #[test]
+    fn one_that_was_told_something_since_does_not_retire() {
+        let mut roster = roster_with_one();
+        assert_eq!(roster.forward(AT, EventNo(1), |_| unreachable!("it runs")), Some(&1));
+        assert_eq!(roster.retire(AT, 1, 0, None), None);
+        assert_eq!(roster.retire(AT, 1, 1, None), Some(1));
+    }
+
+    #[test]
+    fn a_report_from_an_earlier_life_retires_nobody_and_unsettles_no_due_time() {
+        let mut roster = roster_with_one();
+        assert_eq!(roster.retire(AT, 1, 0, Some(Timestamp(5))), Some(1));
+        let mut begun = Vec::new();
+        roster.start_due(Timestamp(5), |life| {
+            begun.push((life.incarnation, life.start));
+            life.incarnation
+        });
+        assert_eq!(begun, [(2, Start::FromStore)]);
+        assert_eq!(roster.retire(AT, 1, 0, None), None);
+        assert_eq!(roster.running(AT), Some(&2));
     }
 }

@@ -15,6 +15,8 @@ use crate::store;
 pub struct Window {
     waiting: VecDeque<Arc<Recorded>>,
     limit: usize,
+    /// Nobody knows yet whether anything waits.
+    unread: bool,
     /// Every delivery up to this event was taken in.
     position: EventNo,
     /// The newest event that is known to wait.
@@ -25,12 +27,13 @@ impl Window {
     /// A window onto a backlog that begins with the first event that is forwarded.
     pub fn beginning_with(first: EventNo, limit: usize) -> Self {
         let position = EventNo(first.0.saturating_sub(1));
-        Self { waiting: VecDeque::new(), limit, position, newest: position }
+        Self { waiting: VecDeque::new(), limit, unread: false, position, newest: position }
     }
 
     /// A window onto a backlog of which only the store knows.
     pub fn unread(limit: usize) -> Self {
-        Self { waiting: VecDeque::new(), limit, position: EventNo(0), newest: EventNo(1) }
+        let position = EventNo(0);
+        Self { waiting: VecDeque::new(), limit, unread: true, position, newest: position }
     }
 
     /// Takes in a delivery that was forwarded, or leaves it to the store if there is no room or others are older.
@@ -56,6 +59,7 @@ impl Window {
                 self.waiting.push_back(event);
             }
         }
+        self.unread = false;
         self.position = self.position.max(read.through);
         if read.more {
             self.newest = self.newest.max(self.position.next());
@@ -75,8 +79,13 @@ impl Window {
         self.waiting.pop_front()
     }
 
+    /// Whether every delivery up to this event was taken in.
+    pub fn is_past(&self, event: EventNo) -> bool {
+        event <= self.position
+    }
+
     fn is_behind(&self) -> bool {
-        self.newest > self.position
+        self.unread || self.newest > self.position
     }
 }
 
@@ -125,6 +134,15 @@ mod tests {
         window.fill(read([4], 4, false), |_| false);
         assert_eq!(drain(&mut window), [2, 4]);
         assert_eq!(window.wants(), None);
+    }
+
+    #[test]
+    fn a_store_without_events_is_read_once() {
+        let mut window = Window::unread(8);
+        window.fill(read([], 0, false), |_| false);
+        assert_eq!(window.wants(), None);
+        window.offer(event(1));
+        assert_eq!(drain(&mut window), [1]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tracing::{debug, error};
 
 use crate::attempt::Attempt;
 use crate::clock::Timestamp;
+use crate::credit::Credit;
 use crate::event::Recorded;
 use crate::health::Health;
 use crate::id::EventNo;
@@ -28,6 +29,8 @@ use crate::subscription::{Status, Subscription};
 /// What a subscriber knows of its subscription, and what it is about.
 pub struct Dispatcher<Endpoint, Task> {
     at: Address,
+    /// Tells its life from earlier ones of the same subscription.
+    incarnation: u64,
     state: State,
     served: Option<Served<Endpoint>>,
     health: Health,
@@ -43,6 +46,8 @@ pub struct Dispatcher<Endpoint, Task> {
     /// Tells an answer of the store to the latest question from those to earlier ones.
     question: u64,
     asking: bool,
+    /// What was beyond the window and ended since the question was asked: the answer may not know.
+    over_meanwhile: Vec<EventNo>,
     /// Giving the endpoint up was reported so often, and not yet decided.
     verdicts_due: u32,
     /// It reported that it is idle, and starts nothing until it hears again.
@@ -93,13 +98,14 @@ struct InFlight<Task> {
 
 impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     /// A dispatcher that knows as much as `start` says; it begins with [`Self::load`].
-    pub fn new(at: Address, start: Start, window: usize, now: Timestamp) -> Self {
+    pub fn new(at: Address, incarnation: u64, start: Start, window: usize, now: Timestamp) -> Self {
         let window = match start {
             Start::With(first) => Window::beginning_with(first, window),
             Start::FromStore => Window::unread(window),
         };
         Self {
             at,
+            incarnation,
             state: State::Loading,
             served: None,
             health: Health::default(),
@@ -111,6 +117,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
             heard: 0,
             question: 0,
             asking: false,
+            over_meanwhile: Vec::new(),
             verdicts_due: 0,
             resting: false,
             in_line: false,
@@ -135,6 +142,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     fn ask(&mut self, question: Question, hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>) {
         self.question += 1;
         self.asking = true;
+        self.over_meanwhile.clear();
         hands.ask(self.question, question);
     }
 
@@ -184,8 +192,11 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     }
 
     fn take_in(&mut self, backlog: Backlog) {
-        // Behind the window's position: nothing of it was in anybody's hands.
-        self.window.fill(backlog, |_| false);
+        // Where older deliveries came back, some behind the window's position may be in flight, or have been.
+        let Self { in_flight, over_meanwhile, retries, .. } = self;
+        self.window.fill(backlog, |event| {
+            in_flight.contains_key(&event) || over_meanwhile.contains(&event) || retries.holds(event)
+        });
     }
 
     fn serve(
@@ -205,13 +216,21 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         self.served = Some(Served { subscription, endpoint });
     }
 
-    /// Events were forwarded that the subscription matched.
-    pub fn forwarded(&mut self, events: impl IntoIterator<Item = Arc<Recorded>>) {
+    /// Events were forwarded that the subscription matched; what holds `credits` is given back.
+    pub fn forwarded(
+        &mut self,
+        events: impl IntoIterator<Item = Arc<Recorded>>,
+        credits: Arc<Vec<Credit>>,
+        now: Timestamp,
+        hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>,
+    ) {
         self.heard += 1;
         self.resting = false;
         if self.state != State::Deactivated {
             events.into_iter().for_each(|event| self.window.offer(event));
         }
+        drop(credits);
+        self.pump(now, hands);
     }
 
     /// What waits changed; `verdict` says whether that is the router's decision on an endpoint that was to be given up.
@@ -256,6 +275,9 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         let Some(in_flight) = self.in_flight.remove(&event) else {
             return;
         };
+        if self.asking && !self.window.is_past(event) {
+            self.over_meanwhile.push(event);
+        }
         match attempt {
             Some(attempt) => {
                 self.unable_until = None;

@@ -90,7 +90,7 @@ pub enum End {
 #[rtype(result = "()")]
 pub enum Report {
     /// Nothing to do for a while; `heard` counts what it was forwarded.
-    Idle { at: Address, heard: u64, next_due: Option<Timestamp> },
+    Idle { at: Address, incarnation: u64, heard: u64, next_due: Option<Timestamp> },
     /// The endpoint is to be given up, with this settlement.
     GiveUp { settlement: Settlement, reason: String, subscription: Box<Subscription> },
     /// It ended without being asked to.

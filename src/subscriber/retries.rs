@@ -48,6 +48,11 @@ impl Retries {
         Some(retry)
     }
 
+    /// Whether this delivery is among them.
+    pub fn holds(&self, event: EventNo) -> bool {
+        self.by_event.contains_key(&event)
+    }
+
     /// The one of the oldest event.
     pub fn oldest(&self) -> Option<Retry> {
         self.by_event.first_key_value().map(|(_, retry)| *retry)

@@ -18,7 +18,7 @@ use crate::store::ledger::values::{Counters, Usage, Value, decode, decode_subscr
 use crate::store::ledger::{Writing, read_seal_of};
 use crate::store::tail::{Cursor, Tail};
 use crate::store::{Error, Reader, Recovery};
-use crate::subscription::{Matches, Subscription};
+use crate::subscription::{Generation, Matches, Subscription};
 
 /// Rebuilds the tail and the writer's knowledge; hands each subscription to `each`.
 pub fn recover(
@@ -35,8 +35,9 @@ pub fn recover(
     for row in shared.tree.scan_prefix(keys::ALL_SUBSCRIPTIONS) {
         let (key, value) = row.map_err(failed)?;
         let at = keys::read_subscription(&key).ok_or_else(|| Error::damaged("the key of a hook"))?;
-        waiting.confirm(at.subscription);
-        each(decode_subscription(&value, shared.subscription_key(at))?);
+        let subscription = decode_subscription(&value, shared.subscription_key(at))?;
+        waiting.confirm(&subscription);
+        each(subscription);
     }
     waiting.disown(shared)?;
     Ok(Recovery {
@@ -145,8 +146,8 @@ fn recover_keys(shared: &Shared) -> Result<KnownKeys, Error> {
 /// The subscriptions for which something waits.
 #[derive(Default)]
 struct Waiting {
-    /// When each is due, and whether its record was seen.
-    found: HashMap<SubscriptionNo, Timestamp>,
+    /// When each is due whose record was not seen yet, and from which life its oldest retry is.
+    found: HashMap<SubscriptionNo, (Timestamp, Option<Generation>)>,
     due: Vec<(SubscriptionNo, Timestamp)>,
 }
 
@@ -157,29 +158,35 @@ impl Waiting {
             let (subscription, event) =
                 Pair::read(&key).ok_or_else(|| Error::damaged("the key of a retry"))?;
             let retry = crate::store::Retry::decode(&value, event)?;
-            self.note(subscription, retry.due);
+            self.note(subscription, retry.due, Some(retry.generation));
         }
         for subscription in subscriptions_with_pages(&shared.tree)? {
-            self.note(subscription, Timestamp(0));
+            self.note(subscription, Timestamp(0), None);
         }
         for (_, matched) in shared.volatile().tail.open() {
-            self.note(matched.subscription, Timestamp(0));
+            self.note(matched.subscription, Timestamp(0), None);
         }
         Ok(())
     }
 
-    fn note(&mut self, subscription: SubscriptionNo, due: Timestamp) {
+    fn note(&mut self, subscription: SubscriptionNo, due: Timestamp, generation: Option<Generation>) {
         match self.found.entry(subscription) {
-            Entry::Occupied(mut known) => *known.get_mut() = due.min(*known.get()),
+            Entry::Occupied(mut known) => {
+                let (soonest, oldest) = *known.get();
+                let oldest = oldest.into_iter().chain(generation).min();
+                *known.get_mut() = (due.min(soonest), oldest);
+            }
             Entry::Vacant(unknown) => {
-                unknown.insert(due);
+                unknown.insert((due, generation));
             }
         }
     }
 
-    fn confirm(&mut self, subscription: SubscriptionNo) {
-        if let Some(due) = self.found.remove(&subscription) {
-            self.due.push((subscription, due));
+    fn confirm(&mut self, subscription: &Subscription) {
+        if let Some((due, oldest)) = self.found.remove(&subscription.no) {
+            // What came back from an earlier life is due at once.
+            let came_back = oldest.is_some_and(|oldest| oldest < subscription.generation);
+            self.due.push((subscription.no, if came_back { Timestamp(0) } else { due }));
         }
     }
 

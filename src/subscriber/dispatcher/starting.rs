@@ -11,7 +11,7 @@ use super::{Dispatcher, InFlight, State};
 
 impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     /// Starts what may be attempted now, and arranges to be woken for the rest.
-    pub fn pump<H: Hands<Endpoint = Endpoint, Task = Task>>(&mut self, now: Timestamp, hands: &mut H) {
+    pub(super) fn pump<H: Hands<Endpoint = Endpoint, Task = Task>>(&mut self, now: Timestamp, hands: &mut H) {
         self.pump_with(None, now, hands);
     }
 

@@ -43,7 +43,8 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         let (idle, idle_for) = (hands.policy().idle, self.quiet_since.until(now));
         if self.is_quiet() && idle_for >= idle {
             self.resting = true;
-            hands.report(Report::Idle { at: self.at, heard: self.heard, next_due: wake });
+            let (at, incarnation, heard) = (self.at, self.incarnation, self.heard);
+            hands.report(Report::Idle { at, incarnation, heard, next_due: wake });
         }
         let retire = now.after(idle.saturating_sub(idle_for));
         let retire = if retire > now { retire } else { now.after(idle) };
