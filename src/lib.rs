@@ -63,6 +63,8 @@ mod router;
 mod runtime;
 mod shard;
 mod share;
+#[cfg(test)]
+mod simulation;
 mod store;
 mod subscriber;
 pub mod subscription;

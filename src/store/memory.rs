@@ -63,6 +63,46 @@ impl Memory {
         self.model().subscriptions.values().cloned().collect()
     }
 
+    /// The record of a subscription, whoever's it is.
+    pub fn record(&self, no: SubscriptionNo) -> Option<Subscription> {
+        let model = self.model();
+        model.subscriptions.values().find(|one| one.no == no).cloned()
+    }
+
+    /// What waits for a subscription and is no dead letter, oldest first.
+    pub fn live_of(&self, no: SubscriptionNo) -> Vec<(EventNo, Pending)> {
+        let model = self.model();
+        let Some(record) = model.subscriptions.values().find(|one| one.no == no) else {
+            return Vec::new();
+        };
+        model.of(no).filter(|(_, pending)| record.is_live(pending.generation())).collect()
+    }
+
+    /// How many deliveries are not settled.
+    pub fn waiting(&self) -> usize {
+        self.model().pending.len()
+    }
+
+    /// The newest event.
+    pub fn last_event(&self) -> EventNo {
+        self.model().last_event
+    }
+
+    /// Whether a delivery is not settled.
+    pub fn waits(&self, no: SubscriptionNo, event: EventNo) -> bool {
+        self.model().pending.contains_key(&(no, event))
+    }
+
+    /// The health of a subscription's endpoint.
+    pub fn health_of(&self, no: SubscriptionNo) -> Health {
+        self.model().health.get(&no).copied().unwrap_or_default()
+    }
+
+    /// Whether an event was recorded.
+    pub fn has_event(&self, no: EventNo) -> bool {
+        self.model().events.contains_key(&no)
+    }
+
     /// Every event.
     pub fn events(&self) -> Vec<Arc<Recorded>> {
         self.model().events.values().cloned().collect()
@@ -442,9 +482,13 @@ impl Backend for Memory {
         let model = self.model();
         let mut waiting: BTreeMap<SubscriptionNo, Timestamp> = BTreeMap::new();
         for ((subscription, _), pending) in &model.pending {
+            let of_life = |retry: &Retry| {
+                let record = model.subscriptions.values().find(|one| one.no == *subscription);
+                record.is_some_and(|one| one.generation == retry.generation)
+            };
             let due = match pending {
-                Pending::First { .. } => Timestamp(0),
-                Pending::Retry(retry) => retry.due,
+                Pending::Retry(retry) if of_life(retry) => retry.due,
+                _ => Timestamp(0),
             };
             let soonest = waiting.entry(*subscription).or_insert(due);
             *soonest = due.min(*soonest);
