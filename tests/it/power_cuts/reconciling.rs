@@ -1,6 +1,6 @@
 //! Reconciling what is found after a power cut with what was answered before it, by number.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use hookyard::hookyard::DeliveryStatus;
 
@@ -164,8 +164,6 @@ impl Books {
     }
 
     fn compare_deliveries(&self, found: &Found, cut: usize, tally: &mut Tally, wrong: &mut Vec<String>) {
-        // Dead letters expire oldest first: behind one that is there, none may be missing.
-        let mut with_dead_letters = HashSet::new();
         for receipt in self.receipts.iter().filter(|receipt| receipt.position <= cut) {
             for hook in receipt.hooks.iter().filter(|hook| !self.may_be_gone(hook, cut)) {
                 let key = (receipt.event.clone(), hook.clone());
@@ -182,12 +180,13 @@ impl Books {
                     }
                     Some(Delivery { status: DeliveryStatus::Dead, .. }) => {
                         tally.dead += 1;
-                        with_dead_letters.insert(hook);
                         given_up
                     }
                     None => {
+                        // Dead letters expire, and not by age alone: an older event stays that had something to be
+                        // delivered yet when retention passed.
                         tally.expired += 1;
-                        arrived || given_up && !with_dead_letters.contains(hook)
+                        arrived || given_up
                     }
                 };
                 if !fits {
