@@ -186,5 +186,7 @@ fn violations(data_dir: &Path) -> Vec<String> {
 
 /// A directory in memory, where there is such.
 pub fn scratch() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary directory")
+    let mut named = tempfile::Builder::new();
+    named.prefix("hookyard-image-");
+    named.tempdir_in("/dev/shm").or_else(|_| named.tempdir()).expect("a temporary directory")
 }
