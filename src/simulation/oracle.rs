@@ -117,6 +117,7 @@ impl Hook {
         };
         if let Stage::Opening { allowance, .. } = self.stage
             && allowance >= limit
+            && outcome.is_success()
         {
             self.stage = Stage::Free { failures: 0 };
         }
@@ -281,8 +282,12 @@ impl Oracle {
             Verb::Change(at, Change::Deactivate { .. }) => self.hook(at.subscription).dead = true,
             Verb::Change(at, Change::Reactivate { replay, .. }) if self.hook(at.subscription).dead => {
                 let hook = self.hook(at.subscription);
-                (hook.stage, hook.hold) = (Stage::Free { failures: 0 }, Timestamp(0));
-                (hook.dead, hook.given_up) = (false, false);
+                // With all that waited for it, it is sent to slowly at first.
+                hook.stage = match replay {
+                    true => Stage::Opening { allowance: 1, failures: 0 },
+                    false => Stage::Free { failures: 0 },
+                };
+                (hook.dead, hook.given_up, hook.hold) = (false, false, Timestamp(0));
                 match replay {
                     true => self.begin_anew(at.subscription, commit),
                     false => self.of_hook(at.subscription).for_each(|known| known.is_dead = !known.done),
