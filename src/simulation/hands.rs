@@ -107,3 +107,147 @@ impl Hands for Noting<'_> {
         self.deeds.push(Deed::Die);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::Rules;
+    use super::*;
+    use crate::attempt::{Attempt, Outcome};
+    use crate::clock::Timestamp;
+    use crate::filter::Filter;
+    use crate::health::Health;
+    use crate::id::{EventNo, HookId, SubscriptionNo};
+    use crate::store::{self, Address, Backlog};
+    use crate::subscriber::Start;
+    use crate::subscriber::dispatcher::Dispatcher;
+    use crate::subscriber::question::{Answer, Loaded};
+    use crate::subscription::{Generation, Secret, Status};
+
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    /// A dispatcher with a window of one delivery, and what it did.
+    struct Alone {
+        dispatcher: Dispatcher<usize, Task>,
+        policy: Policy,
+        metrics: Metrics,
+        slots: Slots<InLine>,
+        question: u64,
+        started: Vec<u64>,
+        next_task: u64,
+    }
+
+    impl Alone {
+        fn begun() -> Self {
+            let mut policy = Rules::draw(&mut StdRng::seed_from_u64(0)).policy;
+            (policy.window, policy.max_in_flight, policy.probe_after) = (1, 8, 8);
+            let at = Address { account: AccountNo(1), subscription: SubscriptionNo(1) };
+            let mut alone = Self {
+                dispatcher: Dispatcher::new(at, 1, Start::FromStore, policy.window, NOW),
+                policy,
+                metrics: Metrics::new(),
+                slots: Slots::new(64),
+                question: 0,
+                started: Vec::new(),
+                next_task: 0,
+            };
+            alone.tell(|dispatcher, hands| dispatcher.load(hands));
+            alone
+        }
+
+        fn tell(&mut self, what: impl FnOnce(&mut Dispatcher<usize, Task>, &mut Noting<'_>)) {
+            let mut deeds = Vec::new();
+            let mut hands = Noting {
+                subscriber: 1,
+                account: AccountNo(1),
+                policy: &self.policy,
+                metrics: &self.metrics,
+                store_has_failed: false,
+                slots: &self.slots,
+                turns: &Turns::default(),
+                dropped: &Dropped::default(),
+                next_task: &mut self.next_task,
+                deeds: &mut deeds,
+            };
+            what(&mut self.dispatcher, &mut hands);
+            for deed in deeds {
+                match deed {
+                    Deed::Ask(number, _) => self.question = number,
+                    Deed::Attempt { delivery, .. } => self.started.push(delivery.event.0),
+                    _ => {}
+                }
+            }
+        }
+
+        fn answer(&mut self, answer: Answer) {
+            let number = self.question;
+            self.tell(|dispatcher, hands| dispatcher.answered(number, Ok(answer), NOW, hands));
+        }
+
+        fn succeed(&mut self, event: u64) {
+            let outcome = Outcome::Answered { status: 200, retry_after: None };
+            let attempt = Attempt { n: 1, at: NOW, outcome, duration_ms: 1, response: bytes::Bytes::new() };
+            self.tell(|dispatcher, hands| {
+                dispatcher.over(EventNo(event), Some(attempt), 0.0, NOW, hands);
+            });
+        }
+    }
+
+    fn backlog(event: u64, more: bool) -> Backlog {
+        let waiting = vec![(Recorded::numbered(event, Arc::default()), Generation(0))];
+        Backlog { waiting, through: EventNo(event), more }
+    }
+
+    fn loaded(backlog: Backlog) -> Answer {
+        let subscription = Subscription {
+            no: SubscriptionNo(1),
+            id: HookId::from_bytes([0; 20]),
+            account: AccountNo(1),
+            url: "https://receiver-0.example/".parse().unwrap(),
+            filter: Filter::one("new_lead".parse().unwrap()),
+            secret: Secret::generate(),
+            previous_secret: None,
+            headers: Default::default(),
+            status: Status::Active,
+            generation: Generation(0),
+            floor: Generation(0),
+            created_at: NOW,
+        };
+        Answer::Start(Box::new(Loaded {
+            subscription: Some(subscription),
+            health: Health::default(),
+            retries: store::Retries::default(),
+            backlog: Some(backlog),
+        }))
+    }
+
+    /// Two deliveries are in flight, all is read afresh, and only the first of them is in the window.
+    fn reading_on() -> Alone {
+        let mut alone = Alone::begun();
+        alone.answer(loaded(backlog(1, true)));
+        alone.answer(Answer::More(backlog(2, false)));
+        assert_eq!(alone.started, [1, 2]);
+        alone.tell(|dispatcher, hands| dispatcher.changed(false, hands));
+        alone.answer(loaded(backlog(1, true)));
+        alone
+    }
+
+    #[test]
+    fn what_is_read_on_while_it_is_in_flight_is_not_attempted_again() {
+        let mut alone = reading_on();
+        alone.answer(Answer::More(backlog(2, false)));
+        alone.succeed(1);
+        alone.succeed(2);
+        assert_eq!(alone.started, [1, 2]);
+    }
+
+    #[test]
+    fn what_ended_while_it_was_read_on_is_not_attempted_again() {
+        let mut alone = reading_on();
+        alone.succeed(2);
+        alone.answer(Answer::More(backlog(2, false)));
+        assert_eq!(alone.started, [1, 2]);
+    }
+}
