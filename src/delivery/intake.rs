@@ -11,8 +11,9 @@ pub const HEAD: usize = 10 * 1024;
 /// to 128 places of 208 bytes each.
 pub const LINES: usize = 58;
 /// The most that is read after a head so that the connection can be used again, in bytes on the wire. A receiver has
-/// nothing to say that is longer. The HTTP client's buffer for it has 32 KiB, and there is a second once it is full.
-pub const BODY: usize = 24 * 1024;
+/// nothing to say that is longer. For more the HTTP client would make another buffer of 32 KiB, while TLS holds a record
+/// of 16 KiB before and after it is decrypted.
+pub const BODY: usize = 4 * 1024;
 
 /// One response, as far as it has come.
 #[derive(Debug, Default)]
@@ -45,15 +46,16 @@ enum Place {
 }
 
 impl Intake {
-    /// Takes note of what comes next of the response.
+    /// Takes note of what comes next of the response, and tells how many bytes of that may pass.
     ///
     /// # Errors
     /// When the response is too long by now.
-    pub fn pass(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
+    pub fn pass(&mut self, bytes: &[u8]) -> Result<usize, TooLong> {
         for (passed, byte) in bytes.iter().enumerate() {
             if self.place == Place::Body {
-                self.body += bytes.len() - passed;
-                return if self.body > BODY { Err(TooLong::Body) } else { Ok(()) };
+                let more = (bytes.len() - passed).min(BODY - self.body);
+                self.body += more;
+                return if passed + more == 0 { Err(TooLong::Body) } else { Ok(passed + more) };
             }
             self.head += 1;
             self.lines += usize::from(self.place != Place::Start && *byte == b'\n');
@@ -62,7 +64,7 @@ impl Intake {
                 return Err(TooLong::Head);
             }
         }
-        Ok(())
+        Ok(bytes.len())
     }
 }
 
@@ -83,7 +85,9 @@ mod tests {
 
     fn passed(head: &[u8]) -> Result<Intake, TooLong> {
         let mut passed = Intake::default();
-        head.chunks(7).try_for_each(|piece| passed.pass(piece))?;
+        for piece in head.chunks(7) {
+            assert_eq!(passed.pass(piece)?, piece.len());
+        }
         Ok(passed)
     }
 
@@ -101,7 +105,8 @@ mod tests {
     #[test]
     fn a_body_has_a_limit_of_its_own() {
         let mut response = passed(b"HTTP/1.1 200 OK\r\n\r\nbody").unwrap();
-        assert_eq!(response.pass(&[b'\n'; BODY - 4]), Ok(()));
+        assert_eq!(response.pass(&[b'\n'; BODY]), Ok(BODY - 4));
+        assert_eq!(response.pass(b""), Ok(0), "an end is no more of it");
         assert_eq!(response.pass(b"x"), Err(TooLong::Body));
     }
 

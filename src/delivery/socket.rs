@@ -53,8 +53,9 @@ impl AsyncRead for Socket {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, &mut piece),
             Stream::Tls(tls) => Pin::new(tls).poll_read(cx, &mut piece),
         })?;
-        intake.pass(piece.filled()).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        into.put_slice(piece.filled());
+        let passed = intake.pass(piece.filled());
+        let passed = passed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        into.put_slice(&piece.filled()[..passed]);
         Poll::Ready(Ok(()))
     }
 }

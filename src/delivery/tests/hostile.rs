@@ -20,7 +20,7 @@ use crate::delivery::intake;
 /// What an attempt holds in memory that meets a short answer: the request, the connection, and the buffers for both.
 const ORDINARY: usize = 24 * 1024;
 /// What a response may make it hold beyond that, at any time.
-const MEMORY: usize = 64 * 1024;
+pub const MEMORY: usize = 64 * 1024;
 
 const OWN_ANSWER: &[u8] = b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n";
 
