@@ -41,6 +41,9 @@ pub mod account;
 pub mod api;
 pub mod attempt;
 pub mod backup;
+#[cfg(feature = "benchmarks")]
+#[doc(hidden)]
+pub mod benchmarks;
 mod certificates;
 pub mod clock;
 pub mod config;

@@ -17,6 +17,8 @@
 //! One tree, one writer. A batch is written, flushed and synced as a whole. A closed generation needs no rows: what is
 //! unsettled in it *is* the dead letters.
 
+#[cfg(feature = "benchmarks")]
+pub mod benchmarks;
 mod blocks;
 pub mod building;
 mod census;
