@@ -14,7 +14,6 @@ mod deliveries;
 mod demo;
 mod descriptors;
 mod dumps;
-mod durable;
 mod emit;
 mod events;
 mod explain;
@@ -42,6 +41,8 @@ mod verification;
 mod verify;
 mod whole_file;
 mod word;
+#[cfg(target_os = "linux")]
+mod write_back;
 
 use std::process::ExitCode;
 use std::{fmt, io};

@@ -153,7 +153,7 @@ impl Hookyard {
         Self::open_with(config, Durability::SyncAfterFlush).await
     }
 
-    /// The same in a program that replaced `sync_file_range` and has proved it; see [`Durability`].
+    /// The same with another [`Durability`].
     ///
     /// # Errors
     /// As [`Self::open`].

@@ -23,7 +23,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use self::scenario::Bench;
-use super::{Failure, descriptors, durable};
+use super::{Failure, descriptors};
 
 /// Measure throughput, latency and footprint on this machine
 ///
@@ -118,7 +118,6 @@ impl Options {
     /// # Errors
     /// When a scenario cannot be set up, an event was lost or arrived twice, or a disturbance costs more than it may.
     pub fn run(self) -> Result<(), Failure> {
-        durable::prove().map_err(anyhow::Error::msg)?;
         descriptors::raise(usize::from(self.connections) * 2);
         let scenarios = match self.scenarios.is_empty() {
             // First what measures memory: the allocator keeps what the others used.

@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use actix_web::rt;
 use anyhow::{Context, anyhow, bail};
+use hookyard::Hookyard;
 use hookyard::account::KeyText;
 use hookyard::config::{Config, LogFormat, Retry, Shutdown};
-use hookyard::{Durability, Hookyard};
 use tempfile::TempDir;
 use tokio::select;
 use tokio::sync::oneshot;
@@ -30,7 +30,7 @@ use self::paste::Paste;
 use self::receiver::Receiver;
 use self::story::Story;
 use super::log::Log;
-use super::{Failure, durable, signals};
+use super::{Failure, signals};
 
 /// Show a server at work: signed requests arriving, a retry, a deactivation.
 ///
@@ -70,7 +70,6 @@ impl Demo {
         let deadline = Instant::now() + DEADLINE;
         let log = env.into_iter().find(|(name, text)| name == "HOOKYARD_LOG" && !text.is_empty());
         Log::start(log.as_ref().map_or("error", |(_, text)| text), LogFormat::Text)?;
-        durable::prove().map_err(anyhow::Error::msg)?;
         let stop = signals::first().context("cannot listen for signals")?;
         let directory = tempfile::Builder::new().prefix("hookyard-demo-").tempdir();
         let directory = directory.context("cannot make a temporary directory")?;
@@ -86,7 +85,7 @@ impl Demo {
 impl Stage {
     /// Opens the router, shows it, and closes it whatever came of that.
     async fn perform(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let opening = Hookyard::open_with(self.config.clone(), Durability::FlushSyncs);
+        let opening = Hookyard::open(self.config.clone());
         let opened = timeout_at(self.deadline, opening).await.context("the store does not open in time")?;
         let hookyard = opened.context("cannot open the store")?;
         let shown = self.serve(&hookyard, stop).await;

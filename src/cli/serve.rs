@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use actix_web::rt;
 use anyhow::Context;
+use hookyard::Hookyard;
 use hookyard::api::{self, Certificate};
 use hookyard::config::{Config, Loaded};
-use hookyard::{Durability, Hookyard};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use super::greeting::{self, Greeting};
 use super::log::Log;
 use super::source::Source;
-use super::{Failure, admin_key, descriptors, dumps, durable, panics, service, signals};
+use super::{Failure, admin_key, descriptors, dumps, panics, service, signals};
 
 /// Serve the HTTP API and deliver events until stopped.
 ///
@@ -100,8 +100,6 @@ impl Serve {
         if source.file.is_none() && Path::new(USUAL_FILE).exists() {
             warn!("{USUAL_FILE} in this directory is not read: --config {USUAL_FILE} reads it");
         }
-        durable::prove().map_err(anyhow::Error::msg)?;
-        info!("a flush of the store is an fdatasync: what is acknowledged survives a power cut");
         descriptors::raise(config.delivery.max_connections);
 
         signals::survive_file_size_limit();
@@ -118,7 +116,7 @@ impl Serving {
         // From here on one that comes too early waits.
         let hangup = signal(SignalKind::hangup()).context("cannot listen for signals")?;
         let directory = self.config.data_dir.display();
-        let opening = Hookyard::open_with(self.config.clone(), Durability::FlushSyncs).await;
+        let opening = Hookyard::open(self.config.clone()).await;
         let hookyard = opening.with_context(|| format!("cannot open the store in {directory}"))?;
         let served = self.face(&hookyard, hangup, stop).await;
         hookyard.shutdown().await;

@@ -60,7 +60,7 @@ fn the_ledger_answers_like_the_model_whatever_happens() {
 fn converse(seed: u64) {
     let directory = tempfile::tempdir().unwrap();
     let policy = expiring::policy(seed);
-    let open = || Ledger::open(directory.path(), Durability::FlushSyncs, policy).unwrap();
+    let open = || Ledger::open(directory.path(), Durability::FlushOnly, policy).unwrap();
     let mut ledger = open();
     let mut conversation = Conversation::begin(seed, policy, &mut ledger);
     for step in 0..STEPS {

@@ -95,9 +95,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 pub struct Ledger {
     shared: Arc<Shared>,
     writing: Writing,
-    syncer: Syncer,
     mark: Mark,
-    db: Db,
     reopening: Reopening,
 }
 
@@ -162,7 +160,7 @@ impl Ledger {
         remove_unfinished_snapshots(directory).map_err(unusable)?;
         let db = open_sled(directory)?;
         sync_new_files(directory).map_err(unusable)?;
-        let syncer = Syncer::open(directory, durability).map_err(unusable)?;
+        let syncer = Syncer::open((*db).clone(), directory, durability).map_err(unusable)?;
         let damaged = |why: Error| OpenError::of(directory, why);
         let found = read_schema(&db).map_err(damaged)?;
         if let Some(found) = found.filter(|found| *found > SCHEMA_VERSION) {
@@ -176,14 +174,14 @@ impl Ledger {
         let seal = match found {
             Some(found) => {
                 if found < SCHEMA_VERSION {
-                    claim(&db, &syncer).map_err(damaged)?;
+                    claim(&syncer).map_err(damaged)?;
                 }
                 read_seal_of(&db).map_err(damaged)?
             }
             None if mark::exists(directory) => {
                 return Err(damaged(Error::damaged(mark::emptied(directory))));
             }
-            None => begin(&db, &syncer).map_err(damaged)?,
+            None => begin(&syncer).map_err(damaged)?,
         };
         let mark = Mark::open(directory, &seal).map_err(damaged)?;
         let counters = Counters { next_subscription: 1, next_account: 1 };
@@ -196,16 +194,14 @@ impl Ledger {
             seal,
         };
         Ok(Self {
-            shared: Arc::new(Shared::new((*db).clone(), Seal::new(&seal), keyring, directory)),
+            shared: Arc::new(Shared::new(syncer, Seal::new(&seal), keyring, directory)),
             writing: Writing {
                 counters,
                 next_commit: 1,
                 keys: KnownKeys::default(),
                 retention: Retention::new(policy),
             },
-            syncer,
             mark,
-            db,
             reopening,
         })
     }
@@ -249,7 +245,7 @@ impl Backend for Ledger {
     fn recover(&mut self, each: &mut dyn FnMut(Subscription)) -> Result<Recovery, Error> {
         let recovery = recovery::recover(&self.shared, &mut self.writing, each)?;
         self.mark.check(self.writing.next_commit - 1)?;
-        encrypting::bring_up(&self.db, &self.syncer, &self.shared.seal, &self.shared.keyring)?;
+        encrypting::bring_up(&self.shared.syncer, &self.shared.seal, &self.shared.keyring)?;
         Ok(recovery)
     }
 
@@ -263,7 +259,7 @@ impl Backend for Ledger {
             (answers?, commit.write()?)
         };
         let applied = Instant::now();
-        self.syncer.sync(&self.db)?;
+        self.shared.syncer.sync()?;
         let sync = applied.elapsed();
         self.mark.note(self.writing.next_commit - 1)?;
         let mut volatile = self.shared.volatile();
@@ -280,11 +276,13 @@ impl Backend for Ledger {
     fn tidy(&mut self, now: Now) -> Result<Untidy, Error> {
         self.writing.keys.forget_old(now.earlier());
         let parked = tidying::park(&self.shared, &mut self.writing, now.steady)?;
+        self.shared.syncer.sync()?;
         if parked == Untidy::TooMuch {
             return Ok(parked);
         }
         let swept = tidying::sweep(&self.shared)?;
         let expired = self.writing.retention.step(&self.shared, self.writing.next_commit, now.earlier())?;
+        self.shared.syncer.sync()?;
         Ok(parked.max(swept).max(expired))
     }
 
@@ -366,21 +364,21 @@ fn read_seal_of(tree: &Tree) -> Result<[u8; 32], Error> {
 }
 
 /// Notes that this version writes here from now on, so that an earlier one refuses what it would not understand.
-fn claim(db: &Db, syncer: &Syncer) -> Result<(), Error> {
+fn claim(syncer: &Syncer) -> Result<(), Error> {
     let mut batch = sled::Batch::default();
     batch.insert(keys::SCHEMA, encode(&SCHEMA_VERSION));
-    db.apply_batch(batch).map_err(failed)?;
-    syncer.sync(db)
+    syncer.apply(batch)?;
+    syncer.sync()
 }
 
 /// Writes what every store begins with; returns its seal.
-fn begin(db: &Db, syncer: &Syncer) -> Result<[u8; 32], Error> {
+fn begin(syncer: &Syncer) -> Result<[u8; 32], Error> {
     let seal: [u8; 32] = rand::random();
     let mut batch = sled::Batch::default();
     batch.insert(keys::SCHEMA, encode(&SCHEMA_VERSION));
     batch.insert(keys::SEAL, encode(&seal));
     batch.insert(keys::KEYED, encode(&0_u64));
-    db.apply_batch(batch).map_err(failed)?;
-    syncer.sync(db)?;
+    syncer.apply(batch)?;
+    syncer.sync()?;
     Ok(seal)
 }

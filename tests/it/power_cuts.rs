@@ -154,7 +154,7 @@ fn a_store_that_only_flushes_is_found_out() {
     let Some(disk) = Disk::mount() else { return };
     let facts = Facts::default();
     let receiver = load::receiver(&disk, notes(&disk, &facts));
-    let program = Program::start(&disk, &facts, &receiver.url(""), 0, 4, Durability::FlushSyncs);
+    let program = Program::start(&disk, &facts, &receiver.url(""), 0, 4, Durability::FlushOnly);
     program.wait();
 
     let recording = record(&disk, &facts);

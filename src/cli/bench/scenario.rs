@@ -10,7 +10,7 @@ use anyhow::Context;
 use hookyard::account::AccountId;
 use hookyard::hookyard::Subscribe;
 use hookyard::id::HookId;
-use hookyard::{Config, Durability, Event, Hookyard};
+use hookyard::{Config, Event, Hookyard};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -160,7 +160,7 @@ impl Bench {
         hookyard.shutdown().await;
         drop(hookyard);
         let began = Instant::now();
-        let again = Hookyard::open_with(config(&directory), Durability::FlushSyncs).await?;
+        let again = Hookyard::open(config(&directory)).await?;
         let (ms, mib) = (began.elapsed().as_secs_f64() * 1e3, resident_kib()? as f64 / 1024.0);
         let text = format!("{:10} opened with them in {ms:.0} ms, then {mib:.1} MiB resident", "");
         self.tell(&json!({"scenario": "hooks", "opened_ms": ms, "mib_opened": mib}), &text)?;
@@ -209,7 +209,7 @@ impl Bench {
     ) -> anyhow::Result<(Hookyard, TempDir)> {
         let directory = TempDir::with_prefix_in("hookyard-bench-", &self.directory)
             .with_context(|| format!("cannot make a directory in {}", self.directory.display()))?;
-        let hookyard = Hookyard::open_with(change(config(&directory)), Durability::FlushSyncs).await?;
+        let hookyard = Hookyard::open(change(config(&directory))).await?;
         Ok((hookyard, directory))
     }
 

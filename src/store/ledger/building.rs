@@ -54,7 +54,7 @@ impl Building {
         }
         read_seal_of(&self.db)?;
         let refused = |error: std::io::Error| Error::Failed(error.to_string().into());
-        Syncer::open(directory, Durability::SyncAfterFlush).map_err(refused)?.sync(&self.db)?;
+        Syncer::open((*self.db).clone(), directory, Durability::SyncAfterFlush).map_err(refused)?.sync()?;
         sync_new_files(directory).map_err(refused)
     }
 

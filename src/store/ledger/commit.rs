@@ -56,7 +56,7 @@ impl<'a> Commit<'a> {
             shared,
             writing,
             volatile,
-            rows: Rows::new(&shared.tree, &shared.changes),
+            rows: shared.rows(),
             pages: Pages::default(),
             events: Vec::new(),
             settlements: SettlementBlock::default(),

@@ -89,23 +89,20 @@ mod tests {
     use super::*;
     use crate::id::{EventNo, Seal};
     use crate::store::ledger::keys::Block;
-    use crate::store::ledger::rows::Rows;
+    use crate::store::ledger::sync::{Durability, Syncer};
 
     type Dump = BTreeMap<Vec<u8>, Vec<u8>>;
 
     fn shared(directory: &std::path::Path) -> Arc<Shared> {
-        let db = sled::open(directory).unwrap();
-        Arc::new(Shared::new(
-            (*db).clone(),
-            Seal::new(&[1; 32]),
-            crate::encryption::Keyring::default(),
-            directory,
-        ))
+        let tree = (*super::super::open_sled(directory).unwrap()).clone();
+        let syncer = Syncer::open(tree, directory, Durability::FlushOnly).unwrap();
+        let keyring = crate::encryption::Keyring::default();
+        Arc::new(Shared::new(syncer, Seal::new(&[1; 32]), keyring, directory))
     }
 
     /// A batch of changes, some of which take rows away.
     fn change(shared: &Shared, random: &mut StdRng) {
-        let mut rows = Rows::new(&shared.tree, &shared.changes);
+        let mut rows = shared.rows();
         for _ in 0..random.random_range(1..100) {
             let key = Block::Events.key(random.random_range(0..3_000), 0);
             match random.random_range(0..4) {
@@ -172,7 +169,7 @@ mod tests {
         let mut copying = Copying::begin(&shared).unwrap();
         let mut next = EventNo(10_000);
         let ended = copying.copy(&mut |_, _| {
-            let mut rows = Rows::new(&shared.tree, &shared.changes);
+            let mut rows = shared.rows();
             for _ in 0..200 {
                 rows.put(&Block::Events.key(next.0, 0), Vec::new());
                 next = next.next();

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
-use sled::{Batch, Db, IVec};
+use sled::{Batch, IVec, Tree};
 use tracing::info;
 
 use crate::encryption::{Fingerprint, Keyring};
@@ -34,8 +34,8 @@ pub struct SealedUnder {
 
 impl SealedUnder {
     /// What a store says of itself; one of a version that sealed nothing says nothing.
-    pub fn read(db: &Db) -> Result<Self, Error> {
-        let stored = db.get(keys::SEALED_UNDER).map_err(failed)?;
+    pub fn read(tree: &Tree) -> Result<Self, Error> {
+        let stored = tree.get(keys::SEALED_UNDER).map_err(failed)?;
         stored.map_or(Ok(Self { clear: true, keys: BTreeSet::new() }), |stored| decode(&stored))
     }
 
@@ -54,34 +54,35 @@ impl SealedUnder {
         Self { clear: self.clear || other.clear, keys: self.keys.union(&other.keys).copied().collect() }
     }
 
-    fn write(&self, db: &Db, syncer: &Syncer) -> Result<(), Error> {
+    fn write(&self, syncer: &Syncer) -> Result<(), Error> {
         let mut batch = Batch::default();
         batch.insert(keys::SEALED_UNDER, encode(self));
-        db.apply_batch(batch).map_err(failed)?;
-        syncer.sync(db)
+        syncer.apply(batch)?;
+        syncer.sync()
     }
 }
 
 /// Brings every value where it has to be; does nothing where all of them are. The keyring lacks no key.
-pub fn bring_up(db: &Db, syncer: &Syncer, seal: &Seal, keyring: &Keyring) -> Result<(), Error> {
-    let (before, wanted) = (SealedUnder::read(db)?, SealedUnder::wanted(keyring));
+pub fn bring_up(syncer: &Syncer, seal: &Seal, keyring: &Keyring) -> Result<(), Error> {
+    let tree = syncer.tree();
+    let (before, wanted) = (SealedUnder::read(tree)?, SealedUnder::wanted(keyring));
     if before == wanted {
         return Ok(());
     }
-    before.with(&wanted).write(db, syncer)?;
+    before.with(&wanted).write(syncer)?;
     info!(under = under(keyring), "hooks' secrets are being sealed anew");
     let mut changed = 0;
     let mut after = Bound::Included(IVec::from(&keys::ALL_SUBSCRIPTIONS));
-    while let Some((last, step)) = next_step(db, seal, keyring, after)? {
+    while let Some((last, step)) = next_step(tree, seal, keyring, after)? {
         let Step { batch, count } = step;
         if count > 0 {
-            db.apply_batch(batch).map_err(failed)?;
-            syncer.sync(db)?;
+            syncer.apply(batch)?;
+            syncer.sync()?;
         }
         changed += count;
         after = Bound::Excluded(last);
     }
-    wanted.write(db, syncer)?;
+    wanted.write(syncer)?;
     info!(
         hooks = changed,
         under = under(keyring),
@@ -98,13 +99,13 @@ struct Step {
 
 /// Prepares the next step, and says up to which row it goes; nothing where there is no row left.
 fn next_step(
-    db: &Db,
+    tree: &Tree,
     seal: &Seal,
     keyring: &Keyring,
     after: Bound<IVec>,
 ) -> Result<Option<(IVec, Step)>, Error> {
     let (mut step, mut last) = (Step::default(), None);
-    for row in db.range((after, Bound::Unbounded)) {
+    for row in tree.range((after, Bound::Unbounded)) {
         let (key, value) = row.map_err(failed)?;
         let is_subscription = key.starts_with(&keys::ALL_SUBSCRIPTIONS);
         let Some(at) = keys::read_subscription(&key).filter(|_| is_subscription) else {

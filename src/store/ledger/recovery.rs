@@ -12,7 +12,7 @@ use crate::store::ledger::blocks::{bytes_since, event_blocks, event_blocks_backw
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::subscriptions_with_pages;
-use crate::store::ledger::rows::{Rows, failed};
+use crate::store::ledger::rows::failed;
 use crate::store::ledger::shared::Shared;
 use crate::store::ledger::values::{Counters, Usage, Value, decode, decode_subscription};
 use crate::store::ledger::{Writing, read_seal_of};
@@ -192,7 +192,7 @@ impl Waiting {
 
     /// What is left belongs to no subscription: it is swept like what unsubscribed hooks leave.
     fn disown(&mut self, shared: &Shared) -> Result<(), Error> {
-        let mut rows = Rows::new(&shared.tree, &shared.changes);
+        let mut rows = shared.rows();
         for (subscription, _) in self.found.drain() {
             rows.put(&keys::garbage(subscription), Vec::new());
         }

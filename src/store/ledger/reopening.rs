@@ -42,7 +42,7 @@ impl Reopening {
         let failed = |error: super::OpenError| Error::Failed(error.to_string().into());
         let ledger = Ledger::open_under(&self.directory, self.durability, self.policy, self.keyring.clone())
             .map_err(failed)?;
-        if read_seal_of(&ledger.db)? != self.seal {
+        if read_seal_of(&ledger.shared.tree)? != self.seal {
             let why = format!("another store has taken the place of the one in {}", self.directory.display());
             return Err(Error::Failed(why.into()));
         }

@@ -21,7 +21,6 @@ use crate::clock::Timestamp;
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::ledger::retention::survey::Survey;
 use crate::store::ledger::retention::window::{Extent, Window};
-use crate::store::ledger::rows::Rows;
 use crate::store::ledger::shared::Shared;
 use crate::store::{Error, Untidy};
 use crate::subscription::Generation;
@@ -185,11 +184,6 @@ impl Step<'_> {
     /// Whether what happened then is older than anything must be kept.
     fn is_old(&self, at: Timestamp) -> bool {
         self.policy.age.is_some_and(|age| at.after(age) < self.now)
-    }
-
-    /// No rows yet.
-    fn rows(&self) -> Rows<'_> {
-        Rows::new(&self.shared.tree, &self.shared.changes)
     }
 
     /// How many bytes are more than there may be.

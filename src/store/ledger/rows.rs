@@ -2,22 +2,23 @@
 
 use std::collections::HashMap;
 
-use sled::{Batch, IVec, Tree};
+use sled::{Batch, IVec};
 
 use crate::store::Error;
 use crate::store::ledger::changes::Changes;
+use crate::store::ledger::sync::Syncer;
 
-/// Changes of rows, and the tree they will go to.
+/// Changes of rows, and what will apply them.
 pub struct Rows<'a> {
-    tree: &'a Tree,
+    syncer: &'a Syncer,
     changes: &'a Changes,
     staged: HashMap<IVec, Option<Vec<u8>>>,
 }
 
 impl<'a> Rows<'a> {
     /// Nothing staged yet; what is written will be noted in `changes`.
-    pub fn new(tree: &'a Tree, changes: &'a Changes) -> Self {
-        Self { tree, changes, staged: HashMap::new() }
+    pub fn new(syncer: &'a Syncer, changes: &'a Changes) -> Self {
+        Self { syncer, changes, staged: HashMap::new() }
     }
 
     /// Stages a row.
@@ -34,7 +35,7 @@ impl<'a> Rows<'a> {
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         match self.staged.get(key) {
             Some(staged) => Ok(staged.clone()),
-            None => Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec())),
+            None => Ok(self.syncer.tree().get(key).map_err(failed)?.map(|value| value.to_vec())),
         }
     }
 
@@ -43,7 +44,8 @@ impl<'a> Rows<'a> {
         self.staged.len()
     }
 
-    /// Writes everything that is staged, as one batch: after a crash all of it is there, or none.
+    /// Writes everything that is staged, as one batch: after a crash all of it is there, or none. It is durable once it
+    /// is synced.
     pub fn apply(mut self) -> Result<(), Error> {
         let mut batch = Batch::default();
         for (key, value) in &mut self.staged {
@@ -52,7 +54,7 @@ impl<'a> Rows<'a> {
                 None => batch.remove(key.clone()),
             }
         }
-        self.tree.apply_batch(batch).map_err(failed)?;
+        self.syncer.apply(batch)?;
         // Not before: what is noted may be read at once, and must then be what is written here.
         self.changes.note(self.staged.keys());
         Ok(())

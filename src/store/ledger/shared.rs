@@ -12,6 +12,7 @@ use crate::id::{EventNo, Seal, SubscriptionNo};
 use crate::store::ledger::changes::Changes;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::rows::{Rows, failed};
+use crate::store::ledger::sync::Syncer;
 use crate::store::ledger::values::{SubscriptionKey, Synced, Usage, Value, encode};
 use crate::store::tail::Tail;
 use crate::store::{Address, Error, Expired, Retry};
@@ -20,6 +21,8 @@ use crate::subscription::Subscription;
 /// What the ledger's halves share.
 pub struct Shared {
     pub tree: Tree,
+    /// What writes to the tree.
+    pub syncer: Syncer,
     pub seal: Seal,
     /// The keys to what is confidential.
     pub keyring: Keyring,
@@ -54,7 +57,7 @@ impl Volatile {
 }
 
 impl Shared {
-    pub fn new(tree: Tree, seal: Seal, keyring: Keyring, directory: &Path) -> Self {
+    pub fn new(syncer: Syncer, seal: Seal, keyring: Keyring, directory: &Path) -> Self {
         let volatile = Volatile {
             tail: Tail::new(EventNo(1)),
             last_attempts: HashMap::new(),
@@ -64,13 +67,26 @@ impl Shared {
             expired: Expired::default(),
         };
         let (changes, directory) = (Changes::default(), directory.to_owned());
-        Self { tree, seal, keyring, changes, directory, volatile: Mutex::new(volatile) }
+        Self {
+            tree: syncer.tree().clone(),
+            syncer,
+            seal,
+            keyring,
+            changes,
+            directory,
+            volatile: Mutex::new(volatile),
+        }
     }
 
     /// What it takes to read the value of a subscription.
     pub fn subscription_key(&self, at: Address) -> SubscriptionKey<'_> {
         let Address { account, subscription: no } = at;
         SubscriptionKey { account, no, seal: &self.seal, keyring: &self.keyring }
+    }
+
+    /// No rows yet.
+    pub fn rows(&self) -> Rows<'_> {
+        Rows::new(&self.syncer, &self.changes)
     }
 
     /// What is in memory; held for as long as a batch is being written.

@@ -1,14 +1,17 @@
 //! Durability: what makes a committed batch survive a power cut.
 //!
 //! sled's flush on Linux ends in `sync_file_range`, which writes pages back but neither metadata nor the device's
-//! cache. Either the program replaces that symbol by one that syncs, and has proved it, or we sync the file ourselves
-//! after each flush.
+//! cache, and it does so twice for a batch. So the file is synced here, once all of a batch is written.
+//!
+//! sled uses space again once it believes that what freed it is stable, and by then it may be in the kernel alone. Within
+//! a batch it believes nothing stable. So each batch is synced before the next one is applied, whoever applies it.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use sled::Db;
+use sled::{Batch, Tree};
 
 use crate::store::Error;
 use crate::store::ledger::DATABASE;
@@ -17,57 +20,66 @@ use crate::store::ledger::rows::failed;
 /// What brings a flushed batch to the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// `fdatasync` on sled's file after each flush: right for batches, which is all that the ledger writes.
+    /// `fdatasync` on sled's file after each flush: what was acknowledged survives a power cut.
     #[default]
     SyncAfterFlush,
-    /// The flush itself syncs, because the program defines `sync_file_range` so; it must have proved that.
-    FlushSyncs,
+    /// The flush alone: what was acknowledged survives the end of the process, and no power cut.
+    FlushOnly,
 }
 
-/// Makes what was applied durable.
+/// Applies batches one after the other, and makes them durable.
 ///
 /// It has a descriptor of its own: a failure to write pages back is told once to each descriptor, and that of sled's
 /// may be told in its background, where it is only logged.
 #[derive(Debug)]
 pub struct Syncer {
+    tree: Tree,
     file: File,
     durability: Durability,
+    /// Whether something was applied, or found by sled when it opened, that may not be durable.
+    is_ahead: AtomicBool,
 }
 
 impl Syncer {
-    /// A syncer for the sled database in `directory`.
-    pub fn open(directory: &Path, durability: Durability) -> io::Result<Self> {
-        Ok(Self { file: File::open(directory.join(DATABASE))?, durability })
+    /// A syncer for the sled database in `directory`, which has this tree.
+    ///
+    /// # Errors
+    /// When sled's file cannot be opened.
+    pub fn open(tree: Tree, directory: &Path, durability: Durability) -> io::Result<Self> {
+        let file = File::open(directory.join(DATABASE))?;
+        Ok(Self { tree, file, durability, is_ahead: AtomicBool::new(true) })
     }
 
-    /// When this returns `Ok`, every batch that was applied before survives a power cut.
-    pub fn sync(&self, db: &Db) -> Result<(), Error> {
-        db.flush().map_err(failed)?;
-        let synced = match self.durability {
-            Durability::SyncAfterFlush => self.file.sync_data(),
-            Durability::FlushSyncs => written_back(&self.file),
-        };
-        synced.map_err(|error| Error::Failed(error.to_string().into()))
+    /// What it applies batches to.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
-}
 
-/// Whether every page that the kernel has written back reached the disk, as far as it knows; waits for those under way.
-///
-/// The system call itself, not the C library's function, which the program has replaced.
-#[cfg(target_os = "linux")]
-fn written_back(file: &File) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
-    let (whole_file, wait) = (0_i64, libc::c_long::from(libc::SYNC_FILE_RANGE_WAIT_BEFORE));
-    // SAFETY: it takes no pointer.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_sync_file_range, file.as_raw_fd(), whole_file, whole_file, wait) };
-    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
+    /// Applies a batch, of which all or nothing is there after a crash, once the one before is durable.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn apply(&self, batch: Batch) -> Result<(), Error> {
+        self.sync()?;
+        self.is_ahead.store(true, Ordering::Relaxed);
+        self.tree.apply_batch(batch).map_err(failed)
+    }
 
-/// Elsewhere sled's flush is an `fsync`, and nothing more is known.
-#[cfg(not(target_os = "linux"))]
-fn written_back(_: &File) -> io::Result<()> {
-    Ok(())
+    /// When this returns `Ok`, every batch that was applied before is as durable as was asked for.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sync(&self) -> Result<(), Error> {
+        if !self.is_ahead.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.tree.flush().map_err(failed)?;
+        if self.durability == Durability::SyncAfterFlush {
+            self.file.sync_data().map_err(|error| Error::Failed(error.to_string().into()))?;
+        }
+        self.is_ahead.store(false, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 /// Makes the files and names that opening created durable; sled never does.

@@ -38,7 +38,7 @@ const SWEEP_STEP: usize = 128;
 
 /// Parks some of what is overdue in the tail, for the subscriptions of the oldest events first.
 ///
-/// What it writes becomes durable with the next commit; a crash before that finds the deliveries in the tail again.
+/// After a crash before it is synced the deliveries are in the tail again.
 pub fn park(shared: &Shared, writing: &mut Writing, now: Timestamp) -> Result<Untidy, Error> {
     let before = Timestamp(now.0.saturating_sub(PARK_AFTER.as_millis() as u64));
     let mut volatile = shared.volatile();
@@ -91,7 +91,7 @@ pub fn sweep(shared: &Shared) -> Result<Untidy, Error> {
     if shared.volatile().tail.open_of(subscription, EventNo(0)).next().is_some() {
         return Ok(Untidy::Nothing);
     }
-    let mut rows = Rows::new(&shared.tree, &shared.changes);
+    let mut rows = shared.rows();
     for kind in [Pair::Retry, Pair::Page, Pair::Progress] {
         for key in shared.tree.range(kind.of(subscription)).keys().take(SWEEP_STEP) {
             rows.delete(&key.map_err(failed)?);
@@ -116,7 +116,7 @@ impl<'a> Step<'a> {
     fn new(shared: &'a Shared) -> Self {
         Self {
             shared,
-            rows: Rows::new(&shared.tree, &shared.changes),
+            rows: shared.rows(),
             pages: Pages::default(),
             block: SettlementBlock::default(),
             subscribed: HashMap::new(),

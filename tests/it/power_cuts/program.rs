@@ -36,7 +36,7 @@ impl Program {
         // A relative directory, as by default.
         command.current_dir(disk.path()).env("DIRECTORY", DATA_DIR).env("COUNTER", disk.counter());
         command.env("RECEIVER", receiver).env("ROUND", round.to_string()).env("SECONDS", seconds.to_string());
-        if durability == Durability::FlushSyncs {
+        if durability == Durability::FlushOnly {
             command.env("ONLY_FLUSHES", "1");
         }
         let mut child = command.spawn().expect("this binary runs");
@@ -86,7 +86,7 @@ pub fn run() {
     config.retry.schedule = [100, 200, 300].map(Duration::from_millis).to_vec();
     config.retention.size_bytes = KEPT_BYTES;
     let durability = match std::env::var_os("ONLY_FLUSHES") {
-        Some(_) => Durability::FlushSyncs,
+        Some(_) => Durability::FlushOnly,
         None => Durability::SyncAfterFlush,
     };
     let hookyard = pollster::block_on(Hookyard::open_with(config, durability)).expect("it opens");

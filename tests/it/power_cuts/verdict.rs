@@ -15,6 +15,7 @@ pub fn judge(recording: &Recording, outcome: &Outcome) {
         outcome.tally
     );
     accuse(recording, outcome);
+    assert_eq!(hasty_batches(recording), 0, "batches that were begun before the last was synced");
     outcome.tally.assert_that_all_kinds_were_met();
     assert!(segments.1 > 0 && snapshots > 0, "the load did too little");
 }
@@ -35,6 +36,26 @@ pub fn accuse(recording: &Recording, outcome: &Outcome) {
             first.cut.seed
         );
     }
+}
+
+/// How many batches were begun before the one before was synced: sled could use space again that the lost one had freed.
+fn hasty_batches(recording: &Recording) -> usize {
+    /// The kind of a message that stands before a batch, at its fifth byte, and the length of its write.
+    const MANIFEST: (u8, usize) = (3, 24);
+    let (mut unsynced, mut hasty) = (None, 0);
+    for operation in &recording.trace {
+        match operation {
+            Operation::Write { file, bytes, .. }
+                if (bytes.get(4), bytes.len()) == (Some(&MANIFEST.0), MANIFEST.1) =>
+            {
+                hasty += usize::from(unsynced == Some(*file));
+                unsynced = Some(*file);
+            }
+            Operation::Sync { file } if unsynced == Some(*file) => unsynced = None,
+            _ => {}
+        }
+    }
+    hasty
 }
 
 /// How many segments of the store's file were begun, and how many of them where another had been.

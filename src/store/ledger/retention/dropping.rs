@@ -31,7 +31,7 @@ impl Step<'_> {
     /// The dead letters of a block end in the batch that drops it, or, if they are many, right before.
     pub fn drop_some(&self, window: &mut Window) -> Result<bool, Error> {
         let mut dropping = Dropping {
-            rows: self.rows(),
+            rows: self.shared.rows(),
             pages: Pages::default(),
             bytes_before: 0,
             bytes_after: 0,

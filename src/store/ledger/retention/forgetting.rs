@@ -13,7 +13,7 @@ impl Step<'_> {
     pub fn forget_some(&self, before: u64) -> Result<bool, Error> {
         let tree = &self.shared.tree;
         let held = self.shared.volatile().bytes;
-        let (mut rows, mut bytes, mut more) = (self.rows(), 0, false);
+        let (mut rows, mut bytes, mut more) = (self.shared.rows(), 0, false);
         for number in numbers(tree, Block::Settlements, 0) {
             let number = number?;
             more = rows.len() >= STEP_ROWS;

@@ -57,7 +57,7 @@ fn tidy(ledger: &mut Ledger) {
 fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
     let directory = tempfile::tempdir().unwrap();
     let policy = Policy { age: Some(Duration::from_secs(1)), bytes: None };
-    let mut ledger = Ledger::open(directory.path(), Durability::FlushSyncs, policy).unwrap();
+    let mut ledger = Ledger::open(directory.path(), Durability::FlushOnly, policy).unwrap();
     ledger.recover(&mut |_| {}).unwrap();
     let new = NewSubscription { subscription: subscription(), sibling: None };
     ledger.commit(vec![Verb::Subscribe(Box::new(new))], Timestamp(0).into()).unwrap();
