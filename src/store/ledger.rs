@@ -157,7 +157,6 @@ impl Ledger {
     ) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Io { path: directory.to_owned(), source };
         std::fs::create_dir_all(directory).map_err(unusable)?;
-        remove_unfinished_snapshots(directory).map_err(unusable)?;
         let db = open_sled(directory)?;
         sync_new_files(directory).map_err(unusable)?;
         let syncer = Syncer::open((*db).clone(), directory, durability).map_err(unusable)?;
@@ -327,6 +326,8 @@ fn open_sled(directory: &Path) -> Result<Db, OpenError> {
     let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(Some(200));
     let began = Instant::now();
     loop {
+        remove_unfinished_snapshots(directory)
+            .map_err(|source| OpenError::Io { path: directory.to_owned(), source })?;
         // sled panics over some kinds of damage.
         let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
         let damaged = |why: String| OpenError::Damaged { path: directory.to_owned(), why };

@@ -148,6 +148,23 @@ const BREACHES: &[Breach] = &[
     }),
 ];
 
+/// A power cut while sled writes a snapshot leaves the beginning of one.
+#[test]
+fn a_snapshot_that_was_cut_off_is_no_damage_and_one_that_is_being_written_stays() {
+    let directory = used("0.1.0-early-killed.tar.gz");
+    let unfinished = directory.path().join("data/ledger/snap.0000000000000001.generating");
+    std::fs::write(&unfinished, [0; 10]).unwrap();
+    assert_eq!(found_in(&directory), []);
+    assert!(!unfinished.exists());
+
+    let held = open_sled(&directory.path().join("data/ledger")).unwrap();
+    std::fs::write(&unfinished, [0; 10]).unwrap();
+    let in_use = check(&directory.path().join("data"), &mut |_| ()).unwrap_err();
+    assert!(matches!(in_use, OpenError::InUse(_)), "{in_use}");
+    assert!(unfinished.exists());
+    drop(held);
+}
+
 #[test]
 fn what_a_server_left_breaks_no_invariant() {
     for fixture in ["0.1.0-early-stopped.tar.gz", "0.1.0-early-killed.tar.gz"] {
