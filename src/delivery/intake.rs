@@ -22,6 +22,8 @@ pub struct Intake {
     head: usize,
     lines: usize,
     body: usize,
+    /// Whether some of the body came that was not passed on.
+    is_cut: bool,
 }
 
 /// The response goes on for longer than it may.
@@ -46,16 +48,25 @@ enum Place {
 }
 
 impl Intake {
+    /// Sees that there is something left to read: what was cut off does not come again.
+    ///
+    /// # Errors
+    /// When the body had more than is read.
+    pub fn goes_on(&self) -> Result<(), TooLong> {
+        if self.is_cut { Err(TooLong::Body) } else { Ok(()) }
+    }
+
     /// Takes note of what comes next of the response, and tells how many bytes of that may pass.
     ///
     /// # Errors
-    /// When the response is too long by now.
+    /// When the head is too long by now.
     pub fn pass(&mut self, bytes: &[u8]) -> Result<usize, TooLong> {
         for (passed, byte) in bytes.iter().enumerate() {
             if self.place == Place::Body {
-                let more = (bytes.len() - passed).min(BODY - self.body);
-                self.body += more;
-                return if passed + more == 0 { Err(TooLong::Body) } else { Ok(passed + more) };
+                let (come, room) = (bytes.len() - passed, BODY - self.body);
+                self.body += come.min(room);
+                self.is_cut = come > room;
+                return Ok(passed + come.min(room));
             }
             self.head += 1;
             self.lines += usize::from(self.place != Place::Start && *byte == b'\n');
@@ -106,8 +117,13 @@ mod tests {
     fn a_body_has_a_limit_of_its_own() {
         let mut response = passed(b"HTTP/1.1 200 OK\r\n\r\nbody").unwrap();
         assert_eq!(response.pass(&[b'\n'; BODY]), Ok(BODY - 4));
-        assert_eq!(response.pass(b""), Ok(0), "an end is no more of it");
-        assert_eq!(response.pass(b"x"), Err(TooLong::Body));
+        assert_eq!(response.goes_on(), Err(TooLong::Body));
+
+        let mut response = passed(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        assert_eq!(response.pass(&[b'x'; BODY]), Ok(BODY));
+        assert_eq!(response.goes_on(), Ok(()), "it may have been all");
+        assert_eq!(response.pass(b"x"), Ok(0));
+        assert_eq!(response.goes_on(), Err(TooLong::Body));
     }
 
     #[test]

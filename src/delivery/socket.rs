@@ -47,15 +47,21 @@ impl From<Stream> for Socket {
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Self { stream, intake } = self.get_mut();
+        let too_long = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        intake.goes_on().map_err(too_long)?;
         let mut space = [0; PIECE];
         let mut piece = ReadBuf::new(&mut space[..PIECE.min(into.remaining())]);
         ready!(match stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, &mut piece),
             Stream::Tls(tls) => Pin::new(tls).poll_read(cx, &mut piece),
         })?;
-        let passed = intake.pass(piece.filled());
-        let passed = passed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        into.put_slice(&piece.filled()[..passed]);
+        let come = piece.filled();
+        let passed = intake.pass(come).map_err(too_long)?;
+        if passed == 0 && !come.is_empty() {
+            // Nothing would look like the end of the connection.
+            intake.goes_on().map_err(too_long)?;
+        }
+        into.put_slice(&come[..passed]);
         Poll::Ready(Ok(()))
     }
 }

@@ -181,6 +181,23 @@ fn a_flood_is_cut_off_early_and_its_first_bytes_are_kept() {
     assert!(started.elapsed() < AMPLE);
 }
 
+/// All of it comes at once, and then nothing: whoever waited for more would wait until the timeout.
+#[test]
+fn a_long_response_does_not_hold_up_its_attempt() {
+    for length in [4_095, 4_096, 4_097, 6_000, 20_000] {
+        let receiver = Receiver::serving(move |connection, _| {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+            connection.say(&[head.into_bytes(), vec![b'x'; length]].concat());
+            connection.wait_for_hang_up();
+        });
+        let started = Instant::now();
+        let attempt = attempt_at(&receiver.url(), AMPLE);
+        assert_eq!(attempt.outcome, answered(200));
+        assert_eq!(attempt.response, "x".repeat(RESPONSE_KEPT));
+        assert!(started.elapsed() < AMPLE / 2, "{length}: {:?}", started.elapsed());
+    }
+}
+
 #[test]
 fn headers_that_come_too_late_are_a_timeout() {
     let silent = Receiver::serving(|connection, _| connection.wait_for_hang_up());

@@ -13,8 +13,9 @@ use crate::clock::Timestamp;
 use crate::event::{Heading, Recorded};
 use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
 use crate::store::Error;
+use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Block;
-use crate::store::ledger::rows::{Rows, failed};
+use crate::store::ledger::rows::Rows;
 use crate::store::ledger::values::{EventBlock, EventV1, SettledV1, SettlementBlock, decode, encode};
 
 /// The most bytes that a row holds.

@@ -5,7 +5,7 @@ use std::path::Path;
 use sled::{Batch, Db};
 
 use crate::store::Error;
-use crate::store::ledger::rows::failed;
+use crate::store::ledger::fault::failed;
 use crate::store::ledger::sync::{Durability, Syncer, sync_new_files};
 use crate::store::ledger::values::SCHEMA_VERSION;
 use crate::store::ledger::{OpenError, open_sled, read_schema, read_seal_of};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sled::IVec;
 
-use crate::store::ledger::rows::failed;
+use crate::store::ledger::fault::failed;
 use crate::store::ledger::shared::Shared;
 use crate::store::ledger::values::SCHEMA_VERSION;
 use crate::store::{Copier, CopyError, EachRow, OwnedRow};

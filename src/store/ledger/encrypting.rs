@@ -15,8 +15,8 @@ use tracing::info;
 use crate::encryption::{Fingerprint, Keyring};
 use crate::id::Seal;
 use crate::store::Error;
+use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys;
-use crate::store::ledger::rows::failed;
 use crate::store::ledger::sync::Syncer;
 use crate::store::ledger::values::{
     SubscriptionKey, decode, decode_subscription, encode, encode_subscription, sealed_under,

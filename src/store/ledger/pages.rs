@@ -12,8 +12,9 @@ use sled::Tree;
 
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::Error;
+use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Pair;
-use crate::store::ledger::rows::{Rows, failed};
+use crate::store::ledger::rows::Rows;
 use crate::store::ledger::values::{decode, encode, with_an_end};
 use crate::subscription::Generation;
 

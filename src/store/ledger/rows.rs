@@ -6,6 +6,7 @@ use sled::{Batch, IVec};
 
 use crate::store::Error;
 use crate::store::ledger::changes::Changes;
+use crate::store::ledger::fault::failed;
 use crate::store::ledger::sync::Syncer;
 
 /// Changes of rows, and what will apply them.
@@ -58,14 +59,5 @@ impl<'a> Rows<'a> {
         // Not before: what is noted may be read at once, and must then be what is written here.
         self.changes.note(self.staged.keys());
         Ok(())
-    }
-}
-
-/// What sled's errors mean to callers of the store.
-pub fn failed(error: sled::Error) -> Error {
-    match error {
-        sled::Error::Corruption { .. } => Error::damaged(error),
-        sled::Error::Io(error) => Error::Failed(error.to_string().into()),
-        other => Error::Failed(other.to_string().into()),
     }
 }

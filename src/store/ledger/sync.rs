@@ -15,7 +15,7 @@ use sled::{Batch, Tree};
 
 use crate::store::Error;
 use crate::store::ledger::DATABASE;
-use crate::store::ledger::rows::failed;
+use crate::store::ledger::fault::failed;
 
 /// What brings a flushed batch to the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,6 @@ pub enum Durability {
 ///
 /// It has a descriptor of its own: a failure to write pages back is told once to each descriptor, and that of sled's
 /// may be told in its background, where it is only logged.
-#[derive(Debug)]
 pub struct Syncer {
     tree: Tree,
     file: File,

@@ -15,7 +15,9 @@ pub fn judge(recording: &Recording, outcome: &Outcome) {
         outcome.tally
     );
     accuse(recording, outcome);
-    assert_eq!(hasty_batches(recording), 0, "batches that were begun before the last was synced");
+    let (batches, hasty) = batches(recording);
+    assert!(batches > 100, "the trace has {batches} batches that can be told");
+    assert_eq!(hasty, 0, "batches that were begun before the last was synced");
     outcome.tally.assert_that_all_kinds_were_met();
     assert!(segments.1 > 0 && snapshots > 0, "the load did too little");
 }
@@ -38,16 +40,18 @@ pub fn accuse(recording: &Recording, outcome: &Outcome) {
     }
 }
 
-/// How many batches were begun before the one before was synced: sled could use space again that the lost one had freed.
-fn hasty_batches(recording: &Recording) -> usize {
+/// How many batches were written, and how many of them before the one before was synced: sled could use space again that
+/// the lost one had freed.
+fn batches(recording: &Recording) -> (usize, usize) {
     /// The kind of a message that stands before a batch, at its fifth byte, and the length of its write.
     const MANIFEST: (u8, usize) = (3, 24);
-    let (mut unsynced, mut hasty) = (None, 0);
+    let (mut unsynced, mut batches, mut hasty) = (None, 0, 0);
     for operation in &recording.trace {
         match operation {
             Operation::Write { file, bytes, .. }
                 if (bytes.get(4), bytes.len()) == (Some(&MANIFEST.0), MANIFEST.1) =>
             {
+                batches += 1;
                 hasty += usize::from(unsynced == Some(*file));
                 unsynced = Some(*file);
             }
@@ -55,7 +59,7 @@ fn hasty_batches(recording: &Recording) -> usize {
             _ => {}
         }
     }
-    hasty
+    (batches, hasty)
 }
 
 /// How many segments of the store's file were begun, and how many of them where another had been.

@@ -11,9 +11,9 @@ use super::survey::Survey;
 use crate::account::ApiKey;
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::Retry;
+use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::Page;
-use crate::store::ledger::rows::failed;
 use crate::store::ledger::values::Value;
 
 /// Looks at what the survey's rows refer to.

@@ -3,9 +3,9 @@
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::Error;
 use crate::store::ledger::blocks::{EventReader, commit_of, delete, get, numbers};
+use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{Block, Pair};
 use crate::store::ledger::retention::{STEP_ROWS, Step};
-use crate::store::ledger::rows::failed;
 use crate::store::ledger::values::{Moved, SettledV1, SettlementBlock};
 
 impl Step<'_> {

@@ -9,11 +9,11 @@ use std::collections::hash_map::Entry;
 
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::ledger::blocks::EventReader;
+use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Pair;
 use crate::store::ledger::pages::page_of;
 use crate::store::ledger::retention::window::Window;
 use crate::store::ledger::retention::{STEP_ROWS, Step};
-use crate::store::ledger::rows::failed;
 use crate::store::ledger::shared::Shared;
 use crate::store::ledger::values::Value;
 use crate::store::{Address, Error, Reader, Retry};

@@ -1,0 +1,12 @@
+//! Faults: what sled's errors mean to callers of the store.
+
+use crate::store::Error;
+
+/// A damaged store or a disk that refuses.
+pub fn failed(error: sled::Error) -> Error {
+    match error {
+        sled::Error::Corruption { .. } => Error::damaged(error),
+        sled::Error::Io(error) => Error::Failed(error.to_string().into()),
+        other => Error::Failed(other.to_string().into()),
+    }
+}
