@@ -40,6 +40,7 @@ mod reopening;
 mod retention;
 mod rows;
 mod shared;
+mod snapshots;
 mod sync;
 mod tidying;
 mod values;
@@ -67,7 +68,7 @@ use crate::store::ledger::mark::Mark;
 use crate::store::ledger::reopening::Reopening;
 use crate::store::ledger::retention::Retention;
 use crate::store::ledger::shared::Shared;
-use crate::store::ledger::sync::{Syncer, remove_unfinished_snapshots, sync_new_files};
+use crate::store::ledger::sync::{Syncer, sync_new_files};
 use crate::store::ledger::values::{Counters, Synced, decode, encode};
 use crate::store::{
     Answer, Backend, Committed, Copier, CopyError, Error, Farewell, Reader, Recovery, Untidy, Verb,
@@ -326,24 +327,24 @@ impl Drop for Ledger {
 fn open_sled(directory: &Path) -> Result<Db, OpenError> {
     let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(Some(200));
     let began = Instant::now();
+    let unusable = |source| OpenError::Io { path: directory.to_owned(), source };
     loop {
-        remove_unfinished_snapshots(directory)
-            .map_err(|source| OpenError::Io { path: directory.to_owned(), source })?;
+        snapshots::prepare(directory).map_err(unusable)?;
         // sled panics over some kinds of damage.
         let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
         let damaged = |why: String| OpenError::Damaged { path: directory.to_owned(), why };
         match opened {
-            Ok(Ok(db)) => return Ok(db),
+            Ok(Ok(db)) => {
+                snapshots::settle(directory).map_err(unusable)?;
+                return Ok(db);
+            }
             Ok(Err(sled::Error::Io(error))) if is_locked(&error) => {
                 if began.elapsed() > LOCK_PATIENCE {
                     return Err(OpenError::InUse(directory.to_owned()));
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
-            Ok(Err(sled::Error::Io(source))) => {
-                return Err(OpenError::Io { path: directory.to_owned(), source });
-            }
-            Ok(Err(error)) => return Err(damaged(error.to_string())),
+            Ok(Err(error)) => return Err(OpenError::of(directory, failed(error))),
             Err(_) => return Err(damaged("its files contradict each other".to_owned())),
         }
     }

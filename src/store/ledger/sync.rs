@@ -6,7 +6,7 @@
 //! sled uses space again once it believes that what freed it is stable, and by then it may be in the kernel alone. Within
 //! a batch it believes nothing stable. So each batch is synced before the next one is applied, whoever applies it.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -106,27 +106,4 @@ const OWN_LEVELS: usize = 3;
 fn is_no_concern(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
     matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
-}
-
-/// Removes what a crash in the middle of a snapshot leaves: sled would refuse to open beside it. While another process
-/// has the store open, nothing is removed: it may be writing one.
-pub fn remove_unfinished_snapshots(directory: &Path) -> io::Result<()> {
-    let _lock = match File::open(directory.join(DATABASE)) {
-        Ok(file) => match file.try_lock() {
-            Ok(()) => file,
-            Err(TryLockError::WouldBlock) => return Ok(()),
-            Err(TryLockError::Error(error)) => return Err(error),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
