@@ -38,7 +38,8 @@ use crate::delivery::tls::{self, Outgoing};
 use crate::id::Seal;
 use crate::metrics::Metrics;
 use crate::router::Router;
-use crate::runtime::{self, Blueprint, Current, Planner, Started, Stop, Stopper};
+use crate::router::desk::Desk;
+use crate::runtime::{self, Blueprint, Current, Planner, Serving, Started, Stop, Stopper};
 use crate::shard::Plan;
 use crate::store::condition::State;
 use crate::store::ledger::{self, Durability, Ledger, STORE_DIRECTORY};
@@ -94,7 +95,7 @@ struct Inner {
     tests: Semaphore,
     registry: Registry,
     seal: Seal,
-    router: Current,
+    serving: Current,
     store: Store,
     slots: Slots,
     metrics: Metrics,
@@ -188,7 +189,7 @@ impl Hookyard {
                 .denying(config.egress.deny_networks.clone()),
         );
         let outgoing = Outgoing::from(tls::configured(&config.delivery)?);
-        let router = Current::new(ArcSwapOption::empty());
+        let serving = Current::new(ArcSwapOption::empty());
         let names = AccountNames::default();
         let slots = Slots::new(config.delivery.max_connections);
         let blueprint = Blueprint {
@@ -201,7 +202,7 @@ impl Hookyard {
                 metrics.clone(),
             )?,
             store: store.clone(),
-            current: router.clone(),
+            current: serving.clone(),
             names: names.clone(),
             metrics: metrics.clone(),
         };
@@ -226,7 +227,7 @@ impl Hookyard {
             tests,
             registry,
             seal,
-            router,
+            serving,
             store,
             slots,
             metrics,
@@ -269,22 +270,26 @@ impl Hookyard {
     /// # Errors
     /// With the reason, when not.
     pub fn ready(&self) -> Result<(), Unavailable> {
-        self.router_for_events().map(|_| ())
+        self.desk().map(drop)
     }
 
-    /// The router, if it may take events.
-    fn router_for_events(&self) -> Result<Arc<Addr<Router>>, Unavailable> {
+    /// Where events are emitted, if they may be.
+    fn desk(&self) -> Result<Arc<Desk>, Unavailable> {
         if self.0.store.state() == State::Full {
             return Err(Unavailable::Disk);
         }
-        self.router()
+        self.serving().map(|serving| serving.desk.clone())
     }
 
-    fn router(&self) -> Result<Arc<Addr<Router>>, Unavailable> {
+    fn router(&self) -> Result<Addr<Router>, Unavailable> {
+        self.serving().map(|serving| serving.router.clone())
+    }
+
+    fn serving(&self) -> Result<Arc<Serving>, Unavailable> {
         if self.0.store.has_failed() {
             return Err(Unavailable::Store);
         }
-        self.0.router.load_full().ok_or_else(|| self.gone())
+        self.0.serving.load_full().ok_or_else(|| self.gone())
     }
 
     /// What it means that an answer never came.

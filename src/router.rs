@@ -1,11 +1,12 @@
 //! The router: the actor that decides which subscriptions an event goes to.
 //!
-//! It queues events and changes of subscriptions to the writer in the order in which it decided them on its [`board`],
-//! so what an event matched is what was subscribed when it came. Once events are durable it hands them to the shards
-//! that keep the subscribers. If the board and the store part, the router ends, and the runtime starts another from the
-//! store.
+//! It queues changes of subscriptions to the writer in the order in which it decided them on its [`board`], and so do
+//! those who emit with their events, at the [`desk`]: what an event matched is what was subscribed when it came. Once
+//! events are durable it hands them to the shards that keep the subscribers. If the board and the store part, the router
+//! ends, and the runtime starts another from the store.
 
 pub mod board;
+pub mod desk;
 pub mod index;
 mod message;
 mod notice;
@@ -22,21 +23,21 @@ use crate::id::{Seal, SubscriptionNo};
 use crate::metrics::Metrics;
 use crate::shard::{self, Due, GiveUp, Shard};
 use crate::store::readers::gone;
-use crate::store::writer::{Store, Verbs};
+use crate::store::writer::Store;
 use crate::store::{Answer, Error};
 use crate::subscription::Subscription;
 
 use self::board::{Board, Decided, Place, Told};
+use self::desk::Desk;
 use self::index::Index;
 pub use self::message::{
-    Again, Committed, Emit, End, Match, Ping, Replay, Rotate, SetHeaders, SetPaused, Subscribe, Subscribed,
-    Try, Unsubscribe, Wake, Which,
+    Again, Committed, End, Match, Ping, Replay, Rotate, SetHeaders, SetPaused, Subscribe, Subscribed, Try,
+    Unsubscribe, Wake, Which,
 };
 
 /// The actor.
 pub struct Router {
-    board: Board,
-    store: Store,
+    desk: Arc<Desk>,
     shards: Vec<Addr<Shard>>,
     /// Told when the router is gone.
     _ended: Ended,
@@ -71,14 +72,19 @@ impl Router {
         for (shard, due) in shards.iter().zip(board.due(waiting)) {
             shard.do_send(Due(due));
         }
-        Self { board, store, shards, _ended: ended }
+        Self { desk: Arc::new(Desk::new(board, store)), shards, _ended: ended }
+    }
+
+    /// Where events are emitted until it ends.
+    pub fn desk(&self) -> Arc<Desk> {
+        self.desk.clone()
     }
 
     /// Queues what was decided and tells the shards; the answers come from the future, once each that must stop
     /// something has.
     fn carry_out(&self, decided: Decided) -> impl Future<Output = Result<Vec<Answer>, Error>> + use<> {
         let (reply, answers) = oneshot::channel();
-        self.store.write(decided.verbs, None, reply);
+        self.desk.store().write(decided.verbs, None, reply);
         let heard = self.tell(decided.told);
         async {
             for heard in heard {
@@ -127,6 +133,12 @@ impl Actor for Router {
     type Context = Context<Self>;
 }
 
+impl Drop for Router {
+    fn drop(&mut self) {
+        self.desk.close();
+    }
+}
+
 impl Drop for Ended {
     fn drop(&mut self) {
         // The runtime may have ended first.
@@ -134,21 +146,13 @@ impl Drop for Ended {
     }
 }
 
-impl Handler<Emit> for Router {
-    type Result = ();
-
-    fn handle(&mut self, Emit { drafts, credit, reply }: Emit, _: &mut Context<Self>) {
-        let verb = self.board.append(drafts);
-        self.store.write(Verbs::from_buf([verb]), Some(credit), reply);
-    }
-}
-
 impl Handler<Committed> for Router {
     type Result = ();
 
     fn handle(&mut self, Committed { events, credits }: Committed, _: &mut Context<Self>) {
+        let shares = self.desk.board().shares(&events);
         let credits = Arc::new(credits);
-        for (shard, share) in self.shards.iter().zip(self.board.shares(&events)) {
+        for (shard, share) in self.shards.iter().zip(shares) {
             if !share.deliveries.is_empty() {
                 shard.do_send(shard::Forward { deliveries: share.deliveries, credits: credits.clone() });
             }
@@ -160,7 +164,8 @@ impl Handler<Subscribe> for Router {
     type Result = ();
 
     fn handle(&mut self, wish: Subscribe, _: &mut Context<Self>) {
-        let (decided, was) = self.board.subscribe(&wish, Timestamp::now());
+        let mut board = self.desk.board();
+        let (decided, was) = board.subscribe(&wish, Timestamp::now());
         let recorded = self.carry_out_one(decided);
         let subscribed = async move {
             let subscription = recorded.await?.ok_or_else(gone)?;
@@ -174,7 +179,8 @@ impl Handler<Unsubscribe> for Router {
     type Result = ();
 
     fn handle(&mut self, Unsubscribe { account, which, reply }: Unsubscribe, _: &mut Context<Self>) {
-        let decided = self.board.unsubscribe(account, which);
+        let mut board = self.desk.board();
+        let decided = board.unsubscribe(account, which);
         let count = decided.verbs.len();
         let recorded = self.carry_out(decided);
         answer(async move { recorded.await.map(|_| count) }, reply);
@@ -185,7 +191,8 @@ impl Handler<SetPaused> for Router {
     type Result = ();
 
     fn handle(&mut self, SetPaused { at, paused, reply }: SetPaused, _: &mut Context<Self>) {
-        match self.board.set_paused(at, paused) {
+        let mut board = self.desk.board();
+        match board.set_paused(at, paused) {
             Some(decided) => answer(self.carry_out_one(decided), reply),
             // Whoever hung up does not want it.
             None => drop(reply.send(Ok(None))),
@@ -197,7 +204,8 @@ impl Handler<Rotate> for Router {
     type Result = ();
 
     fn handle(&mut self, wish: Rotate, _: &mut Context<Self>) {
-        answer(self.carry_out_one(self.board.rotate(&wish)), wish.reply);
+        let board = self.desk.board();
+        answer(self.carry_out_one(board.rotate(&wish)), wish.reply);
     }
 }
 
@@ -205,7 +213,8 @@ impl Handler<SetHeaders> for Router {
     type Result = ();
 
     fn handle(&mut self, SetHeaders { at, headers, reply }: SetHeaders, _: &mut Context<Self>) {
-        answer(self.carry_out_one(self.board.set_headers(at, headers)), reply);
+        let board = self.desk.board();
+        answer(self.carry_out_one(board.set_headers(at, headers)), reply);
     }
 }
 
@@ -213,7 +222,8 @@ impl Handler<Replay> for Router {
     type Result = ();
 
     fn handle(&mut self, Replay { at, reply }: Replay, _: &mut Context<Self>) {
-        answer(self.carry_out_one(self.board.replay(at)), reply);
+        let board = self.desk.board();
+        answer(self.carry_out_one(board.replay(at)), reply);
     }
 }
 
@@ -221,7 +231,8 @@ impl Handler<Wake> for Router {
     type Result = ();
 
     fn handle(&mut self, Wake(named): Wake, _: &mut Context<Self>) {
-        self.tell(self.board.wake(named));
+        let told = self.desk.board().wake(named);
+        self.tell(told);
     }
 }
 
@@ -229,7 +240,7 @@ impl Handler<Match> for Router {
     type Result = MessageResult<Match>;
 
     fn handle(&mut self, Match { account, event_type }: Match, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.board.index.matches(account, &event_type))
+        MessageResult(self.desk.board().index.matches(account, &event_type))
     }
 }
 
@@ -237,7 +248,8 @@ impl Handler<Again> for Router {
     type Result = ();
 
     fn handle(&mut self, Again(again): Again, _: &mut Context<Self>) {
-        if let Some(place) = self.board.place_of(again.at.subscription) {
+        let place = self.desk.board().place_of(again.at.subscription);
+        if let Some(place) = place {
             self.shards[place].do_send(again);
         }
     }
@@ -247,7 +259,8 @@ impl Handler<Try> for Router {
     type Result = ();
 
     fn handle(&mut self, Try(wish): Try, _: &mut Context<Self>) {
-        if let Some(place) = self.board.place_of(wish.subscription.no) {
+        let place = self.desk.board().place_of(wish.subscription.no);
+        if let Some(place) = place {
             self.shards[place].do_send(wish);
         }
     }
@@ -274,6 +287,7 @@ impl Handler<End> for Router {
     type Result = ();
 
     fn handle(&mut self, _: End, ctx: &mut Context<Self>) {
+        self.desk.close();
         ctx.stop();
     }
 }
@@ -282,7 +296,8 @@ impl Handler<GiveUp> for Router {
     type Result = ();
 
     fn handle(&mut self, given_up: GiveUp, _: &mut Context<Self>) {
-        let decided = self.board.give_up(given_up, Timestamp::now());
+        let mut board = self.desk.board();
+        let decided = board.give_up(given_up, Timestamp::now());
         let recorded = self.carry_out(decided);
         // Nobody waits for it; should it fail, the store says so.
         actix_rt::spawn(async move { drop(recorded.await) });

@@ -13,6 +13,7 @@ use crate::account::AccountNames;
 use crate::clock::Clock;
 use crate::id::Seal;
 use crate::metrics::Metrics;
+use crate::router::desk::Desk;
 use crate::router::index::Index;
 use crate::router::{Beginning, Committed, End, Ended, Ping, Router};
 use crate::shard::{Abandon, Drain, GiveUp, Plan, Shard};
@@ -20,8 +21,14 @@ use crate::store::readers::gone;
 use crate::store::writer::{Listener, Store};
 use crate::store::{Backend, Error};
 
-/// The router that serves at this moment; none while one is being started, or after the stop.
-pub type Current = Arc<ArcSwapOption<Addr<Router>>>;
+/// What serves at this moment; nothing while a router is being started, or after the stop.
+pub type Current = Arc<ArcSwapOption<Serving>>;
+
+/// A router that serves, and where events are emitted meanwhile.
+pub struct Serving {
+    pub router: Addr<Router>,
+    pub desk: Arc<Desk>,
+}
 
 /// What the actors are made of.
 pub struct Blueprint {
@@ -81,8 +88,9 @@ async fn run(
     loop {
         let (ended, mut end) = mpsc::unbounded_channel();
         match begin(&blueprint, &arbiters, ended).await {
-            Ok((router, shards, seal)) => {
-                blueprint.current.store(Some(Arc::new(router.clone())));
+            Ok((serving, shards, seal)) => {
+                let router = serving.router.clone();
+                blueprint.current.store(Some(Arc::new(serving)));
                 if let Some(reply) = reply.take() {
                     // Whoever opened it may have gone.
                     let _ = reply.send(Ok(seal));
@@ -167,7 +175,7 @@ async fn begin(
     blueprint: &Blueprint,
     arbiters: &[Arbiter],
     ended: mpsc::UnboundedSender<()>,
-) -> Result<(Addr<Router>, Vec<Addr<Shard>>, Seal), Error> {
+) -> Result<(Serving, Vec<Addr<Shard>>, Seal), Error> {
     let (hand_over, beginning) = oneshot::channel();
     let (router_made, router_known) = std::sync::mpsc::channel::<Addr<Router>>();
     let names = blueprint.names.clone();
@@ -193,9 +201,10 @@ async fn begin(
     }
     let (store, metrics) = (blueprint.store.clone(), blueprint.metrics.clone());
     let actor = Router::new(beginning, store, shards.clone(), metrics, Ended(ended));
+    let desk = actor.desk();
     // The writer may have gone; then nothing is committed either.
     let _ = router_made.send(router.run(actor));
-    Ok((address, shards, seal))
+    Ok((Serving { router: address, desk }, shards, seal))
 }
 
 /// Rebuilds the store, fills the index and lets the steady clock go on from where the store saw it.

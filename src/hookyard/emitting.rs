@@ -8,7 +8,6 @@ use crate::credit::Room;
 use crate::event::{Body, Draft, Event, Idempotency, IdempotencyKey, Receipt};
 use crate::event_type::{NotAnEventType, OWN_PREFIX};
 use crate::id::AccountNo;
-use crate::router::Emit;
 use crate::store::Answer;
 
 use super::catalogue::UnknownType;
@@ -114,7 +113,7 @@ impl Hookyard {
         }
         let credit = self.0.credits.turn(room).await.map_err(Unavailable::from)?;
         let (reply, answer) = oneshot::channel();
-        self.router_for_events()?.do_send(Emit { drafts, credit, reply });
+        self.desk()?.emit(drafts, credit, reply);
         match self.answer(answer).await?.pop() {
             Some(Answer::Appended(events)) => {
                 Ok(events.iter().map(|(event, duplicate)| event.receipt(*duplicate)).collect())

@@ -48,7 +48,7 @@ fn crash(hookyard: &Blocking, who: Crash) {
 
 /// Waits until another router than this one serves.
 fn wait_for_another_than(was: &Addr<Router>, hookyard: &Blocking) {
-    while hookyard.0.router().is_ok_and(|now| *now == *was) || hookyard.0.ready().is_err() {
+    while hookyard.0.router().is_ok_and(|now| now == *was) || hookyard.0.ready().is_err() {
         std::thread::sleep(Duration::from_millis(1));
     }
 }

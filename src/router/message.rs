@@ -7,24 +7,14 @@ use tokio::sync::oneshot;
 
 use crate::clock::Timestamp;
 use crate::credit::Credit;
-use crate::event::{Draft, Recorded};
+use crate::event::Recorded;
 use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::id::{AccountNo, SubscriptionNo};
 use crate::router::index::State;
 use crate::shard;
-use crate::store::writer::Reply;
 use crate::store::{Address, Error};
 use crate::subscription::{CustomHeaders, EndpointUrl, Matches, Secret, Subscription};
-
-/// Records events, all or none; the answer goes straight from the writer to `reply`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Emit {
-    pub drafts: Vec<Draft>,
-    pub credit: Credit,
-    pub reply: Reply,
-}
 
 /// Events became durable.
 #[derive(Message)]
