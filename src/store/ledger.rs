@@ -34,6 +34,7 @@ mod idempotency;
 mod keys;
 mod mark;
 mod pages;
+mod pool;
 mod reader;
 mod recovery;
 mod reopening;
@@ -161,6 +162,7 @@ impl Ledger {
         std::fs::create_dir_all(directory).map_err(unusable)?;
         let db = open_sled(directory)?;
         sync_new_files(directory).map_err(unusable)?;
+        pool::hold_threads(&db);
         let syncer = Syncer::open((*db).clone(), directory, durability).map_err(unusable)?;
         let damaged = |why: Error| OpenError::of(directory, why);
         let found = read_schema(&db).map_err(damaged)?;
