@@ -31,6 +31,10 @@ const COMMIT_VERBS: usize = 4_096;
 const COMMIT_BYTES: usize = 1 << 20;
 /// How long settled attempts wait for company.
 const LINGER: Duration = Duration::from_millis(5);
+/// As many as this have to wait for a commit at once, for the next to be put off.
+const COMPANY: usize = 4;
+/// The longest that a commit is put off.
+const LONGEST_PAUSE: Duration = Duration::from_millis(1);
 /// How often idle moments are used to tidy.
 const TIDY_EVERY: Duration = Duration::from_millis(500);
 
@@ -88,6 +92,18 @@ struct Writer<B> {
     failure: Option<Error>,
     tidied: Instant,
     untidy: Untidy,
+    pace: Pace,
+}
+
+/// When the next commit begins, by what the last one was.
+///
+/// Where several wait at once, a commit costs them more than a moment's wait does: with twice as many in each, half as
+/// many are made. Who is alone never waits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    /// How many waited for it.
+    awaited: usize,
+    took: Duration,
 }
 
 /// What a batch is not gathered across.
@@ -104,7 +120,8 @@ struct Gathered {
     reads: Vec<Read>,
     verbs: usize,
     bytes: usize,
-    awaited: bool,
+    /// How many wait for it.
+    awaited: usize,
 }
 
 impl Store {
@@ -128,6 +145,7 @@ impl Store {
             failure: None,
             tidied: Instant::now(),
             untidy: Untidy::Nothing,
+            pace: Pace::default(),
         };
         thread::Builder::new().name("hookyard-writer".into()).spawn(move || writer.run())?;
         Ok(Self { queue, readers, condition, clock })
@@ -347,11 +365,13 @@ impl<B: Backend> Writer<B> {
 
     /// Commits `first` and what is queued behind it, up to what interrupts a batch, which is returned.
     fn gather_and_commit(&mut self, first: Request) -> Option<Interruption> {
+        // Whoever is queued meanwhile wakes nobody.
+        thread::sleep(self.pace.pause(self.queue.len() + 1));
         let mut gathered = Gathered::default();
         let mut interruption = gathered.add(first);
         let linger_until = Instant::now() + LINGER;
         while interruption.is_none() && !gathered.is_full() {
-            let next = match gathered.awaited {
+            let next = match gathered.awaited > 0 {
                 true => self.queue.try_recv().ok(),
                 false => self.queue.recv_deadline(linger_until).ok(),
             };
@@ -360,7 +380,11 @@ impl<B: Backend> Writer<B> {
                 None => break,
             }
         }
+        let (awaited, began) = (gathered.awaited, Instant::now());
         self.commit(gathered);
+        if awaited > 0 {
+            self.pace = Pace { awaited, took: began.elapsed() };
+        }
         interruption
     }
 
@@ -484,18 +508,28 @@ fn unless_it_panics<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Err
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::Failed("it panicked".into())))
 }
 
+impl Pace {
+    /// How long the next commit is put off when so many are queued for it.
+    fn pause(self, queued: usize) -> Duration {
+        match self.awaited >= COMPANY && queued < self.awaited {
+            true => (self.took / 2).min(LONGEST_PAUSE),
+            false => Duration::ZERO,
+        }
+    }
+}
+
 impl Gathered {
     fn add(&mut self, request: Request) -> Option<Interruption> {
         match request {
             Request::Write(write) => {
-                self.awaited |= write.reply.is_some();
+                self.awaited += usize::from(write.reply.is_some());
                 self.verbs += write.verbs.len();
                 self.bytes += write.verbs.iter().map(weight).sum::<usize>();
                 self.writes.push(write);
                 None
             }
             Request::Read(read) => {
-                self.awaited = true;
+                self.awaited += 1;
                 self.reads.push(read);
                 None
             }
