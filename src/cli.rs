@@ -81,6 +81,8 @@ enum Command {
     Listen(listen::Listen),
     Verify(verify::Verify),
     Bench(bench::Options),
+    #[command(name = "bench-part", hide = true)]
+    BenchPart(bench::Part),
 }
 
 /// Why a command ends without success; shown in one line.
@@ -143,6 +145,7 @@ impl Cli {
             Command::Listen(listen) => listen.run(env),
             Command::Verify(verify) => verify.run(),
             Command::Bench(bench) => bench.run(),
+            Command::BenchPart(part) => part.run(),
         }
     }
 }

@@ -1,90 +1,89 @@
 //! A backlog: a hook that is dead while many events come, and then is back; what it is sent meanwhile, whether it gets
 //! the backlog in order, and what that does to the delays of another.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
-use hookyard::account::AccountId;
-use hookyard::hookyard::Subscribe;
-use hookyard::{Config, Event, Hookyard};
 use serde_json::json;
 
 use super::comparison::Comparison;
-use super::receiver::{Receiver, data};
-use super::revenant::Revenant;
-use super::scenario::{Bench, EVENT, drained, resident_kib};
+use super::course::Bench;
+use super::part::Role;
+use super::part::revenant::{Order, Seen};
+use super::request::EVENT;
+use super::router::Router;
+use super::stream::Stream;
+use super::template::{Template, Told, data};
 
 /// How many times longer the p99 of another hook may be while the backlog drains.
 const LIMIT: f64 = 2.0;
 /// What the other hook is for.
 const OTHER: &str = "new_message";
-/// How long the dead hook is left alone between two probes.
-const PROBED_EVERY: Duration = Duration::from_secs(1);
 /// How many events are emitted at a time.
 const BATCH: u32 = 1000;
 /// How long each phase lasts: all of them together take less than the backlog.
-const PHASE: Duration = Duration::from_secs(2);
+const PHASE_SECONDS: u32 = 2;
+/// How long the hook stays dead once all wait for it: enough for some probes, which come every second.
+const DEAD: Duration = Duration::from_secs(2);
+const MIB: f64 = 1024.0 * 1024.0;
 
 impl Bench {
     /// A hook that is dead while its backlog gathers, and then is sent it, now and then.
-    pub async fn backlog(&self) -> anyhow::Result<()> {
-        let count = self.rate * PHASE.as_secs() as u32;
-        let receiver = Receiver::start(2 * self.rounds * count)?;
-        let revenant = Revenant::start()?;
-        let (hookyard, directory) = self.open_with(probing_often).await?;
-        hookyard.subscribe(Subscribe::new(receiver.url(), OTHER)).await?;
-        let dead = hookyard.subscribe(Subscribe::new(&revenant.url, EVENT)).await?.hook.subscription.id;
+    pub fn backlog(&self) -> anyhow::Result<()> {
+        let mut stream = Stream::new(self, 1, self.rate, self.rate * PHASE_SECONDS)?;
+        let mut revenant = self.workshop.hand(Role::Revenant)?;
+        let url: String = revenant.ask(&Order::Listen)?;
+        let router = Router::start(&self.workshop, &self.networks())?;
+        router.subscribe(&stream.destination.url(0), OTHER, None)?;
+        let dead = router.subscribe(&url, EVENT, None)?;
+        stream.aim(router.address, self.emit_request(OTHER, false));
 
-        let (empty, began) = (resident_kib()?, Instant::now());
-        self.gather(&hookyard).await?;
-        actix_web::rt::time::sleep(2 * PROBED_EVERY).await;
-        let (probes, dead_for, full) = (revenant.requests(), began.elapsed(), resident_kib()?);
-        revenant.rise();
+        let (empty, began) = (router.footprint(), Instant::now());
+        self.gather(&router)?;
+        thread::sleep(DEAD);
+        let Seen { requests, .. } = revenant.ask(&Order::Rise)?;
+        let (dead_seconds, full) = (began.elapsed().as_secs_f64(), router.footprint());
 
-        let account = AccountId::default_account();
-        let mut stretches = Vec::new();
-        for round in 0..self.rounds {
-            hookyard.pause(&account, dead).await?;
-            let without = self.stretch(&hookyard, OTHER, 2 * round * count, (count, self.rate)).await?;
-            hookyard.resume(&account, dead).await?;
-            let with = self.stretch(&hookyard, OTHER, (2 * round + 1) * count, (count, self.rate)).await?;
-            stretches.push((without, with));
-        }
-        drained(&hookyard, &account, dead).await?;
-        let arrivals = receiver.all_once().await?;
         let mut comparison = Comparison::new("backlog", LIMIT);
-        for (without, with) in stretches {
-            comparison.add(arrivals.delays(without.events()), arrivals.delays(with.events()));
+        for _ in 0..self.comparison_rounds() {
+            router.post(&format!("/api/v1/hooks/{dead}/pause"), &json!({}))?;
+            let without = stream.phase()?;
+            router.post(&format!("/api/v1/hooks/{dead}/resume"), &json!({}))?;
+            comparison.add(without, stream.phase()?);
         }
-        let behind = revenant.disorder(self.waiting)?;
-        let mib = (full.saturating_sub(empty)) as f64 / 1024.0;
+        router.drained(self.patience)?;
+        router.stop()?;
+        stream.destination.each_once(Duration::ZERO)?;
+        let Seen { behind, .. } = revenant.ask(&Order::Taken(self.waiting))?;
+
+        let mib = full.anonymous_bytes.zip(empty.anonymous_bytes).map(|(full, empty)| (full - empty) / MIB);
         let text = format!(
-            "{}\n{:10} {} events waited in {mib:.1} MiB for a hook that was dead for {:.1} s and had {probes} requests; once it was back, none came more than {behind} behind a newer one",
+            "{}\n{:11}{} events waited in {:.1} MiB for a hook that was dead for {dead_seconds:.1} s and had {requests} requests; once it was back, none came more than {behind} behind a newer one",
             comparison.text(),
             "",
             self.waiting,
-            dead_for.as_secs_f64(),
+            mib.unwrap_or_default(),
         );
         let mut shown = comparison.json();
-        shown["waiting"] = json!({"events": self.waiting, "requests": probes, "mib": mib, "behind": behind});
+        shown["waiting"] =
+            json!({"events": self.waiting, "requests": requests, "mib": mib, "behind": behind});
         self.tell(&shown, &text)?;
-        self.close(hookyard, directory).await;
         comparison.verdict()
     }
 
-    /// Emits what is to wait.
-    async fn gather(&self, hookyard: &Hookyard) -> anyhow::Result<()> {
+    /// Emits what is to wait, in order.
+    fn gather(&self, router: &Router) -> anyhow::Result<()> {
+        let mut template = Template::new(&data(self.data_bytes), 1);
         for first in (0..self.waiting).step_by(BATCH as usize) {
             let numbers = first..(first + BATCH).min(self.waiting);
-            let events: Result<Vec<Event>, _> =
-                numbers.map(|event| Event::raw(EVENT, data(event, self.data_bytes))).collect();
-            hookyard.emit_batch(events?).await?;
+            let events: Result<Vec<String>, _> = numbers
+                .map(|number| {
+                    let data = std::str::from_utf8(template.fill(Told::now(number)))?;
+                    anyhow::Ok(format!(r#"{{"event":"{EVENT}","data":{data}}}"#))
+                })
+                .collect();
+            router.post_text("/api/v1/events", &format!("[{}]", events?.join(",")))?;
         }
         Ok(())
     }
-}
-
-/// A configuration under which no hook is given up while the bench runs.
-fn probing_often(mut config: Config) -> Config {
-    config.retry.schedule = vec![PROBED_EVERY; 100];
-    config
 }

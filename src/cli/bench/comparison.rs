@@ -1,9 +1,10 @@
 //! A comparison: delays without and with a disturbance, round by round, so that the machine's noise falls on both.
 
-use std::time::Duration;
-
 use anyhow::bail;
 use serde_json::{Value, json};
+
+use super::delays::Percentiles;
+use super::figures::median;
 
 /// Rounds of two phases each.
 pub struct Comparison {
@@ -13,10 +14,10 @@ pub struct Comparison {
     rounds: Vec<Round>,
 }
 
-/// The delays of one round, sorted.
+/// The delays of one round.
 struct Round {
-    without: Vec<Duration>,
-    with: Vec<Duration>,
+    without: Percentiles,
+    with: Percentiles,
 }
 
 impl Comparison {
@@ -25,9 +26,7 @@ impl Comparison {
     }
 
     /// Adds a round.
-    pub fn add(&mut self, mut without: Vec<Duration>, mut with: Vec<Duration>) {
-        without.sort();
-        with.sort();
+    pub fn add(&mut self, without: Percentiles, with: Percentiles) {
         self.rounds.push(Round { without, with });
     }
 
@@ -42,26 +41,27 @@ impl Comparison {
         format!(
             "{:10} p99 {:.2} ms without, {:.2} ms with: {:.2} times (limit {}; rounds {})\n{:10} p50 {:.2} ms without, {:.2} ms with",
             self.name,
-            median(self.rounds.iter().map(|round| at(&round.without, 0.99))),
-            median(self.rounds.iter().map(|round| at(&round.with, 0.99))),
+            median(self.rounds.iter().map(|round| round.without.p99_ms)),
+            median(self.rounds.iter().map(|round| round.with.p99_ms)),
             self.ratio(),
             self.limit,
             rounds.collect::<Vec<_>>().join(" "),
             "",
-            median(self.rounds.iter().map(|round| at(&round.without, 0.5))),
-            median(self.rounds.iter().map(|round| at(&round.with, 0.5))),
+            median(self.rounds.iter().map(|round| round.without.p50_ms)),
+            median(self.rounds.iter().map(|round| round.with.p50_ms)),
         )
     }
 
     /// The same, with every round, for programs.
     pub fn json(&self) -> Value {
-        let rounds = self.rounds.iter().map(|round| {
-            json!({"without": shares(&round.without), "with": shares(&round.with), "ratio": round.ratio()})
-        });
+        let rounds = self
+            .rounds
+            .iter()
+            .map(|round| json!({"without": round.without, "with": round.with, "ratio": round.ratio()}));
         json!({
             "scenario": self.name,
-            "p99_ms_without": median(self.rounds.iter().map(|round| at(&round.without, 0.99))),
-            "p99_ms_with": median(self.rounds.iter().map(|round| at(&round.with, 0.99))),
+            "p99_ms_without": median(self.rounds.iter().map(|round| round.without.p99_ms)),
+            "p99_ms_with": median(self.rounds.iter().map(|round| round.with.p99_ms)),
             "ratio": self.ratio(),
             "limit": self.limit,
             "rounds": rounds.collect::<Vec<_>>(),
@@ -81,47 +81,27 @@ impl Comparison {
 
 impl Round {
     fn ratio(&self) -> f64 {
-        at(&self.with, 0.99) / at(&self.without, 0.99)
+        self.with.p99_ms / self.without.p99_ms
     }
-}
-
-/// The percentiles that are of interest, in milliseconds.
-fn shares(sorted: &[Duration]) -> Value {
-    json!({
-        "count": sorted.len(), "p50_ms": at(sorted, 0.5), "p99_ms": at(sorted, 0.99),
-        "p999_ms": at(sorted, 0.999), "max_ms": at(sorted, 1.0),
-    })
-}
-
-/// The delay that this share of the sorted ones do not exceed, in milliseconds.
-pub fn at(sorted: &[Duration], share: f64) -> f64 {
-    let index = (sorted.len().saturating_sub(1) as f64 * share) as usize;
-    sorted.get(index).map_or(0.0, |delay| delay.as_secs_f64() * 1e3)
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn delays(ms: u64) -> Vec<Duration> {
-        vec![Duration::from_millis(ms); 100]
+    fn delays(p99_ms: f64) -> Percentiles {
+        Percentiles { count: 100, p99_ms, ..Percentiles::default() }
     }
 
     #[test]
     fn one_bad_round_in_three_is_the_machine_and_two_are_the_router() {
         let mut comparison = Comparison::new("neighbours", 1.2);
-        comparison.add(delays(10), delays(11));
-        comparison.add(delays(10), delays(90));
-        comparison.add(delays(10), delays(12));
+        comparison.add(delays(10.0), delays(11.0));
+        comparison.add(delays(10.0), delays(90.0));
+        comparison.add(delays(10.0), delays(12.0));
         assert!(comparison.verdict().is_ok());
-        comparison.add(delays(10), delays(13));
-        comparison.add(delays(10), delays(13));
+        comparison.add(delays(10.0), delays(13.0));
+        comparison.add(delays(10.0), delays(13.0));
         assert!(comparison.verdict().is_err());
         assert_eq!(comparison.json()["rounds"][1]["ratio"], 9.0);
     }

@@ -1,58 +1,54 @@
 //! Bad neighbours: of a hundred hooks one hangs, one resets connections and one dribbles, and the delays of the others
 //! are compared with those that they have without the three.
 
-use hookyard::account::AccountId;
-use hookyard::hookyard::{Subscribe, Which};
+use std::time::Duration;
 
 use super::comparison::Comparison;
-use super::misbehaving::{Manner, Misbehaving};
-use super::receiver::Receiver;
-use super::scenario::{Bench, EVENT};
+use super::course::Bench;
+use super::part::Role;
+use super::part::misbehaving::Order;
+use super::request::EVENT;
+use super::router::Router;
+use super::stream::Stream;
 
 /// How many times longer the p99 of the well-behaved may be.
 const LIMIT: f64 = 1.2;
-const WELL_BEHAVED: usize = 97;
+const WELL_BEHAVED: u32 = 97;
 
 impl Bench {
     /// Three bad neighbours of ninety-seven hooks; all of them get every event.
-    pub async fn neighbours(&self) -> anyhow::Result<()> {
-        let rate = self.rate.div_ceil(WELL_BEHAVED as u32);
-        let count = rate * self.phase.as_secs() as u32;
-        let receiver = Receiver::of_hooks(WELL_BEHAVED, 2 * self.rounds * count)?;
-        let (hookyard, directory) = self.open().await?;
-        for url in &receiver.urls {
-            hookyard.subscribe(Subscribe::new(url, EVENT)).await?;
+    pub fn neighbours(&self) -> anyhow::Result<()> {
+        let rate = self.rate.div_ceil(WELL_BEHAVED);
+        let mut stream = Stream::new(self, WELL_BEHAVED, rate, rate * self.phase_seconds)?;
+        let mut bad = self.workshop.hand(Role::Misbehaving)?;
+        let urls: Vec<String> = bad.ask(&Order::Listen)?;
+        let router = Router::start(&self.workshop, &self.networks())?;
+        for hook in 0..WELL_BEHAVED {
+            router.subscribe(&stream.destination.url(hook), EVENT, None)?;
         }
-        let manners = [Manner::Hangs, Manner::Resets, Manner::Dribbles];
-        let bad: Vec<Misbehaving> = manners.into_iter().map(Misbehaving::start).collect::<Result<_, _>>()?;
+        stream.aim(router.address, self.emit_request(EVENT, false));
 
-        let mut stretches = Vec::new();
-        for round in 0..self.rounds {
-            let without = self.stretch(&hookyard, EVENT, 2 * round * count, (count, rate)).await?;
-            for neighbour in &bad {
-                hookyard.subscribe(Subscribe::new(&neighbour.url, EVENT)).await?;
-            }
-            let with = self.stretch(&hookyard, EVENT, (2 * round + 1) * count, (count, rate)).await?;
-            for neighbour in &bad {
-                let which = Which::Url { url: neighbour.url.clone(), event: None };
-                hookyard.unsubscribe(&AccountId::default_account(), which).await?;
-            }
-            stretches.push((without, with));
-        }
-        let arrivals = receiver.all_once().await?;
         let mut comparison = Comparison::new("neighbours", LIMIT);
-        for (without, with) in stretches {
-            comparison.add(arrivals.delays(without.events()), arrivals.delays(with.events()));
+        for _ in 0..self.comparison_rounds() {
+            let without = stream.phase()?;
+            let hooks: Vec<String> =
+                urls.iter().map(|url| router.subscribe(url, EVENT, None)).collect::<anyhow::Result<_>>()?;
+            let with = stream.phase()?;
+            for hook in &hooks {
+                router.unsubscribe(hook)?;
+            }
+            comparison.add(without, with);
         }
-        let met: Vec<String> = bad.iter().map(Misbehaving::met).collect();
+        router.stop()?;
+        stream.destination.each_once(Duration::ZERO)?;
+        let met: Vec<String> = bad.ask(&Order::Met)?;
         let text = format!(
-            "{}\n{:10} {rate} events/s to each of {WELL_BEHAVED} hooks; {}",
+            "{}\n{:11}{rate} events/s to each of {WELL_BEHAVED} hooks; {}",
             comparison.text(),
             "",
             met.join(", ")
         );
         self.tell(&comparison.json(), &text)?;
-        self.close(hookyard, directory).await;
         comparison.verdict()
     }
 }
