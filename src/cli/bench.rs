@@ -7,6 +7,7 @@
 
 mod backlog;
 mod comparison;
+mod counted;
 mod course;
 mod delays;
 mod destination;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
-use url::Url;
+use url::{Position, Url};
 
 use super::part::Role;
 use super::part::arrivals::{Arrived, Expected};
@@ -67,20 +67,19 @@ impl Destination {
         }
     }
 
-    /// Where requests go that look like deliveries, and on which path.
+    /// Where requests go that look like deliveries: the address, and what they call the host and the path.
     ///
     /// # Errors
     /// When the URL is not one that a load generator can call.
-    pub fn address(&self) -> anyhow::Result<(SocketAddr, String)> {
+    pub fn address(&self) -> anyhow::Result<(SocketAddr, String, String)> {
         match self {
-            Self::Receiver { addresses, .. } => Ok((addresses[0], "/".to_owned())),
+            Self::Receiver { addresses, .. } => Ok((addresses[0], addresses[0].to_string(), "/".to_owned())),
             Self::Elsewhere(url) => {
                 anyhow::ensure!(url.scheme() == "http", "the load generator itself calls http:// URLs alone");
                 let addresses = url.socket_addrs(|| None).with_context(|| format!("cannot find {url}"))?;
-                Ok((
-                    *addresses.first().with_context(|| format!("{url} has no address"))?,
-                    url.path().to_owned(),
-                ))
+                let address = *addresses.first().with_context(|| format!("{url} has no address"))?;
+                let host = url[Position::BeforeHost..Position::AfterPort].to_owned();
+                Ok((address, host, url[Position::BeforePath..Position::AfterQuery].to_owned()))
             }
         }
     }

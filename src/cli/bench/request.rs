@@ -5,6 +5,8 @@ use super::template::{HOOK, NUMBER, data};
 
 /// What an event and a hook are for, unless the scenario says otherwise.
 pub const EVENT: &str = "new_lead";
+/// What requests to a router call it.
+const HOST: &str = "127.0.0.1";
 
 /// A request that emits one event per request.
 pub struct Emit<'a> {
@@ -20,7 +22,7 @@ impl Emit<'_> {
         let account = self.account.map_or_else(String::new, |account| format!(r#""account":"{account}","#));
         let body = format!(r#"{{"event":"{}",{account}"data":{}}}"#, self.event, data(self.data_bytes));
         let key = if self.is_keyed { format!("idempotency-key: bench-{NUMBER}\r\n") } else { String::new() };
-        post("/api/v1/events", &format!("{}{key}", authorization()), &body)
+        post(HOST, "/api/v1/events", &format!("{}{key}", authorization()), &body)
     }
 
     /// So many of the same event in one request.
@@ -36,7 +38,7 @@ impl Emit<'_> {
             1 => event,
             events => format!("[{}]", vec![event; events.into()].join(",")),
         };
-        post("/api/v1/events", &authorization(), &body)
+        post(HOST, "/api/v1/events", &authorization(), &body)
     }
 }
 
@@ -51,7 +53,7 @@ pub fn event_in_turn() -> String {
 }
 
 /// A request that looks like a delivery.
-pub fn delivery(path: &str, data_bytes: usize) -> String {
+pub fn delivery(host: &str, path: &str, data_bytes: usize) -> String {
     let headers = format!(
         "user-agent: hookyard/{}\r\nwebhook-id: evt_00000000000000000{NUMBER}\r\nwebhook-timestamp: 1700000000\r\n\
          webhook-signature: v1,{}=\r\nx-fetchply-signature: sha256={}\r\n",
@@ -59,7 +61,7 @@ pub fn delivery(path: &str, data_bytes: usize) -> String {
         "a".repeat(43),
         "0".repeat(64),
     );
-    post(path, &headers, &delivered_body(data_bytes))
+    post(host, path, &headers, &delivered_body(data_bytes))
 }
 
 /// What a receiver is sent of an event.
@@ -70,16 +72,16 @@ pub fn delivered_body(data_bytes: usize) -> String {
 /// A request that subscribes a hook whose URL ends in its number.
 pub fn subscribe(base: &str, event: &str) -> String {
     let body = format!(r#"{{"url":"{base}/{NUMBER}","event":"{event}"}}"#);
-    post("/api/v1/hooks/subscribe", &authorization(), &body)
+    post(HOST, "/api/v1/hooks/subscribe", &authorization(), &body)
 }
 
 fn authorization() -> String {
     format!("authorization: Bearer {ADMIN_KEY}\r\n")
 }
 
-fn post(path: &str, headers: &str, body: &str) -> String {
+fn post(host: &str, path: &str, headers: &str, body: &str) -> String {
     format!(
-        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{body}",
         body.len()
     )
 }

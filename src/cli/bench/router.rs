@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 
+use super::counted::{Counted, figure};
 use super::footprint::Footprint;
 use super::process::Process;
 use super::workshop::Workshop;
@@ -22,14 +23,6 @@ pub struct Router {
     pub address: SocketAddr,
     config: PathBuf,
     agent: ureq::Agent,
-}
-
-/// How many events and deliveries a router has seen through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
-    pub accepted: u64,
-    pub matched: u64,
-    pub delivered: u64,
 }
 
 /// How long it is waited for before each further retry, and how many there are: no hook is given up during a bench.
@@ -137,12 +130,7 @@ impl Router {
     /// # Errors
     /// When its metrics cannot be had.
     pub fn counted(&self) -> anyhow::Result<Counted> {
-        let metrics = self.metrics()?;
-        Ok(Counted {
-            accepted: figure(&metrics, "hookyard_events_accepted_total")?,
-            matched: figure(&metrics, "hookyard_deliveries_matched_total")?,
-            delivered: figure(&metrics, "hookyard_deliveries_delivered_total")?,
-        })
+        Counted::read(&self.metrics()?)
     }
 
     /// How many hooks are active.
@@ -165,7 +153,7 @@ impl Router {
         let (mut seen, mut since) = (Counted::default(), Instant::now());
         loop {
             let counted = self.counted()?;
-            if counted.delivered >= counted.matched {
+            if counted.is_drained() {
                 return Ok(counted);
             }
             if counted != seen {
@@ -202,11 +190,6 @@ pub fn configure(directory: &Path, networks: &[&str]) -> anyhow::Result<PathBuf>
     let path = directory.join("hookyard.toml");
     std::fs::write(&path, toml::to_string(&config)?).context("cannot write a configuration")?;
     Ok(path)
-}
-
-fn figure(metrics: &str, name: &str) -> anyhow::Result<u64> {
-    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.and_then(|value| value.parse().ok()).with_context(|| format!("no {name} among the metrics"))
 }
 
 fn listening(output: impl BufRead) -> anyhow::Result<SocketAddr> {

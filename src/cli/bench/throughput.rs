@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
+use super::counted::Counted;
 use super::course::Bench;
 use super::destination::{Destination, Place};
 use super::figures::Figures;
@@ -15,7 +16,7 @@ use super::part::embedded;
 use super::part::generator::{Load, Order, Sent};
 use super::part::{Role, handler};
 use super::request::{self, EVENT, Emit};
-use super::router::{Counted, Router, configure};
+use super::router::{Router, configure};
 use super::template::data;
 
 /// How events go through a router.
@@ -53,9 +54,9 @@ impl Bench {
     /// The load generator straight into the receiver, or the router's client in its place.
     pub fn wire(&self, is_client: bool) -> anyhow::Result<Figures> {
         let mut destination = self.destination(Place::Ports(1))?;
-        let (address, path) = destination.address()?;
+        let (address, host, path) = destination.address()?;
         destination.expect(Expected::events(0, self.events), self.receiver_fault)?;
-        let request = request::delivery(&path, self.data_bytes);
+        let request = request::delivery(&host, &path, self.data_bytes);
         let load = Load { address, request, ..self.load(self.events, self.connections) };
         let mut generator = self.workshop.hand(Role::Generator)?;
         let shown = if is_client { Some(generator.id()) } else { destination.id() };
@@ -133,7 +134,7 @@ impl Bench {
         let counted = router.drained(self.patience)?;
         let (after, drained_ns) = (router.footprint(), now_ns());
         let deliveries = shape.expected().deliveries();
-        counted_all(counted, shape.events.into(), deliveries)?;
+        counted.are(shape.events.into(), deliveries)?;
         // Nothing more comes once it has stopped.
         router.stop()?;
         destination.each_once(Duration::ZERO)?;
@@ -172,8 +173,9 @@ impl Bench {
             embedded.ask(&embedded::Order::Emit { event, data, events: self.events, callers })?;
         let arrived = destination.each_once(self.patience)?;
         let patience_ms = self.patience.as_millis() as u64;
-        let drained_ns: u64 = embedded.ask(&embedded::Order::Drain { patience_ms })?;
-        let after = Footprint::of(embedded.id());
+        let counted: Counted = embedded.ask(&embedded::Order::Drain { patience_ms })?;
+        let (after, drained_ns) = (Footprint::of(embedded.id()), now_ns());
+        counted.are(self.events.into(), events.into())?;
         embedded.ask::<()>(&embedded::Order::Close)?;
         drop(embedded);
         destination.each_once(Duration::ZERO)?;
@@ -222,13 +224,4 @@ impl Bench {
     pub fn emit_request(&self, event: &str, is_keyed: bool) -> String {
         Emit { event, account: None, data_bytes: self.data_bytes, is_keyed }.text()
     }
-}
-
-/// # Errors
-/// When a router has not counted all that went through it.
-fn counted_all(counted: Counted, events: u64, deliveries: u64) -> anyhow::Result<()> {
-    let Counted { accepted, matched, .. } = counted;
-    ensure!(accepted == events, "{accepted} events were recorded of {events} that were acknowledged");
-    ensure!(matched == deliveries, "{matched} deliveries came of them instead of {deliveries}");
-    Ok(())
 }

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use actix_web::rt;
 use anyhow::{Context, ensure};
-use hookyard::account::AccountId;
 use hookyard::hookyard::Subscribe;
-use hookyard::id::HookId;
 use hookyard::{Config, Event, Hookyard};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::super::counted::Counted;
 use super::super::monotonic::now_ns;
 use super::super::template::Template;
 use super::orders::Duty;
@@ -36,7 +35,7 @@ pub enum Order {
         events: u32,
         callers: u16,
     },
-    /// Wait until the hook has nothing left; the report says when.
+    /// Wait until every delivery is made; the report is what was counted.
     Drain {
         patience_ms: u64,
     },
@@ -45,14 +44,9 @@ pub enum Order {
 
 /// The program.
 #[derive(Default)]
-pub struct Embedded(Option<Opened>);
+pub struct Embedded(Option<Hookyard>);
 
-struct Opened {
-    hookyard: Hookyard,
-    hook: HookId,
-}
-
-/// How often it looks whether the hook has nothing left.
+/// How often it looks whether all are made.
 const LOOK: Duration = Duration::from_millis(5);
 
 impl Duty for Embedded {
@@ -62,13 +56,12 @@ impl Duty for Embedded {
         match order {
             Order::Open { config, url, event } => {
                 let hookyard = Hookyard::open(Config::from_file(config)?).await?;
-                let subscribed = hookyard.subscribe(Subscribe::new(url, event)).await?;
-                let hook = subscribed.hook.subscription.id;
-                self.0 = Some(Opened { hookyard, hook });
+                hookyard.subscribe(Subscribe::new(url, event)).await?;
+                self.0 = Some(hookyard);
                 Ok(Value::Null)
             }
             Order::Emit { event, data, events, callers } => {
-                let hookyard = &self.0.as_ref().context("it is not open")?.hookyard;
+                let hookyard = self.0.as_ref().context("it is not open")?;
                 let (pace, tally) = (Rc::new(Pace::free(0, events)), Rc::new(Tally::default()));
                 let callers = (0..callers).map(|_| {
                     let call =
@@ -78,29 +71,28 @@ impl Duty for Embedded {
                 Ok(serde_json::to_value(tally.clone().gather(callers.collect()).await?)?)
             }
             Order::Drain { patience_ms } => {
-                let opened = self.0.as_ref().context("it is not open")?;
-                opened.drained(Duration::from_millis(patience_ms)).await?;
-                Ok(now_ns().into())
+                let hookyard = self.0.as_ref().context("it is not open")?;
+                Ok(serde_json::to_value(drained(hookyard, Duration::from_millis(patience_ms)).await?)?)
             }
             Order::Close => {
-                self.0.take().context("it is not open")?.hookyard.shutdown().await;
+                self.0.take().context("it is not open")?.shutdown().await;
                 Ok(Value::Null)
             }
         }
     }
 }
 
-impl Opened {
-    async fn drained(&self, patience: Duration) -> anyhow::Result<()> {
-        let until = Instant::now() + patience;
-        loop {
-            let pending = self.hookyard.hook(&AccountId::default_account(), self.hook).await?.pending;
-            if pending == 0 {
-                return Ok(());
-            }
-            ensure!(Instant::now() < until, "{pending} deliveries are still pending");
-            rt::time::sleep(LOOK).await;
+/// Waits until every delivery is made.
+async fn drained(hookyard: &Hookyard, patience: Duration) -> anyhow::Result<Counted> {
+    let until = Instant::now() + patience;
+    loop {
+        let counted = Counted::read(&hookyard.metrics())?;
+        if counted.is_drained() {
+            return Ok(counted);
         }
+        let Counted { matched, delivered, .. } = counted;
+        ensure!(Instant::now() < until, "{delivered} of {matched} deliveries are made");
+        rt::time::sleep(LOOK).await;
     }
 }
 
