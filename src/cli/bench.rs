@@ -1,9 +1,9 @@
 //! `hookyard bench`: how fast it is on this machine, with nothing else to install.
 //!
-//! The router is a server in a process of its own, and so are the load generator and the receiver, so that nobody's cost
-//! hides in another's. Every scenario checks that each event arrived exactly once, and fails if not. What it is measured
-//! against is measured in the same round, on the same cores. Those that compare delays without and with a disturbance
-//! fail too if it costs more than it may.
+//! The router is a server in a process of its own, and so are the load generator and the receiver, so that
+//! nobody's cost hides in another's. Every scenario checks that each event arrived exactly once, and fails if
+//! not. What it is measured against is measured in the same round, on the same cores. Those that compare
+//! delays without and with a disturbance fail too if it costs more than it may.
 
 mod backlog;
 mod comparison;
@@ -12,6 +12,7 @@ mod course;
 mod delays;
 mod destination;
 mod figures;
+mod finish;
 mod footprint;
 mod hooks;
 mod monotonic;
@@ -43,13 +44,13 @@ pub use self::part::Part;
 
 /// Measure throughput, latency and footprint on this machine
 ///
-/// Router, load generator and receiver have processes of their own, and each scenario a store of its own in a directory
-/// that is removed afterwards. Shared machines are noisy: compare figures of one run, best those of its ratios, and
-/// take several rounds.
+/// Router, load generator and receiver have processes of their own, and each scenario a store of its own in a
+/// directory that is removed afterwards. Shared machines are noisy: compare figures of one run, best those of
+/// its ratios, and take several rounds.
 ///
-/// Delays count from when an event should have been sent; where events are sent as fast as can be, that is when a
-/// connection is free for it. Processor time, bytes written and peak memory are those of one process: the router, or
-/// what stands in its place.
+/// Delays count from when an event should have been sent; where events are sent as fast as can be, that is
+/// when a connection is free for it. Processor time, bytes written and peak memory are those of one process:
+/// the router, or what stands in its place.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
@@ -97,8 +98,8 @@ pub struct Options {
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     batch: u16,
 
-    /// Rounds in which everything is measured in turn, and whose medians are shown: 1, but 5 of neighbours, noisy and
-    /// backlog, each with a phase without and one with the disturbance
+    /// Rounds in which everything is measured in turn, and whose medians are shown: 1, but 5 of neighbours,
+    /// noisy and backlog, each with a phase without and one with the disturbance
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
 
@@ -144,7 +145,8 @@ impl Options {
     /// Runs the scenarios one after the other.
     ///
     /// # Errors
-    /// When a scenario cannot be set up, an event was lost or arrived twice, or a disturbance costs more than it may.
+    /// When a scenario cannot be set up, an event was lost or arrived twice, or a disturbance costs more than
+    /// it may.
     pub fn run(self) -> Result<(), Failure> {
         let mut plan = Scenario::plan(&self.scenarios);
         if self.url.as_ref().is_some_and(|url| url.scheme() != "http") {

@@ -1,6 +1,6 @@
 //! `hookyard completions`: what makes a shell complete this command line.
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::output::Output;
@@ -28,7 +28,14 @@ impl Completions {
     /// When it cannot be written.
     pub fn run(self) -> Result<(), Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "hookyard", &mut script);
+        clap_complete::generate(self.shell, &mut shown(Cli::command()), "hookyard", &mut script);
         Output::to_stdout(false).write(&String::from_utf8_lossy(&script))
     }
+}
+
+/// The command line without what is not for people: the scripts know nothing of hidden commands.
+fn shown(all: Command) -> Command {
+    let commands: Vec<Command> =
+        all.get_subcommands().filter(|command| !command.is_hide_set()).cloned().collect();
+    Command::new("hookyard").version(env!("CARGO_PKG_VERSION")).subcommands(commands)
 }

@@ -1,5 +1,5 @@
-//! `hookyard bench`, in brief: what it measures is told to programs, what arrived otherwise than once fails it, and it
-//! leaves nothing behind.
+//! `hookyard bench`, in brief: what it measures is told to programs, what arrived otherwise than once fails
+//! it, and it leaves nothing behind.
 
 use std::fs;
 use std::path::Path;

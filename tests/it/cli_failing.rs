@@ -153,6 +153,7 @@ fn the_completions_are_scripts_that_know_the_commands() {
         let script = cli.prints(&["completions", shell]);
 
         assert!(script.contains("rotate-secret") && script.contains("explain"), "{shell}");
+        assert!(!script.contains("bench-part"), "{shell}: it is not for people");
     }
     let mut bash = std::process::Command::new("bash");
     let checked =

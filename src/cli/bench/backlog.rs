@@ -1,5 +1,5 @@
-//! A backlog: a hook that is dead while many events come, and then is back; what it is sent meanwhile, whether it gets
-//! the backlog in order, and what that does to the delays of another.
+//! A backlog: a hook that is dead while many events come, and then is back; what it is sent meanwhile,
+//! whether it gets the backlog in order, and what that does to the delays of another.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
-//! A comparison: delays without and with a disturbance, round by round, so that the machine's noise falls on both.
+//! A comparison: delays without and with a disturbance, round by round, so that the machine's noise falls on
+//! both.
 
 use anyhow::bail;
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ impl Comparison {
     pub fn text(&self) -> String {
         let rounds = self.rounds.iter().map(|round| format!("{:.2}", round.ratio()));
         format!(
-            "{:10} p99 {:.2} ms without, {:.2} ms with: {:.2} times (limit {}; rounds {})\n{:10} p50 {:.2} ms without, {:.2} ms with",
+            "{:11}p99 {:.2} ms without, {:.2} ms with: {:.2} times (limit {}; rounds {})\n{:11}p50 {:.2} ms without, {:.2} ms with",
             self.name,
             median(self.rounds.iter().map(|round| round.without.p99_ms)),
             median(self.rounds.iter().map(|round| round.with.p99_ms)),

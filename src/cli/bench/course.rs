@@ -194,7 +194,8 @@ impl Bench {
 }
 
 impl Measured {
-    /// Adds what was measured in one more round, with its ratio to what was measured of its baseline in that round.
+    /// Adds what was measured in one more round, with its ratio to what was measured of its baseline in that
+    /// round.
     fn add(&mut self, scenario: Scenario, mut figures: Figures) {
         let baseline = scenario.baseline().and_then(|baseline| self.last(baseline)?.get("per_second"));
         if let Some((rate, baseline)) = figures.get("per_second").zip(baseline) {

@@ -1,4 +1,5 @@
-//! Where the deliveries of a scenario go: a receiver of the bench, which knows what arrived, or a URL that was given.
+//! Where the deliveries of a scenario go: a receiver of the bench, which knows what arrived, or a URL that
+//! was given.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -63,7 +64,7 @@ impl Destination {
     pub fn base(&self) -> String {
         match self {
             Self::Receiver { addresses, .. } => format!("http://{}", addresses[0]),
-            Self::Elsewhere(url) => url.as_str().trim_end_matches('/').to_owned(),
+            Self::Elsewhere(url) => url[..Position::AfterPath].trim_end_matches('/').to_owned(),
         }
     }
 
@@ -103,7 +104,8 @@ impl Destination {
         Ok(())
     }
 
-    /// Waits until all came that is expected, and checks that each came once; nothing is known of what went elsewhere.
+    /// Waits until all came that is expected, and checks that each came once; nothing is known of what went
+    /// elsewhere.
     ///
     /// # Errors
     /// When something did not come, came twice, or came that should not have.

@@ -1,4 +1,5 @@
-//! The footprint of one process: what the kernel says that it took of the processors, the disk and the memory.
+//! The footprint of one process: what the kernel says that it took of the processors, the disk and the
+//! memory.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! Bad neighbours: of a hundred hooks one hangs, one resets connections and one dribbles, and the delays of the others
-//! are compared with those that they have without the three.
+//! Bad neighbours: of a hundred hooks one hangs, one resets connections and one dribbles, and the delays of
+//! the others are compared with those that they have without the three.
 
 use std::time::Duration;
 

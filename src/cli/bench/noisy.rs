@@ -1,5 +1,5 @@
-//! The noisy account: one emits as fast as it can, and another at a steady rate, whose delays are compared with those
-//! that it has alone.
+//! The noisy account: one emits as fast as it can, and another at a steady rate, whose delays are compared
+//! with those that it has alone.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ const NOISY: &str = "noisy";
 const QUIET: &str = "quiet";
 
 impl Bench {
-    /// One account that emits as fast as it can, from a process of its own, through the front door like the other.
+    /// One account that emits as fast as it can, from a process of its own, through the front door like the
+    /// other.
     pub fn noisy(&self) -> anyhow::Result<()> {
         let mut stream = Stream::new(self, 1, self.rate, self.rate * self.phase_seconds)?;
         let heap = Destination::receiver(&self.workshop, Place::Ports(1))?;

@@ -1,7 +1,7 @@
 //! `hookyard bench-part`: what has a process of its own in a bench, so that nobody's cost hides in another's.
 //!
-//! It is not for people: a part takes orders from its standard input and reports to its standard output, a line of JSON
-//! each. It ends when its input is closed, so that none outlives the bench that started it.
+//! It is not for people: a part takes orders from its standard input and reports to its standard output, a
+//! line of JSON each. It ends when its input is closed, so that none outlives the bench that started it.
 
 pub mod arrivals;
 mod client;

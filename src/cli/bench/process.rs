@@ -29,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(2);
 
 impl Running {
-    /// Starts this program with these arguments and without settings of hookyard in its environment, on some cores.
+    /// Starts this program with these arguments and without settings of hookyard in its environment, on some
+    /// cores.
     ///
     /// # Errors
     /// When the system gives no process, or has no such cores.

@@ -25,7 +25,8 @@ pub struct Router {
     agent: ureq::Agent,
 }
 
-/// How long it is waited for before each further retry, and how many there are: no hook is given up during a bench.
+/// How long it is waited for before each further retry, and how many there are: no hook is given up during a
+/// bench.
 const RETRIES: usize = 100;
 const RETRIED_AFTER: &str = "1s";
 /// What a line of a server begins with that says where it listens.

@@ -35,8 +35,8 @@ pub enum Scenario {
     Half,
     /// Memory of registered, idle hooks, and how fast they are subscribed and are there again after a kill
     Hooks,
-    /// Delays at a steady rate to 97 hooks, without and with one that hangs, one that resets connections and one that
-    /// dribbles
+    /// Delays at a steady rate to 97 hooks, without and with one that hangs, one that resets connections and
+    /// one that dribbles
     Neighbours,
     /// The same of one account, without and with another that emits as fast as it can
     Noisy,

@@ -36,7 +36,8 @@ impl<'a> Stream<'a> {
         (self.load.address, self.load.request) = (address, request);
     }
 
-    /// Sends the events of one phase and waits until each has arrived once at each hook; returns their delays.
+    /// Sends the events of one phase and waits until each has arrived once at each hook; returns their
+    /// delays.
     ///
     /// # Errors
     /// When one did not, or something of an earlier phase came again.

@@ -8,6 +8,7 @@ use super::counted::Counted;
 use super::course::Bench;
 use super::destination::{Destination, Place};
 use super::figures::Figures;
+use super::finish::Finish;
 use super::footprint::Footprint;
 use super::monotonic::now_ns;
 use super::part::arrivals::{Expected, Fan};
@@ -64,16 +65,9 @@ impl Bench {
         let order = if is_client { Order::SendWithClient(load) } else { Order::Send(load) };
         let sent: Sent = generator.ask(&order)?;
         let arrived = destination.each_once(self.patience)?;
-        let after = shown.map(Footprint::of).unwrap_or_default();
-
-        let ended_ns = arrived.map_or(sent.ended_ns, |arrived| arrived.last_ns);
-        let mut figures = Figures::of_rate(self.events.into(), sent.began_ns, ended_ns);
-        if let Some(arrived) = arrived {
-            figures.set_delays(arrived.delays);
-        }
-        figures.set_answers(sent.answers);
-        figures.set_footprint(before, after, self.events.into());
-        Ok(figures)
+        let footprints = (before, shown.map(Footprint::of).unwrap_or_default());
+        let things = self.events.into();
+        Ok(Finish { sent, arrived, drained_ns: None, things, footprints }.figures())
     }
 
     /// The load generator into the least that a front door does.
@@ -84,12 +78,9 @@ impl Bench {
         let load = Load { address, request, ..self.load(self.events, self.accept_connections) };
         let before = Footprint::of(handler.id());
         let sent: Sent = self.workshop.hand(Role::Generator)?.ask(&Order::Send(load))?;
-        let after = Footprint::of(handler.id());
-
-        let mut figures = Figures::of_rate(self.events.into(), sent.began_ns, sent.ended_ns);
-        figures.set_answers(sent.answers);
-        figures.set_footprint(before, after, self.events.into());
-        Ok(figures)
+        let footprints = (before, Footprint::of(handler.id()));
+        let things = self.events.into();
+        Ok(Finish { sent, arrived: None, drained_ns: None, things, footprints }.figures())
     }
 
     /// The bytes of the delivered bodies, in batches of as many as there are callers.
@@ -101,14 +92,11 @@ impl Bench {
         let before = Footprint::of(disk.id());
         let order = disk::Order { medium, directory: directory.clone(), events: self.events, batch, bytes };
         let sent: Sent = disk.ask(&order)?;
-        let after = Footprint::of(disk.id());
+        let footprints = (before, Footprint::of(disk.id()));
         drop(disk);
         std::fs::remove_dir_all(directory).context("cannot remove what was written")?;
-
-        let mut figures = Figures::of_rate(self.events.into(), sent.began_ns, sent.ended_ns);
-        figures.set_answers(sent.answers);
-        figures.set_footprint(before, after, self.events.into());
-        Ok(figures)
+        let things = self.events.into();
+        Ok(Finish { sent, arrived: None, drained_ns: None, things, footprints }.figures())
     }
 
     /// Events over HTTP, each durable and delivered.
@@ -132,26 +120,16 @@ impl Bench {
         let sent: Sent = self.workshop.hand(Role::Generator)?.ask(&Order::Send(load))?;
         let arrived = destination.each_once(self.patience)?;
         let counted = router.drained(self.patience)?;
-        let (after, drained_ns) = (router.footprint(), now_ns());
+        let (footprints, drained_ns) = ((before, router.footprint()), now_ns());
         let deliveries = shape.expected().deliveries();
         counted.are(shape.events.into(), deliveries)?;
         // Nothing more comes once it has stopped.
         router.stop()?;
         destination.each_once(Duration::ZERO)?;
 
-        let ended_ns = match arrived {
-            _ if deliveries == 0 => sent.ended_ns,
-            Some(arrived) => arrived.last_ns,
-            None => drained_ns,
-        };
-        let things = if deliveries == 0 { shape.events.into() } else { deliveries };
-        let mut figures = Figures::of_rate(things, sent.began_ns, ended_ns);
-        if let Some(arrived) = arrived.filter(|_| deliveries > 0) {
-            figures.set_delays(arrived.delays);
-        }
-        figures.set_answers(sent.answers);
-        figures.set_footprint(before, after, things);
-        Ok(figures)
+        let (has_hooks, things) = (deliveries > 0, deliveries.max(shape.events.into()));
+        let (arrived, drained_ns) = (arrived.filter(|_| has_hooks), has_hooks.then_some(drained_ns));
+        Ok(Finish { sent, arrived, drained_ns, things, footprints }.figures())
     }
 
     /// Events emitted in-process by many callers, each durable and, if there is a hook, delivered.
@@ -174,25 +152,16 @@ impl Bench {
         let arrived = destination.each_once(self.patience)?;
         let patience_ms = self.patience.as_millis() as u64;
         let counted: Counted = embedded.ask(&embedded::Order::Drain { patience_ms })?;
-        let (after, drained_ns) = (Footprint::of(embedded.id()), now_ns());
+        let (footprints, drained_ns) = ((before, Footprint::of(embedded.id())), now_ns());
         counted.are(self.events.into(), events.into())?;
         embedded.ask::<()>(&embedded::Order::Close)?;
         drop(embedded);
         destination.each_once(Duration::ZERO)?;
         std::fs::remove_dir_all(directory).context("cannot remove what the router kept")?;
 
-        let ended_ns = match arrived {
-            _ if !has_hook => sent.ended_ns,
-            Some(arrived) => arrived.last_ns,
-            None => drained_ns,
-        };
-        let mut figures = Figures::of_rate(self.events.into(), sent.began_ns, ended_ns);
-        if let Some(arrived) = arrived.filter(|_| has_hook) {
-            figures.set_delays(arrived.delays);
-        }
-        figures.set_answers(sent.answers);
-        figures.set_footprint(before, after, self.events.into());
-        Ok(figures)
+        let (arrived, drained_ns) = (arrived.filter(|_| has_hook), has_hook.then_some(drained_ns));
+        let things = self.events.into();
+        Ok(Finish { sent, arrived, drained_ns, things, footprints }.figures())
     }
 
     fn subscribe(&self, router: &Router, destination: &Destination, shape: &Shape) -> anyhow::Result<()> {

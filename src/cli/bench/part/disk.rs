@@ -1,5 +1,5 @@
-//! The disk: the bytes of so many events, written batch by batch as a store would write them at best, and synced after
-//! each.
+//! The disk: the bytes of so many events, written batch by batch as a store would write them at best, and
+//! synced after each.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;

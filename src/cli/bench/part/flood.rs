@@ -1,4 +1,5 @@
-//! A flood: a caller who emits as fast as the front door lets him, over many connections, until he is stopped.
+//! A flood: a caller who emits as fast as the front door lets him, over many connections, until he is
+//! stopped.
 
 use std::cell::Cell;
 use std::net::SocketAddr;

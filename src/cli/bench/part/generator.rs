@@ -1,4 +1,5 @@
-//! The load generator: sends requests as cheaply as can be, over so many keep-alive connections, one at a time on each.
+//! The load generator: sends requests as cheaply as can be, over so many keep-alive connections, one at a
+//! time on each.
 
 use std::io;
 use std::net::SocketAddr;

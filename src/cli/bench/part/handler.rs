@@ -1,4 +1,5 @@
-//! The handler: an actix-web server that reads the body and answers 202, which is the least that a front door does.
+//! The handler: an actix-web server that reads the body and answers 202, which is the least that a front door
+//! does.
 
 use std::net::{Ipv4Addr, TcpListener};
 

@@ -1,5 +1,5 @@
-//! Messages of HTTP/1.1, read as cheaply as can be: what the parts of a bench say to each other, and no more of the
-//! protocol than that.
+//! Messages of HTTP/1.1, read as cheaply as can be: what the parts of a bench say to each other, and no more
+//! of the protocol than that.
 
 use std::io;
 

@@ -26,7 +26,8 @@ impl Pace {
         Self::Free { next: Cell::new(first), end: first + events }
     }
 
-    /// So many a second. A thread of its own tells when each is due: a runtime's timer counts whole milliseconds.
+    /// So many a second. A thread of its own tells when each is due: a runtime's timer counts whole
+    /// milliseconds.
     ///
     /// # Errors
     /// When there is no thread for it.
