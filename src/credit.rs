@@ -5,10 +5,12 @@
 //!
 //! A credit has two parts. *Room* is memory: without it the emitter is refused or waits. With it, the event waits for
 //! its turn to go *under way* to the disk, account by account, and so few are under way at a time that whoever comes
-//! next is soon through.
+//! next is soon through; fewer still of one account while others are active.
 
+mod contention;
 mod pool;
 
+use self::contention::Contention;
 use self::pool::{Amount, Held, Pool};
 use crate::id::AccountNo;
 
@@ -49,7 +51,9 @@ pub enum NoCredit {
 impl Credits {
     /// Credits for so many events and bytes in flight.
     pub fn new(events: usize, bytes: usize) -> Self {
-        Self { room: Pool::new(amount(events, bytes)), under_way: Pool::new(UNDER_WAY) }
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let under_way = Pool::contended(UNDER_WAY, Contention::new(processors));
+        Self { room: Pool::new(amount(events, bytes)), under_way }
     }
 
     /// Waits for room for so many events of so many bytes. What exceeds the whole is let through alone.
@@ -142,8 +146,10 @@ mod tests {
         waiting.iter_mut().for_each(|turn| assert!(turn.now_or_never().is_none()));
         assert!(turn(QUIET).now_or_never().is_some(), "who comes next does not wait behind them");
         under_way.pop();
+        waiting.iter_mut().for_each(|turn| assert!(turn.now_or_never().is_none(), "it still has too much"));
+        under_way.clear();
         let through: Vec<Credit> = waiting.iter_mut().filter_map(|turn| turn.now_or_never()).collect();
-        assert_eq!(through.len(), 1, "what came back goes to who waits");
+        assert_eq!(through.len(), 1, "what came back goes to who waits, a little at a time beside others");
     }
 
     #[test]

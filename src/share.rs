@@ -38,7 +38,7 @@ impl Shares {
 
     /// What would become of a wish of this account for so much more.
     pub fn standing(&self, account: AccountNo, amount: usize) -> Standing {
-        let held = self.held.get(&account).copied().unwrap_or(0);
+        let held = self.held(account);
         let left = self.free.saturating_sub(amount);
         if held > 0 && held + amount > LEFT_TIMES * left {
             return Standing::OverShare;
@@ -66,8 +66,13 @@ impl Shares {
 
     /// How much more this account may take, if nobody else takes any.
     pub fn room(&self, account: AccountNo) -> usize {
-        let held = self.held.get(&account).copied().unwrap_or(0);
+        let held = self.held(account);
         (LEFT_TIMES * self.free).saturating_sub(held) / (LEFT_TIMES + 1)
+    }
+
+    /// How much an account holds.
+    pub fn held(&self, account: AccountNo) -> usize {
+        self.held.get(&account).copied().unwrap_or(0)
     }
 
     /// How much is left.

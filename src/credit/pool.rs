@@ -1,10 +1,12 @@
 //! A pool: so many events and bytes, of which each account has a share, with a line of those who wait.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use super::NoCredit;
+use super::contention::Contention;
 use crate::id::AccountNo;
 use crate::line::Line;
 use crate::share::{Shares, Standing};
@@ -26,6 +28,7 @@ pub struct Held {
     pool: Pool,
     account: AccountNo,
     amount: Amount,
+    since: Instant,
 }
 
 #[derive(Debug)]
@@ -34,6 +37,8 @@ struct Shared {
     units: Shares,
     line: Line<Waiting>,
     closed: bool,
+    /// Where accounts are held to less while others are active.
+    contention: Option<Contention>,
 }
 
 #[derive(Debug)]
@@ -45,35 +50,46 @@ struct Waiting {
 impl Pool {
     /// A pool of so much.
     pub fn new(limit: Amount) -> Self {
+        Self::shared_by(limit, None)
+    }
+
+    /// A pool of so much, of which an account gets less while others are active.
+    pub fn contended(limit: Amount, contention: Contention) -> Self {
+        Self::shared_by(limit, Some(contention))
+    }
+
+    fn shared_by(limit: Amount, contention: Option<Contention>) -> Self {
         let (events, units) = (Shares::new(limit.events), Shares::new(limit.units));
-        Self(Arc::new(Mutex::new(Shared { events, units, line: Line::default(), closed: false })))
+        Self(Arc::new(Mutex::new(Shared { events, units, line: Line::default(), closed: false, contention })))
     }
 
     /// Takes so much out, or waits for it; accounts that wait take turns. What exceeds the whole is let through alone.
     pub async fn take(&self, account: AccountNo, amount: Amount) -> Result<Held, NoCredit> {
+        let now = Instant::now();
         let given = {
             let mut shared = self.shared();
             if shared.closed {
                 return Err(NoCredit::Closed);
             }
+            shared.contention.iter_mut().for_each(|contention| contention.emits(account, now));
             let (give, given) = oneshot::channel();
             let amount = amount.at_most(shared.limit());
             shared.line.join(account, Waiting { amount, give });
             given
         };
-        self.serve();
+        self.serve(now);
         given.await.map_err(|_| NoCredit::Closed)
     }
 
     /// Takes so much out, if it can be had at once.
     pub fn try_take(&self, account: AccountNo, amount: Amount) -> Result<Held, NoCredit> {
-        let mut shared = self.shared();
+        let (now, mut shared) = (Instant::now(), self.shared());
         if shared.closed {
             return Err(NoCredit::Closed);
         }
         let amount = amount.at_most(shared.limit());
-        match shared.standing(account, amount) {
-            Standing::Granted => Ok(self.hand_out(&mut shared, account, amount)),
+        match shared.standing(account, amount, now) {
+            Standing::Granted => Ok(self.hand_out(&mut shared, account, amount, now)),
             Standing::OverShare | Standing::Spent => Err(NoCredit::Spent),
         }
     }
@@ -105,33 +121,35 @@ impl Pool {
     }
 
     /// Gives those in the line what there is for them.
-    fn serve(&self) {
+    fn serve(&self, now: Instant) {
         // An emitter that gave up meanwhile gives back at once, and for that the pool must not be locked.
-        while let Some((give, held)) = self.next() {
+        while let Some((give, held)) = self.next(now) {
             drop(give.send(held));
         }
     }
 
-    fn next(&self) -> Option<(oneshot::Sender<Held>, Held)> {
+    fn next(&self, now: Instant) -> Option<(oneshot::Sender<Held>, Held)> {
         let mut guard = self.shared();
         let shared = &mut *guard;
         loop {
-            let (events, units) = (&shared.events, &shared.units);
-            let standing = |account, waiting: &Waiting| match waiting.give.is_closed() {
+            // Taken out, so that what decides on it can be asked meanwhile.
+            let mut line = std::mem::take(&mut shared.line);
+            let next = line.next(|account, waiting| match waiting.give.is_closed() {
                 true => Standing::Granted,
-                false => both(events, units, account, waiting.amount),
-            };
-            let (account, Waiting { amount, give }) = shared.line.next(standing)?;
+                false => shared.standing(account, waiting.amount, now),
+            });
+            shared.line = line;
+            let (account, Waiting { amount, give }) = next?;
             if !give.is_closed() {
-                return Some((give, self.hand_out(shared, account, amount)));
+                return Some((give, self.hand_out(shared, account, amount, now)));
             }
         }
     }
 
-    fn hand_out(&self, shared: &mut Shared, account: AccountNo, amount: Amount) -> Held {
+    fn hand_out(&self, shared: &mut Shared, account: AccountNo, amount: Amount, since: Instant) -> Held {
         shared.events.take(account, amount.events);
         shared.units.take(account, amount.units);
-        Held { pool: self.clone(), account, amount }
+        Held { pool: self.clone(), account, amount, since }
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -158,14 +176,17 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        let now = Instant::now();
         let anybody_waits = {
             let mut shared = self.pool.shared();
+            let time = now.duration_since(self.since);
+            shared.contention.iter_mut().for_each(|contention| contention.was_under_way(time));
             shared.events.give_back(self.account, self.amount.events);
             shared.units.give_back(self.account, self.amount.units);
             !shared.line.is_empty()
         };
         if anybody_waits {
-            self.pool.serve();
+            self.pool.serve(now);
         }
     }
 }
@@ -175,16 +196,17 @@ impl Shared {
         Amount { events: self.events.limit(), units: self.units.limit() }
     }
 
-    fn standing(&self, account: AccountNo, amount: Amount) -> Standing {
-        both(&self.events, &self.units, account, amount)
-    }
-}
-
-/// What becomes of a wish for events and bytes at once.
-fn both(events: &Shares, units: &Shares, account: AccountNo, amount: Amount) -> Standing {
-    match (events.standing(account, amount.events), units.standing(account, amount.units)) {
-        (Standing::OverShare, _) | (_, Standing::OverShare) => Standing::OverShare,
-        (Standing::Spent, _) | (_, Standing::Spent) => Standing::Spent,
-        (Standing::Granted, Standing::Granted) => Standing::Granted,
+    /// What becomes of a wish for events and bytes at once.
+    fn standing(&self, account: AccountNo, amount: Amount, now: Instant) -> Standing {
+        let limit = self.contention.as_ref().and_then(|contention| contention.limit(account, now));
+        let held = self.events.held(account);
+        if held > 0 && limit.is_some_and(|limit| held + amount.events > limit) {
+            return Standing::OverShare;
+        }
+        match (self.events.standing(account, amount.events), self.units.standing(account, amount.units)) {
+            (Standing::OverShare, _) | (_, Standing::OverShare) => Standing::OverShare,
+            (Standing::Spent, _) | (_, Standing::Spent) => Standing::Spent,
+            (Standing::Granted, Standing::Granted) => Standing::Granted,
+        }
     }
 }
