@@ -77,6 +77,8 @@ impl Step<'_> {
                     Some(_) => dropping.rows.delete(&key),
                     None => drop(dropping.pages.finish(tree, subscription, event)?),
                 }
+                // It may have been one to come when the survey began.
+                window.give_up(event, subscription);
                 dropping.expired.dead_letters += 1;
             }
         }

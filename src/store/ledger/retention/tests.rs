@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
 use crate::event::{Body, Draft};
 use crate::filter::Filter;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
+use crate::store::history::DeliveryStatus;
 use crate::store::ledger::{Durability, Ledger, Policy};
-use crate::store::{Backend, NewSubscription, Untidy, Verb};
+use crate::store::{Address, Backend, Change, Follows, NewSubscription, Settlement, Untidy, Verb};
 use crate::subscription::{CustomHeaders, Generation, Match, Matches, Secret, Status, Subscription};
 
 const BLOCKS: u64 = 150;
@@ -91,4 +95,51 @@ fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
     let expired = reader.retained().unwrap().expired.events;
     assert_eq!(expired, BLOCKS * EVENTS_A_BLOCK - kept.len() as u64);
     assert_eq!(reader.backlog(&subscription(), EventNo(0), 10_000).unwrap().waiting.len(), kept.len());
+}
+
+/// A delivery fails and its hook is given up at every moment of a pass.
+#[test]
+fn a_dead_letter_is_never_taken_for_delivered() {
+    let policy = Policy { age: Some(Duration::from_secs(1)), bytes: None };
+    let at = Address { account: AccountNo(1), subscription: SubscriptionNo(1) };
+    let attempt = Attempt {
+        n: 1,
+        at: Timestamp(0),
+        outcome: Outcome::Failed(ErrorKind::Connect),
+        duration_ms: 1,
+        response: Bytes::new(),
+    };
+    let failed = Settlement {
+        at,
+        event: EventNo(2),
+        generation: Generation(0),
+        attempt,
+        follows: Follows::Retry { due: Timestamp(0), retries: 1 },
+        health: None,
+    };
+    for (fails_after, given_up_after) in (0..24).flat_map(|n| (0..6).map(move |m| (n, m))) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(directory.path(), Durability::FlushOnly, policy).unwrap();
+        ledger.recover(&mut |_| {}).unwrap();
+        let reader = ledger.reader();
+        let commit = |ledger: &mut Ledger, verb| ledger.commit(vec![verb], Timestamp(0).into()).unwrap();
+        let new = NewSubscription { subscription: subscription(), sibling: None };
+        commit(&mut ledger, Verb::Subscribe(Box::new(new)));
+        (0..5).for_each(|_| drop(commit(&mut ledger, Verb::Append(vec![draft(10, true)]))));
+        let steps = |ledger: &mut Ledger, count| {
+            for _ in 0..count {
+                ledger.tidy(Timestamp(3_600_000).into()).unwrap();
+                let status = reader.delivery(at, EventNo(2)).unwrap().map(|delivery| delivery.status);
+                assert_ne!(status, Some(DeliveryStatus::Delivered), "{fails_after} {given_up_after}");
+            }
+        };
+        steps(&mut ledger, fails_after);
+        commit(&mut ledger, Verb::Settle(failed.clone()));
+        steps(&mut ledger, given_up_after);
+        let reason = "it failed".to_owned();
+        commit(&mut ledger, Verb::Change(at, Change::Deactivate { reason }));
+        commit(&mut ledger, Verb::Append(vec![draft(10, true)]));
+        steps(&mut ledger, 40);
+        assert!(reader.delivery(at, EventNo(2)).unwrap().is_none(), "it has expired");
+    }
 }

@@ -102,6 +102,11 @@ impl Window {
         self.bound();
     }
 
+    /// Takes note that a delivery is not to come after all.
+    pub fn give_up(&mut self, event: EventNo, subscription: SubscriptionNo) {
+        self.kept.remove(&(event, subscription));
+    }
+
     /// Takes one of the dead letters of its oldest block.
     pub fn take_dead(&mut self) -> Option<Place> {
         let end = self.blocks.front()?.end();
