@@ -1,9 +1,8 @@
 //! Contention: how much of one account may be under way while others are active. Pure.
 //!
 //! An account alone may have as much under way as there is leave for. Beside others that would fill the processors, and
-//! all of them would wait for each other at every step. So then an account gets as many events per second through as one
-//! processor in two can carry, however long a commit takes: as many are under way at a time as fit in the time for which
-//! one is.
+//! all of them would wait for each other at every step. So then an account gets through about a fifth of the events that
+//! the processors can carry, however long a commit takes: the longer events are under way, the more of them may be.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,8 @@ use crate::id::AccountNo;
 
 /// How long an account counts as active after it emitted.
 const ACTIVE: Duration = Duration::from_secs(1);
-/// The processor time for which one more event may be under way, on one processor; several have it at once.
+/// For each so much time that events are under way, one may be at a time, on one processor; on several, that many more. An
+/// event takes about 30 µs of a processor.
 const EACH: Duration = Duration::from_micros(160);
 /// The fewest events that may be under way.
 const FEWEST: usize = 4;
@@ -30,7 +30,7 @@ pub struct Contention {
 impl Contention {
     /// Nobody is active yet; so many processors share the work.
     pub fn new(processors: usize) -> Self {
-        let each = EACH / u32::try_from(processors.max(1)).unwrap_or(u32::MAX);
+        let each = EACH.div_f64(processors.max(1) as f64);
         Self { latest: [None; 2], under_way: Duration::ZERO, each }
     }
 
@@ -47,12 +47,11 @@ impl Contention {
         self.under_way = (self.under_way * (AVERAGED - 1) + time) / AVERAGED;
     }
 
-    /// How many events of an account may be under way; none if it is alone.
+    /// How many events of an account may be under way; `None` where it is alone, and not held to anything here.
     pub fn limit(&self, account: AccountNo, now: Instant) -> Option<usize> {
-        let others = self.latest.iter().flatten().filter(|(other, _)| *other != account);
-        let is_beside_others = others.into_iter().any(|(_, emitted)| now.duration_since(*emitted) < ACTIVE);
-        let fitting = self.under_way.as_nanos() / self.each.as_nanos().max(1);
-        is_beside_others.then(|| usize::try_from(fitting).unwrap_or(usize::MAX).max(FEWEST))
+        let mut others = self.latest.iter().flatten().filter(|(other, _)| *other != account);
+        let is_beside_others = others.any(|(_, emitted)| now.duration_since(*emitted) < ACTIVE);
+        is_beside_others.then(|| (self.under_way.div_duration_f64(self.each) as usize).max(FEWEST))
     }
 }
 

@@ -33,10 +33,15 @@ pub struct Held {
 
 #[derive(Debug)]
 struct Shared {
-    events: Shares,
-    units: Shares,
+    stock: Stock,
     line: Line<Waiting>,
     closed: bool,
+}
+
+#[derive(Debug)]
+struct Stock {
+    events: Shares,
+    units: Shares,
     /// Where accounts are held to less while others are active.
     contention: Option<Contention>,
 }
@@ -60,7 +65,8 @@ impl Pool {
 
     fn shared_by(limit: Amount, contention: Option<Contention>) -> Self {
         let (events, units) = (Shares::new(limit.events), Shares::new(limit.units));
-        Self(Arc::new(Mutex::new(Shared { events, units, line: Line::default(), closed: false, contention })))
+        let stock = Stock { events, units, contention };
+        Self(Arc::new(Mutex::new(Shared { stock, line: Line::default(), closed: false })))
     }
 
     /// Takes so much out, or waits for it; accounts that wait take turns. What exceeds the whole is let through alone.
@@ -71,9 +77,9 @@ impl Pool {
             if shared.closed {
                 return Err(NoCredit::Closed);
             }
-            shared.contention.iter_mut().for_each(|contention| contention.emits(account, now));
+            shared.stock.contention.iter_mut().for_each(|contention| contention.emits(account, now));
             let (give, given) = oneshot::channel();
-            let amount = amount.at_most(shared.limit());
+            let amount = amount.at_most(shared.stock.limit());
             shared.line.join(account, Waiting { amount, give });
             given
         };
@@ -87,8 +93,8 @@ impl Pool {
         if shared.closed {
             return Err(NoCredit::Closed);
         }
-        let amount = amount.at_most(shared.limit());
-        match shared.standing(account, amount, now) {
+        let amount = amount.at_most(shared.stock.limit());
+        match shared.stock.standing(account, amount, now) {
             Standing::Granted => Ok(self.hand_out(&mut shared, account, amount, now)),
             Standing::OverShare | Standing::Spent => Err(NoCredit::Spent),
         }
@@ -112,12 +118,12 @@ impl Pool {
     /// How much is left.
     pub fn left(&self) -> Amount {
         let shared = self.shared();
-        Amount { events: shared.events.free(), units: shared.units.free() }
+        Amount { events: shared.stock.events.free(), units: shared.stock.units.free() }
     }
 
     /// How much is left when nobody holds anything.
     pub fn limit(&self) -> Amount {
-        self.shared().limit()
+        self.shared().stock.limit()
     }
 
     /// Gives those in the line what there is for them.
@@ -132,14 +138,12 @@ impl Pool {
         let mut guard = self.shared();
         let shared = &mut *guard;
         loop {
-            // Taken out, so that what decides on it can be asked meanwhile.
-            let mut line = std::mem::take(&mut shared.line);
-            let next = line.next(|account, waiting| match waiting.give.is_closed() {
+            let stock = &shared.stock;
+            let standing = |account, waiting: &Waiting| match waiting.give.is_closed() {
                 true => Standing::Granted,
-                false => shared.standing(account, waiting.amount, now),
-            });
-            shared.line = line;
-            let (account, Waiting { amount, give }) = next?;
+                false => stock.standing(account, waiting.amount, now),
+            };
+            let (account, Waiting { amount, give }) = shared.line.next(standing)?;
             if !give.is_closed() {
                 return Some((give, self.hand_out(shared, account, amount, now)));
             }
@@ -147,8 +151,8 @@ impl Pool {
     }
 
     fn hand_out(&self, shared: &mut Shared, account: AccountNo, amount: Amount, since: Instant) -> Held {
-        shared.events.take(account, amount.events);
-        shared.units.take(account, amount.units);
+        shared.stock.events.take(account, amount.events);
+        shared.stock.units.take(account, amount.units);
         Held { pool: self.clone(), account, amount, since }
     }
 
@@ -180,9 +184,9 @@ impl Drop for Held {
         let anybody_waits = {
             let mut shared = self.pool.shared();
             let time = now.duration_since(self.since);
-            shared.contention.iter_mut().for_each(|contention| contention.was_under_way(time));
-            shared.events.give_back(self.account, self.amount.events);
-            shared.units.give_back(self.account, self.amount.units);
+            shared.stock.contention.iter_mut().for_each(|contention| contention.was_under_way(time));
+            shared.stock.events.give_back(self.account, self.amount.events);
+            shared.stock.units.give_back(self.account, self.amount.units);
             !shared.line.is_empty()
         };
         if anybody_waits {
@@ -191,7 +195,7 @@ impl Drop for Held {
     }
 }
 
-impl Shared {
+impl Stock {
     fn limit(&self) -> Amount {
         Amount { events: self.events.limit(), units: self.units.limit() }
     }
