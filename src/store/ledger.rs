@@ -43,6 +43,8 @@ mod rows;
 mod shared;
 mod snapshots;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod tidying;
 mod values;
 

@@ -25,8 +25,8 @@ use crate::store::ledger::values::EventV1;
 use crate::store::{Address, Error, Reader};
 use crate::subscription::{Status, Subscription};
 
-use self::waiting::{Waiting, waiting_at};
-use self::window::{Log, Window, attempts_since};
+use self::waiting::Waiting;
+use self::window::{Log, Window, attempts_since, has_succeeded};
 
 /// The most bytes of bodies that a list of events answers with; the rest is on the next page.
 const LISTED_BYTES: usize = 8 << 20;
@@ -181,20 +181,12 @@ fn list_all(records: &mut Records<'_>, query: &DeliveryQuery) -> Result<Listed<D
 fn judge(records: &mut Records<'_>, window: Window) -> Result<Vec<Delivery>, Error> {
     let mut judged = Vec::with_capacity(window.found.len());
     for (place, found) in window.found.into_iter().rev() {
-        let waiting = match found.waiting {
-            Some(known) => known,
-            // It was found by what was settled: if it waits, then since before or since again.
-            None => waiting_at(records.shared, place)?,
-        };
         let Some(subscription) = records.subscription(place.1)?.cloned() else {
             continue;
         };
-        let failed =
-            found.log.iter().max_by_key(|attempt| attempt.n).is_some_and(|last| !last.outcome.is_success());
         // What failed last and waits no more was a dead letter, and has expired.
-        let is_there = waiting.is_some() || !failed && (found.matched || !found.log.is_empty());
-        if is_there {
-            judged.push(delivered(found.heading, subscription, waiting, found.log));
+        if found.waiting.is_some() || has_succeeded(&found.log).unwrap_or(found.matched) {
+            judged.push(delivered(found.heading, subscription, found.waiting, found.log));
         }
     }
     Ok(judged)

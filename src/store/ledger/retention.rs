@@ -11,8 +11,6 @@
 mod dropping;
 mod forgetting;
 mod survey;
-#[cfg(test)]
-mod tests;
 mod window;
 
 use std::time::{Duration, Instant};

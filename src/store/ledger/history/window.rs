@@ -10,7 +10,8 @@ use crate::store::history::{DeliveryQuery, Place};
 use crate::store::ledger::blocks::{EventReader, event_blocks_backwards, settlement_blocks};
 use crate::store::ledger::shared::Shared;
 
-use super::{Records, Waiting, is_in_scope, is_long_before, is_wanted, waiting_at};
+use super::waiting::{Waiting, waiting_at};
+use super::{Records, is_in_scope, is_long_before, is_wanted};
 
 /// The attempts of one delivery.
 pub type Log = Vec<Attempt>;
@@ -29,8 +30,8 @@ pub struct Found {
     pub heading: Heading,
     /// Whether its event matched when it was accepted.
     pub matched: bool,
-    /// What it waits for, if that was looked up already.
-    pub waiting: Option<Option<Waiting>>,
+    /// What it waits for; looked up before its attempts are, so that these have what was settled meanwhile.
+    pub waiting: Option<Waiting>,
     pub log: Log,
 }
 
@@ -43,9 +44,8 @@ impl Window {
         size: usize,
     ) -> Result<Self, Error> {
         let (mut window, oldest) = Self::matches(records, query, below, size)?;
-        // Where they wait comes first: what is settled meanwhile is then found among the attempts.
         for (place, found) in &mut window.found {
-            found.waiting = Some(waiting_at(records.shared, *place)?);
+            found.waiting = waiting_at(records.shared, *place)?;
         }
         if let Some(oldest) = oldest {
             window.add_attempts(records, query, below, oldest)?;
@@ -130,17 +130,34 @@ impl Window {
         let end = self.end.max((oldest, SubscriptionNo(0)));
         let is_within = |place: Place| end <= place && place < below && is_in_scope(query, place);
         let mut events = EventReader::new(&shared.tree, &shared.seal);
-        for (place, log) in logs_since(shared, oldest, is_within)? {
-            if let Some(found) = self.found.get_mut(&place) {
-                found.log = log;
-            } else if records.subscription(place.1)?.is_some()
+        let mut logs = logs_since(shared, oldest, is_within)?;
+        let mut may_have_ended = false;
+        for (place, log) in &logs {
+            if !self.found.contains_key(place)
+                && records.subscription(place.1)?.is_some()
                 && let Some(heading) = events.heading(place.0)?.filter(|heading| is_wanted(query, heading))
             {
-                self.found.insert(place, Found { heading, matched: false, waiting: None, log });
+                let waiting = waiting_at(shared, *place)?;
+                may_have_ended |= waiting.is_none() && has_succeeded(log) != Some(true);
+                self.found.insert(*place, Found { heading, matched: false, waiting, log: Log::new() });
+            }
+        }
+        // If one has, then with an attempt that was settled since they were read.
+        if may_have_ended {
+            logs = logs_since(shared, oldest, is_within)?;
+        }
+        for (place, log) in logs {
+            if let Some(found) = self.found.get_mut(&place) {
+                found.log = log;
             }
         }
         Ok(())
     }
+}
+
+/// Whether the last attempt succeeded, if there was one.
+pub fn has_succeeded(log: &[Attempt]) -> Option<bool> {
+    log.iter().max_by_key(|attempt| attempt.n).map(|last| last.outcome.is_success())
 }
 
 /// The attempts of deliveries that were settled since an event was recorded, and those that were replayed without one.

@@ -1,7 +1,8 @@
-//! What the conformance suite cannot see: readers beside a pass.
+//! What the conformance suite cannot see: readers beside the writer.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,11 +14,15 @@ use crate::filter::Filter;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::DeliveryStatus;
 use crate::store::ledger::{Durability, Ledger, Policy};
-use crate::store::{Address, Backend, Change, Follows, NewSubscription, Settlement, Untidy, Verb};
+use crate::store::{
+    Address, Answer, Backend, Change, Follows, NewSubscription, Replay, Settlement, Untidy, Verb,
+};
 use crate::subscription::{CustomHeaders, Generation, Match, Matches, Secret, Status, Subscription};
 
+const AT: Address = Address { account: AccountNo(1), subscription: SubscriptionNo(1) };
 const BLOCKS: u64 = 150;
 const EVENTS_A_BLOCK: u64 = 5;
+const REPLAYS: u64 = 2_000;
 
 fn subscription() -> Subscription {
     Subscription {
@@ -53,6 +58,25 @@ fn draft(bytes: usize, matched: bool) -> (Draft, Matches) {
     (draft, Arc::new(matched.into_iter().collect()))
 }
 
+/// What became of the first attempt to deliver an event.
+fn settlement(event: EventNo, outcome: Outcome, follows: Follows) -> Settlement {
+    let attempt = Attempt { n: 1, at: Timestamp(0), outcome, duration_ms: 1, response: Bytes::new() };
+    Settlement { at: AT, event, generation: Generation(0), attempt, follows, health: None }
+}
+
+/// A ledger with the subscription.
+fn subscribed(directory: &Path, policy: Policy) -> Ledger {
+    let mut ledger = Ledger::open(directory, Durability::FlushOnly, policy).unwrap();
+    ledger.recover(&mut |_| {}).unwrap();
+    let new = NewSubscription { subscription: subscription(), sibling: None };
+    commit(&mut ledger, Verb::Subscribe(Box::new(new)));
+    ledger
+}
+
+fn commit(ledger: &mut Ledger, verb: Verb) -> Answer {
+    ledger.commit(vec![verb], Timestamp(0).into()).unwrap().answers.remove(0)
+}
+
 fn tidy(ledger: &mut Ledger) {
     while ledger.tidy(Timestamp(3_600_000).into()).unwrap() != Untidy::Nothing {}
 }
@@ -61,15 +85,12 @@ fn tidy(ledger: &mut Ledger) {
 fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
     let directory = tempfile::tempdir().unwrap();
     let policy = Policy { age: Some(Duration::from_secs(1)), bytes: None };
-    let mut ledger = Ledger::open(directory.path(), Durability::FlushOnly, policy).unwrap();
-    ledger.recover(&mut |_| {}).unwrap();
-    let new = NewSubscription { subscription: subscription(), sibling: None };
-    ledger.commit(vec![Verb::Subscribe(Box::new(new))], Timestamp(0).into()).unwrap();
+    let mut ledger = subscribed(directory.path(), policy);
     // Of each block the second event and the fourth are kept; every tenth event does not fit a row, kept or not.
     for block in 0..BLOCKS {
         let large = |n: u64| (block * EVENTS_A_BLOCK + n).is_multiple_of(10) || n == block % EVENTS_A_BLOCK;
         let drafts = (0..EVENTS_A_BLOCK).map(|n| draft(if large(n) { 9_000 } else { 10 }, n % 2 == 1));
-        ledger.commit(vec![Verb::Append(drafts.collect())], Timestamp(0).into()).unwrap();
+        commit(&mut ledger, Verb::Append(drafts.collect()));
     }
     let kept: Vec<EventNo> = (0..BLOCKS * EVENTS_A_BLOCK)
         .filter(|no| no % EVENTS_A_BLOCK % 2 == 1)
@@ -101,35 +122,17 @@ fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
 #[test]
 fn a_dead_letter_is_never_taken_for_delivered() {
     let policy = Policy { age: Some(Duration::from_secs(1)), bytes: None };
-    let at = Address { account: AccountNo(1), subscription: SubscriptionNo(1) };
-    let attempt = Attempt {
-        n: 1,
-        at: Timestamp(0),
-        outcome: Outcome::Failed(ErrorKind::Connect),
-        duration_ms: 1,
-        response: Bytes::new(),
-    };
-    let failed = Settlement {
-        at,
-        event: EventNo(2),
-        generation: Generation(0),
-        attempt,
-        follows: Follows::Retry { due: Timestamp(0), retries: 1 },
-        health: None,
-    };
+    let follows = Follows::Retry { due: Timestamp(0), retries: 1 };
+    let failed = settlement(EventNo(2), Outcome::Failed(ErrorKind::Connect), follows);
     for (fails_after, given_up_after) in (0..24).flat_map(|n| (0..6).map(move |m| (n, m))) {
         let directory = tempfile::tempdir().unwrap();
-        let mut ledger = Ledger::open(directory.path(), Durability::FlushOnly, policy).unwrap();
-        ledger.recover(&mut |_| {}).unwrap();
+        let mut ledger = subscribed(directory.path(), policy);
         let reader = ledger.reader();
-        let commit = |ledger: &mut Ledger, verb| ledger.commit(vec![verb], Timestamp(0).into()).unwrap();
-        let new = NewSubscription { subscription: subscription(), sibling: None };
-        commit(&mut ledger, Verb::Subscribe(Box::new(new)));
         (0..5).for_each(|_| drop(commit(&mut ledger, Verb::Append(vec![draft(10, true)]))));
         let steps = |ledger: &mut Ledger, count| {
             for _ in 0..count {
                 ledger.tidy(Timestamp(3_600_000).into()).unwrap();
-                let status = reader.delivery(at, EventNo(2)).unwrap().map(|delivery| delivery.status);
+                let status = reader.delivery(AT, EventNo(2)).unwrap().map(|delivery| delivery.status);
                 assert_ne!(status, Some(DeliveryStatus::Delivered), "{fails_after} {given_up_after}");
             }
         };
@@ -137,9 +140,43 @@ fn a_dead_letter_is_never_taken_for_delivered() {
         commit(&mut ledger, Verb::Settle(failed.clone()));
         steps(&mut ledger, given_up_after);
         let reason = "it failed".to_owned();
-        commit(&mut ledger, Verb::Change(at, Change::Deactivate { reason }));
+        commit(&mut ledger, Verb::Change(AT, Change::Deactivate { reason }));
         commit(&mut ledger, Verb::Append(vec![draft(10, true)]));
         steps(&mut ledger, 40);
-        assert!(reader.delivery(at, EventNo(2)).unwrap().is_none(), "it has expired");
+        assert!(reader.delivery(AT, EventNo(2)).unwrap().is_none(), "it has expired");
     }
+}
+
+/// Events that matched nothing are delivered by a replay, while somebody looks at them.
+#[test]
+fn a_replayed_delivery_is_found_at_every_moment() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ledger = subscribed(directory.path(), Policy { age: None, bytes: None });
+    let (reader, replayed, done) = (ledger.reader(), AtomicU64::new(0), AtomicBool::new(false));
+
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let no = replayed.load(Ordering::Relaxed);
+                let found = no == 0 || reader.delivery(AT, EventNo(no)).unwrap().is_some();
+                assert!(found, "the delivery of event {no} is not found");
+            }
+        });
+        for no in (1..=REPLAYS).map(EventNo) {
+            commit(&mut ledger, Verb::Append(vec![draft(10, false)]));
+            let replay = Replay { at: AT, events: vec![(no, 0)], read_at: reader.commits() };
+            assert!(matches!(commit(&mut ledger, Verb::Replay(replay)), Answer::Replayed(1)));
+            replayed.store(no.0, Ordering::Relaxed);
+            commit(
+                &mut ledger,
+                Verb::Settle(settlement(
+                    no,
+                    Outcome::Answered { status: 200, retry_after: None },
+                    Follows::Done,
+                )),
+            );
+        }
+        done.store(true, Ordering::Relaxed);
+        looking.join().unwrap();
+    });
 }
