@@ -23,7 +23,7 @@ use crate::subscription::Match;
 /// How long a delivery may be pending before it is parked: longer than an attempt takes.
 const PARK_AFTER: Duration = Duration::from_secs(12);
 /// How many bytes of bodies the tail may hold before the oldest are parked early.
-const TAIL_BYTES: usize = 64 << 20;
+const TAIL_BYTES: usize = 32 << 20;
 /// How many bytes are too many, so that nothing is added before some are parked.
 const TAIL_BYTES_HARD: usize = 2 * TAIL_BYTES;
 /// How many subscriptions one step parks for: each costs a page that is rewritten.

@@ -101,8 +101,10 @@ impl Duty for Generator {
 impl Load {
     /// Sends every event once; returns when the last is answered.
     async fn send(self) -> anyhow::Result<Sent> {
-        let mut connections = Vec::with_capacity(self.connections.into());
-        for _ in 0..self.connections {
+        // Each has something to send within a second: a server hangs up on one that says nothing.
+        let count = self.rate.map_or(self.connections.into(), |rate| rate.min(self.connections.into()));
+        let mut connections = Vec::with_capacity(count as usize);
+        for _ in 0..count {
             connections.push(Connection::open(self.address).await?);
         }
         let template = Template::new(&self.request, self.hooks);
