@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use tracing::warn;
 
 use crate::account::AccountNames;
@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::event::{Draft, Recorded};
 use crate::id::{AccountNo, Seal, SubscriptionNo};
 use crate::metrics::Metrics;
-use crate::router::index::{Entry, Index, State};
+use crate::router::index::{Entry, Index, Numbers, State};
 use crate::router::message::{Rotate, Subscribe, Which};
 use crate::router::notice::notices;
 use crate::shard::GiveUp;
@@ -59,22 +59,22 @@ pub struct Share {
 }
 
 impl Board {
-    /// The shard of a subscription.
-    pub fn place(&self, entry: &Entry) -> Place {
-        entry.place as usize % self.shards
+    /// The shard of a subscription. Those of one endpoint are on all of them: an event for many is no shard's alone.
+    fn place(&self, subscription: SubscriptionNo) -> Place {
+        subscription.0 as usize % self.shards
     }
 
     /// The shard of a subscription that there is.
     pub fn place_of(&self, subscription: SubscriptionNo) -> Option<Place> {
-        self.index.get(subscription).map(|entry| self.place(entry))
+        self.index.get(subscription).map(|_| self.place(subscription))
     }
 
     /// For each shard, which of its subscriptions are due when.
     pub fn due(&self, waiting: Vec<(SubscriptionNo, Timestamp)>) -> Vec<Vec<(Address, Timestamp)>> {
         let mut due: Vec<Vec<_>> = vec![Vec::new(); self.shards];
         for (subscription, at) in waiting {
-            if let Some((entry, address)) = self.active(subscription) {
-                due[self.place(entry)].push((address, at));
+            if let Some((_, address)) = self.active(subscription) {
+                due[self.place(subscription)].push((address, at));
             }
         }
         due
@@ -95,8 +95,8 @@ impl Board {
         for event in events {
             for matched in event.matches.iter() {
                 let known = self.active(matched.subscription);
-                if let Some((entry, at)) = known.filter(|(entry, _)| entry.generation == matched.generation) {
-                    shares[self.place(entry)].add(at, event);
+                if let Some((_, at)) = known.filter(|(entry, _)| entry.generation == matched.generation) {
+                    shares[self.place(at.subscription)].add(at, event);
                 }
             }
         }
@@ -121,9 +121,7 @@ impl Board {
         self.index.set(no, State::Active);
         let decided = match back {
             None => Decided::only(Verb::Look(at)),
-            Some(change) => {
-                Decided::only(Verb::Change(at, change)).telling(self.place(&entry), Told::Wake(at))
-            }
+            Some(change) => Decided::only(Verb::Change(at, change)).telling(self.place(no), Told::Wake(at)),
         };
         (decided, Some(entry.state))
     }
@@ -153,9 +151,9 @@ impl Board {
 
     /// Forgets subscriptions, a verb for each.
     pub fn unsubscribe(&mut self, account: AccountNo, which: Which) -> Decided {
-        let named: Vec<SubscriptionNo> = match which {
-            Which::No(no) => vec![no],
-            Which::Url(url, None) => self.index.of_url(account, url.normalized()).to_vec(),
+        let named: Numbers = match which {
+            Which::No(no) => smallvec![no],
+            Which::Url(url, None) => self.index.of_url(account, url.normalized()),
             Which::Url(url, Some(filter)) => {
                 self.index.find(account, url.normalized(), &filter).into_iter().collect()
             }
@@ -163,11 +161,9 @@ impl Board {
         let mut decided = Decided::default();
         for subscription in named {
             let at = Address { account, subscription };
-            if self.index.of_account(at).is_some()
-                && let Some(entry) = self.index.remove(subscription)
-            {
+            if self.index.of_account(at).is_some() && self.index.remove(subscription).is_some() {
                 decided.verbs.push(Verb::Unsubscribe(at));
-                decided.told.push((self.place(&entry), Told::Remove(at)));
+                decided.told.push((self.place(subscription), Told::Remove(at)));
             }
         }
         decided
@@ -182,12 +178,12 @@ impl Board {
             _ => return Some(Decided::only(Verb::Look(at))),
         };
         self.index.set(at.subscription, state);
-        Some(Decided::only(Verb::Change(at, change)).telling(self.place(&entry), told))
+        Some(Decided::only(Verb::Change(at, change)).telling(self.place(at.subscription), told))
     }
 
     /// Gives a subscription a new secret, and those that may share the old one.
     pub fn rotate(&self, wish: &Rotate) -> Decided {
-        let siblings = self.index.siblings(wish.at.subscription).to_vec();
+        let siblings = self.index.siblings(wish.at.subscription).into_vec();
         // They read their records once this is committed.
         let told = self.wake(siblings.iter().copied());
         let (at, secret, overlap_until) = (wish.at, wish.secret.clone(), wish.overlap_until);
@@ -209,7 +205,7 @@ impl Board {
     /// Whom to tell that what waits for these is to be read afresh.
     pub fn wake(&self, named: impl IntoIterator<Item = SubscriptionNo>) -> SmallVec<[(Place, Told); 1]> {
         let active = named.into_iter().filter_map(|no| self.active(no));
-        active.map(|(entry, at)| (self.place(entry), Told::Wake(at))).collect()
+        active.map(|(_, at)| (self.place(at.subscription), Told::Wake(at))).collect()
     }
 
     /// Gives an endpoint up, unless its subscription's life is over anyway.
@@ -221,7 +217,7 @@ impl Board {
         let Some(entry) = self.index.get(at.subscription) else {
             return decided;
         };
-        decided.told.push((self.place(entry), Told::Verdict(at)));
+        decided.told.push((self.place(at.subscription), Told::Verdict(at)));
         if entry.generation != generation || entry.state == State::Deactivated {
             return decided;
         }

@@ -4,9 +4,11 @@
 //! records are the store's.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
+use indexmap::IndexSet;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
@@ -15,15 +17,19 @@ use crate::filter::Filter;
 use crate::id::{AccountNo, SubscriptionNo};
 use crate::metrics::hooks::ByStatus;
 use crate::store::Address;
-use crate::subscription::{EndpointUrl, Generation, Match, Matches, Status, Subscription};
+use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
 /// All subscriptions.
 #[derive(Default)]
 pub struct Index {
     entries: HashMap<SubscriptionNo, Entry>,
-    by_url: HashMap<UrlHash, SmallVec<[SubscriptionNo; 1]>>,
+    /// By the URL that their entries name, keyed by chance: whoever chooses URLs chooses no place in it.
+    by_url: HashTable<SubscriptionNo>,
+    keyed: RandomState,
     matching: HashMap<(AccountNo, TypeNo), Matches>,
-    types: HashMap<EventType, TypeNo>,
+    /// Every event type and every filter that there was, by its number in this process.
+    types: IndexSet<EventType>,
+    filters: IndexSet<Filter>,
     by_status: ByStatus,
 }
 
@@ -33,9 +39,7 @@ pub struct Entry {
     pub account: AccountNo,
     pub state: State,
     pub generation: Generation,
-    /// Stands for the account and the authority of the URL: those that share it share an arbiter.
-    pub place: u32,
-    filter: SmallVec<[TypeNo; 2]>,
+    filter: FilterNo,
     url: UrlHash,
 }
 
@@ -51,9 +55,14 @@ pub enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct UrlHash([u8; 16]);
 
-/// An event type's number in this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct TypeNo(u32);
+/// The place of an event type among all.
+type TypeNo = u32;
+
+/// The place of a filter among all.
+type FilterNo = u32;
+
+/// Some subscriptions, oldest first.
+pub type Numbers = SmallVec<[SubscriptionNo; 4]>;
 
 impl Index {
     /// An empty index that says how many subscriptions it holds of each state.
@@ -64,19 +73,19 @@ impl Index {
 
     /// Adds a subscription.
     pub fn insert(&mut self, subscription: &Subscription) {
-        let filter = subscription.filter.event_types().iter().map(|event_type| self.type_no(event_type));
         let entry = Entry {
             account: subscription.account,
             state: State::of(&subscription.status),
             generation: subscription.generation,
-            place: place(subscription.account, &subscription.url),
-            filter: filter.collect(),
+            filter: number(&mut self.filters, &subscription.filter),
             url: UrlHash::of(subscription.account, subscription.url.normalized()),
         };
-        self.by_url.entry(entry.url).or_default().push(subscription.no);
-        self.list(subscription.no, &entry);
+        let (no, hash) = (subscription.no, self.keyed.hash_one(entry.url));
+        self.list(no, &entry);
         self.by_status.add(entry.state as usize);
-        self.entries.insert(subscription.no, entry);
+        self.entries.insert(no, entry);
+        let Self { by_url, entries, keyed, .. } = self;
+        by_url.insert_unique(hash, no, |no| keyed.hash_one(entries[no].url));
     }
 
     /// Takes a subscription out; says what it was.
@@ -84,11 +93,8 @@ impl Index {
         let entry = self.entries.remove(&no)?;
         self.unlist(no, &entry);
         self.by_status.remove(entry.state as usize);
-        if let Some(same_url) = self.by_url.get_mut(&entry.url) {
-            same_url.retain(|other| *other != no);
-            if same_url.is_empty() {
-                self.by_url.remove(&entry.url);
-            }
+        if let Ok(found) = self.by_url.find_entry(self.keyed.hash_one(entry.url), |other| *other == no) {
+            found.remove();
         }
         Some(entry)
     }
@@ -105,7 +111,7 @@ impl Index {
 
     /// Moves a subscription to another state, and to the next generation where it comes back.
     pub fn set(&mut self, no: SubscriptionNo, state: State) {
-        let Some(mut entry) = self.entries.remove(&no) else {
+        let Some(mut entry) = self.entries.get(&no).cloned() else {
             return;
         };
         self.unlist(no, &entry);
@@ -120,32 +126,33 @@ impl Index {
     }
 
     /// The account's subscriptions of this URL.
-    pub fn of_url(&self, account: AccountNo, url: &str) -> &[SubscriptionNo] {
-        self.by_url.get(&UrlHash::of(account, url)).map_or(&[], |same_url| same_url)
+    pub fn of_url(&self, account: AccountNo, url: &str) -> Numbers {
+        self.at(UrlHash::of(account, url))
     }
 
     /// The subscriptions that have the account and the URL of this one, itself among them.
-    pub fn siblings(&self, no: SubscriptionNo) -> &[SubscriptionNo] {
-        self.get(no).and_then(|entry| self.by_url.get(&entry.url)).map_or(&[], |same_url| same_url)
+    pub fn siblings(&self, no: SubscriptionNo) -> Numbers {
+        self.get(no).map(|entry| self.at(entry.url)).unwrap_or_default()
     }
 
     /// The account's subscription of this URL with exactly this filter.
     pub fn find(&self, account: AccountNo, url: &str, filter: &Filter) -> Option<SubscriptionNo> {
-        let wanted: Option<SmallVec<[TypeNo; 2]>> =
-            filter.event_types().iter().map(|event_type| self.types.get(event_type).copied()).collect();
-        let wanted = wanted?;
-        self.of_url(account, url).iter().copied().find(|no| self.entries[no].filter == wanted)
+        let wanted = self.filters.get_index_of(filter)? as FilterNo;
+        self.of_url(account, url).into_iter().find(|no| self.entries[no].filter == wanted)
     }
 
     /// The account's subscriptions that an event of this type matches.
     pub fn matches(&self, account: AccountNo, event_type: &EventType) -> Matches {
-        let matching = self.types.get(event_type).and_then(|type_no| self.matching.get(&(account, *type_no)));
+        let type_no = self.types.get_index_of(event_type);
+        let matching = type_no.and_then(|type_no| self.matching.get(&(account, type_no as TypeNo)));
         matching.cloned().unwrap_or_default()
     }
 
-    fn type_no(&mut self, event_type: &EventType) -> TypeNo {
-        let next = TypeNo(self.types.len() as u32);
-        *self.types.entry(event_type.clone()).or_insert(next)
+    fn at(&self, url: UrlHash) -> Numbers {
+        let candidates = self.by_url.iter_hash(self.keyed.hash_one(url));
+        let mut found: Numbers = candidates.filter(|no| self.entries[*no].url == url).copied().collect();
+        found.sort_unstable();
+        found
     }
 
     fn list(&mut self, no: SubscriptionNo, entry: &Entry) {
@@ -153,16 +160,17 @@ impl Index {
             return;
         }
         let listed = Match { subscription: no, generation: entry.generation };
-        for type_no in &entry.filter {
-            let matching = Arc::make_mut(self.matching.entry((entry.account, *type_no)).or_default());
+        for event_type in self.filters[entry.filter as usize].event_types() {
+            let type_no = number(&mut self.types, event_type);
+            let matching = Arc::make_mut(self.matching.entry((entry.account, type_no)).or_default());
             let at = matching.partition_point(|other| other.subscription < no);
             matching.insert(at, listed);
         }
     }
 
     fn unlist(&mut self, no: SubscriptionNo, entry: &Entry) {
-        for type_no in &entry.filter {
-            let key = (entry.account, *type_no);
+        for event_type in self.filters[entry.filter as usize].event_types() {
+            let key = (entry.account, number(&mut self.types, event_type));
             let Some(matching) = self.matching.get_mut(&key) else {
                 continue;
             };
@@ -174,6 +182,12 @@ impl Index {
             }
         }
     }
+}
+
+/// The place of a value among all that there were, this one included.
+fn number<T: Clone + Eq + Hash>(all: &mut IndexSet<T>, value: &T) -> u32 {
+    let known = all.get_index_of(value);
+    known.unwrap_or_else(|| all.insert_full(value.clone()).0) as u32
 }
 
 impl State {
@@ -192,12 +206,6 @@ impl UrlHash {
         let digest = Sha256::new().chain_update(account.0.to_be_bytes()).chain_update(url).finalize();
         Self(digest[..16].try_into().expect("a SHA-256 digest has 32 bytes"))
     }
-}
-
-fn place(account: AccountNo, url: &EndpointUrl) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    (account, url.authority()).hash(&mut hasher);
-    hasher.finish() as u32
 }
 
 #[cfg(test)]
