@@ -10,7 +10,9 @@
 mod contention;
 mod pool;
 
-use self::contention::Contention;
+use std::time::Instant;
+
+pub use self::contention::Contention;
 use self::pool::{Amount, Held, Pool};
 use crate::id::AccountNo;
 
@@ -52,7 +54,12 @@ impl Credits {
     /// Credits for so many events and bytes in flight.
     pub fn new(events: usize, bytes: usize) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let under_way = Pool::contended(UNDER_WAY, Contention::new(processors));
+        Self::sharing(events, bytes, Contention::new(processors, Instant::now))
+    }
+
+    /// The same where accounts are told apart, by when they are active, in another way than usual.
+    pub fn sharing(events: usize, bytes: usize, contention: Contention) -> Self {
+        let under_way = Pool::contended(UNDER_WAY, contention);
         Self { room: Pool::new(amount(events, bytes)), under_way }
     }
 

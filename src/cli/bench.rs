@@ -90,7 +90,7 @@ pub struct Options {
     #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     hooks: u32,
 
-    /// Events that wait in the scenario backlog
+    /// Events that wait in the scenarios drain and backlog
     #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     waiting: u32,
 

@@ -28,7 +28,8 @@ pub struct Held {
     pool: Pool,
     account: AccountNo,
     amount: Amount,
-    since: Instant,
+    /// Since when, where that matters.
+    since: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -71,31 +72,30 @@ impl Pool {
 
     /// Takes so much out, or waits for it; accounts that wait take turns. What exceeds the whole is let through alone.
     pub async fn take(&self, account: AccountNo, amount: Amount) -> Result<Held, NoCredit> {
-        let now = Instant::now();
         let given = {
             let mut shared = self.shared();
             if shared.closed {
                 return Err(NoCredit::Closed);
             }
-            shared.stock.contention.iter_mut().for_each(|contention| contention.emits(account, now));
+            shared.stock.contention.iter_mut().for_each(|contention| contention.emits(account));
             let (give, given) = oneshot::channel();
             let amount = amount.at_most(shared.stock.limit());
             shared.line.join(account, Waiting { amount, give });
             given
         };
-        self.serve(now);
+        self.serve();
         given.await.map_err(|_| NoCredit::Closed)
     }
 
     /// Takes so much out, if it can be had at once.
     pub fn try_take(&self, account: AccountNo, amount: Amount) -> Result<Held, NoCredit> {
-        let (now, mut shared) = (Instant::now(), self.shared());
+        let mut shared = self.shared();
         if shared.closed {
             return Err(NoCredit::Closed);
         }
         let amount = amount.at_most(shared.stock.limit());
-        match shared.stock.standing(account, amount, now) {
-            Standing::Granted => Ok(self.hand_out(&mut shared, account, amount, now)),
+        match shared.stock.standing(account, amount) {
+            Standing::Granted => Ok(self.hand_out(&mut shared, account, amount)),
             Standing::OverShare | Standing::Spent => Err(NoCredit::Spent),
         }
     }
@@ -127,32 +127,33 @@ impl Pool {
     }
 
     /// Gives those in the line what there is for them.
-    fn serve(&self, now: Instant) {
+    fn serve(&self) {
         // An emitter that gave up meanwhile gives back at once, and for that the pool must not be locked.
-        while let Some((give, held)) = self.next(now) {
+        while let Some((give, held)) = self.next() {
             drop(give.send(held));
         }
     }
 
-    fn next(&self, now: Instant) -> Option<(oneshot::Sender<Held>, Held)> {
+    fn next(&self) -> Option<(oneshot::Sender<Held>, Held)> {
         let mut guard = self.shared();
         let shared = &mut *guard;
         loop {
             let stock = &shared.stock;
             let standing = |account, waiting: &Waiting| match waiting.give.is_closed() {
                 true => Standing::Granted,
-                false => stock.standing(account, waiting.amount, now),
+                false => stock.standing(account, waiting.amount),
             };
             let (account, Waiting { amount, give }) = shared.line.next(standing)?;
             if !give.is_closed() {
-                return Some((give, self.hand_out(shared, account, amount, now)));
+                return Some((give, self.hand_out(shared, account, amount)));
             }
         }
     }
 
-    fn hand_out(&self, shared: &mut Shared, account: AccountNo, amount: Amount, since: Instant) -> Held {
+    fn hand_out(&self, shared: &mut Shared, account: AccountNo, amount: Amount) -> Held {
         shared.stock.events.take(account, amount.events);
         shared.stock.units.take(account, amount.units);
+        let since = shared.stock.contention.as_ref().map(Contention::now);
         Held { pool: self.clone(), account, amount, since }
     }
 
@@ -180,17 +181,17 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let now = Instant::now();
         let anybody_waits = {
             let mut shared = self.pool.shared();
-            let time = now.duration_since(self.since);
-            shared.stock.contention.iter_mut().for_each(|contention| contention.was_under_way(time));
+            if let Some((contention, since)) = shared.stock.contention.as_mut().zip(self.since) {
+                contention.was_under_way(since);
+            }
             shared.stock.events.give_back(self.account, self.amount.events);
             shared.stock.units.give_back(self.account, self.amount.units);
             !shared.line.is_empty()
         };
         if anybody_waits {
-            self.pool.serve(now);
+            self.pool.serve();
         }
     }
 }
@@ -201,8 +202,8 @@ impl Stock {
     }
 
     /// What becomes of a wish for events and bytes at once.
-    fn standing(&self, account: AccountNo, amount: Amount, now: Instant) -> Standing {
-        let limit = self.contention.as_ref().and_then(|contention| contention.limit(account, now));
+    fn standing(&self, account: AccountNo, amount: Amount) -> Standing {
+        let limit = self.contention.as_ref().and_then(|contention| contention.limit(account));
         let held = self.events.held(account);
         if held > 0 && limit.is_some_and(|limit| held + amount.events > limit) {
             return Standing::OverShare;

@@ -5,7 +5,6 @@ use rand::seq::IteratorRandom;
 
 use crate::account::AccountNames;
 use crate::clock::Timestamp;
-use crate::credit::Credits;
 use crate::id::Seal;
 use crate::router::board::Board;
 use crate::router::index::Index;
@@ -15,7 +14,7 @@ use crate::subscriber::slots::Slots;
 
 use super::actors::Shard;
 use super::mail::{Actor, Mail, Turns};
-use super::world::{CALM_MS, Later, World};
+use super::world::{CALM_MS, Later, World, credits};
 use super::writer::Request;
 
 /// How far the wall clock may be set, in milliseconds.
@@ -86,7 +85,7 @@ impl World {
     fn start_later(&mut self) {
         self.forget_later();
         (self.slots, self.turns) = (Slots::new(self.rules.slots), Turns::default());
-        self.credits = Credits::new(self.rules.credits, 1 << 20);
+        self.credits = credits(&self.rules);
         self.callers.forget();
         if self.random.random_range(0..4) == 0 {
             self.set_clock();

@@ -3,12 +3,13 @@
 //! One thread, one source of chance. Whatever is ready may be next; when nothing is, the clock jumps to what comes next.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::clock::{Now, Timestamp};
-use crate::credit::Credits;
+use crate::credit::{Contention, Credits};
 use crate::metrics::Metrics;
 use crate::store::Answer;
 use crate::store::memory::Memory;
@@ -120,7 +121,7 @@ impl World {
             turns: Turns::default(),
             dropped_tasks: Dropped::default(),
             dropped_wishes: Dropped::default(),
-            credits: Credits::new(rules.credits, 1 << 20),
+            credits: credits(&rules),
             metrics: Metrics::new(),
             moods: vec![Mood::Well; receivers],
             callers: Callers::new(rules.hooks),
@@ -266,6 +267,12 @@ impl World {
             wishes.into_iter().for_each(|wish| self.heard(wish));
         }
     }
+}
+
+/// Credits by a clock that stands still: what a real one says, a seed would not repeat.
+pub fn credits(rules: &Rules) -> Credits {
+    let still = Instant::now();
+    Credits::sharing(rules.credits, 1 << 20, Contention::new(1, move || still))
 }
 
 impl Drop for World {

@@ -13,7 +13,7 @@ use crate::support::patience::{until, until_some};
 use crate::support::receiver::Receiver;
 
 /// So few that it takes no time.
-const BRIEF: [&str; 14] = [
+const BRIEF: [&str; 16] = [
     "--events",
     "200",
     "--connections",
@@ -28,6 +28,8 @@ const BRIEF: [&str; 14] = [
     "50",
     "--rate",
     "200",
+    "--waiting",
+    "300",
 ];
 
 /// A bench whose directory is its own.
@@ -88,6 +90,7 @@ fn every_scenario_is_measured_and_held_against_its_baseline() {
         ("emit", Some("wire")),
         ("record", Some("sled")),
         ("fanout", Some("wire")),
+        ("drain", Some("wire")),
         ("latency", None),
         ("half", None),
         ("hooks", None),
@@ -115,7 +118,7 @@ fn every_scenario_is_measured_and_held_against_its_baseline() {
 #[test]
 fn what_is_compared_decides_how_the_bench_ends() {
     let scenarios = ["neighbours", "noisy", "backlog"];
-    let brief = ["--rounds", "1", "--phase-seconds", "1", "--waiting", "300"];
+    let brief = ["--rounds", "1", "--phase-seconds", "1"];
     let ended = Bench::new().run(&[&scenarios[..], &brief].concat());
 
     // A scenario that lost an event, or had one twice, would print nothing.

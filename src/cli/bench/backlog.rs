@@ -8,7 +8,11 @@ use serde_json::json;
 
 use super::comparison::Comparison;
 use super::course::Bench;
+use super::destination::Place;
+use super::figures::Figures;
+use super::monotonic::now_ns;
 use super::part::Role;
+use super::part::arrivals::Expected;
 use super::part::revenant::{Order, Seen};
 use super::request::EVENT;
 use super::router::Router;
@@ -69,6 +73,29 @@ impl Bench {
             json!({"events": self.waiting, "requests": requests, "mib": mib, "behind": behind});
         self.tell(&shown, &text)?;
         comparison.verdict()
+    }
+
+    /// Events that wait for a paused hook, from when it is resumed.
+    pub fn drain(&self) -> anyhow::Result<Figures> {
+        let mut destination = self.destination(Place::Ports(1))?;
+        let router = Router::start(&self.workshop, &self.networks())?;
+        let hook = router.subscribe(&destination.url(0), EVENT, None)?;
+        router.post(&format!("/api/v1/hooks/{hook}/pause"), &json!({}))?;
+        self.gather(&router)?;
+        destination.expect(Expected::events(0, self.waiting), self.receiver_fault)?;
+        let (before, began_ns) = (router.footprint(), now_ns());
+        router.post(&format!("/api/v1/hooks/{hook}/resume"), &json!({}))?;
+        let arrived = destination.each_once(self.patience)?;
+        router.drained(self.patience)?;
+        let (after, drained_ns) = (router.footprint(), now_ns());
+        router.stop()?;
+        destination.each_once(Duration::ZERO)?;
+
+        let (waiting, ended_ns) =
+            (self.waiting.into(), arrived.map_or(drained_ns, |arrived| arrived.last_ns));
+        let mut figures = Figures::of_rate(waiting, began_ns, ended_ns);
+        figures.set_footprint(before, after, waiting);
+        Ok(figures)
     }
 
     /// Emits what is to wait, in order.

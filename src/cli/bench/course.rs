@@ -129,6 +129,7 @@ impl Bench {
                 let events = (self.events / self.fanout).max(1);
                 self.through(&Shape { events, hooks: self.fanout, place: Place::Paths, ..plain })
             }
+            Scenario::Drain => self.drain(),
             Scenario::Latency => self.steady(self.rate),
             Scenario::Half => {
                 let http = measured.last(Scenario::Http).and_then(|http| http.get("per_second"));

@@ -78,7 +78,7 @@ impl Row<'_> {
     }
 
     fn over(&self) -> String {
-        let Bench { connections, accept_connections, callers, hooks, fanout, .. } = self.bench;
+        let Bench { connections, accept_connections, callers, hooks, fanout, waiting, .. } = self.bench;
         let whose = self.scenario.process();
         match self.scenario {
             Scenario::Handler | Scenario::Accept => {
@@ -87,6 +87,7 @@ impl Row<'_> {
             Scenario::File | Scenario::Sled => format!("{callers} events a batch"),
             Scenario::Emit | Scenario::Record => format!("{callers} callers; footprint of the {whose}"),
             Scenario::Fanout => format!("{fanout} hooks, {connections} connections; counted in deliveries"),
+            Scenario::Drain => format!("{waiting} events waited; footprint of the {whose}"),
             Scenario::Hooks => format!("{hooks} hooks, {connections} connections; counted in subscriptions"),
             _ => format!("{connections} connections; footprint of the {whose}"),
         }

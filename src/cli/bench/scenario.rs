@@ -29,6 +29,8 @@ pub enum Scenario {
     Record,
     /// One event to many hooks on one receiver; counts deliveries
     Fanout,
+    /// Events that wait for a paused hook, from when it is resumed
+    Drain,
     /// From when an event should have been sent to its arrival, at a steady rate
     Latency,
     /// The same at half of the rate that http has just had
@@ -68,7 +70,9 @@ impl Scenario {
     /// What its rate is measured against, in the same round.
     pub fn baseline(self) -> Option<Self> {
         match self {
-            Self::Handler | Self::Client | Self::Http | Self::Emit | Self::Fanout => Some(Self::Wire),
+            Self::Handler | Self::Client | Self::Http | Self::Emit | Self::Fanout | Self::Drain => {
+                Some(Self::Wire)
+            }
             Self::Sled => Some(Self::File),
             Self::Hundred | Self::Keyed => Some(Self::Http),
             Self::Accept => Some(Self::Handler),

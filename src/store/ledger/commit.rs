@@ -140,10 +140,20 @@ impl<'a> Commit<'a> {
     }
 
     fn first_known_of(&self, draft: &Draft) -> Result<Option<Arc<Recorded>>, Error> {
-        let known = draft.idempotency.and_then(|idempotency| self.writing.keys.get(&idempotency.key));
-        let Some(no) = known else {
+        let Some(key) = draft.idempotency.map(|idempotency| idempotency.key) else {
             return Ok(None);
         };
+        for no in self.writing.keys.candidates(&key) {
+            let event = self.event(no)?.filter(|event| event.idempotency == Some(key));
+            if event.is_some() {
+                return Ok(event);
+            }
+        }
+        Ok(None)
+    }
+
+    /// An event of this commit or an earlier one.
+    fn event(&self, no: EventNo) -> Result<Option<Arc<Recorded>>, Error> {
         let here =
             no.0.checked_sub(self.volatile.tail.next().0).and_then(|index| self.events.get(index as usize));
         if let Some((event, _)) = here {
@@ -163,7 +173,7 @@ impl<'a> Commit<'a> {
         let Draft { account, event_type, body, accepted_at, idempotency } = draft;
         let idempotency = idempotency.map(|idempotency| idempotency.key);
         if let Some(key) = idempotency {
-            self.writing.keys.insert(key, no, accepted_at);
+            self.writing.keys.insert(&key, no, accepted_at);
         }
         let event = Recorded { no, id, account, event_type, body, accepted_at, idempotency, matches };
         let event = Arc::new(event);
@@ -174,7 +184,7 @@ impl<'a> Commit<'a> {
     fn take_back(&mut self, to: usize) {
         for (event, _) in self.events.drain(to..) {
             if let Some(key) = &event.idempotency {
-                self.writing.keys.remove(key, event.accepted_at);
+                self.writing.keys.remove(key, event.no, event.accepted_at);
             }
         }
     }

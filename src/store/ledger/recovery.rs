@@ -135,7 +135,7 @@ fn recover_keys(shared: &Shared) -> Result<KnownKeys, Error> {
     event_blocks_backwards(&shared.tree, EventNo(latest), |first, block| {
         for (no, event) in (first..).zip(&block.events) {
             if let Some(key) = event.idempotency() {
-                known.insert(key, EventNo(no), event.accepted_at());
+                known.insert(&key, EventNo(no), event.accepted_at());
             }
         }
         Ok(block.events.last().is_some_and(|event| KnownKeys::is_remembered(event.accepted_at(), now)))
