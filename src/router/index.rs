@@ -4,12 +4,12 @@
 //! records are the store's.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use indexmap::IndexSet;
 use sha2::{Digest, Sha256};
+use slab::Slab;
 use smallvec::SmallVec;
 
 use crate::event_type::EventType;
@@ -26,10 +26,8 @@ pub struct Index {
     /// By the URL that their entries name, keyed by chance: whoever chooses URLs chooses no place in it.
     by_url: HashTable<SubscriptionNo>,
     keyed: RandomState,
-    matching: HashMap<(AccountNo, TypeNo), Matches>,
-    /// Every event type and every filter that there was, by its number in this process.
-    types: IndexSet<EventType>,
-    filters: IndexSet<Filter>,
+    matching: HashMap<(AccountNo, EventType), Matches>,
+    filters: Filters,
     by_status: ByStatus,
 }
 
@@ -43,6 +41,16 @@ pub struct Entry {
     url: UrlHash,
 }
 
+/// The filters that subscriptions have, each once, with how many have it.
+#[derive(Default)]
+struct Filters {
+    all: Slab<(Filter, u32)>,
+    numbers: HashMap<Filter, FilterNo>,
+}
+
+/// A filter's number, for as long as a subscription has it.
+type FilterNo = u32;
+
 /// Where a subscription stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -54,12 +62,6 @@ pub enum State {
 /// The first 128 bits of SHA-256 over account and URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct UrlHash([u8; 16]);
-
-/// The place of an event type among all.
-type TypeNo = u32;
-
-/// The place of a filter among all.
-type FilterNo = u32;
 
 /// Some subscriptions, oldest first.
 pub type Numbers = SmallVec<[SubscriptionNo; 4]>;
@@ -77,7 +79,7 @@ impl Index {
             account: subscription.account,
             state: State::of(&subscription.status),
             generation: subscription.generation,
-            filter: number(&mut self.filters, &subscription.filter),
+            filter: self.filters.take(&subscription.filter),
             url: UrlHash::of(subscription.account, subscription.url.normalized()),
         };
         let (no, hash) = (subscription.no, self.keyed.hash_one(entry.url));
@@ -92,6 +94,7 @@ impl Index {
     pub fn remove(&mut self, no: SubscriptionNo) -> Option<Entry> {
         let entry = self.entries.remove(&no)?;
         self.unlist(no, &entry);
+        self.filters.give_back(entry.filter);
         self.by_status.remove(entry.state as usize);
         if let Ok(found) = self.by_url.find_entry(self.keyed.hash_one(entry.url), |other| *other == no) {
             found.remove();
@@ -137,15 +140,13 @@ impl Index {
 
     /// The account's subscription of this URL with exactly this filter.
     pub fn find(&self, account: AccountNo, url: &str, filter: &Filter) -> Option<SubscriptionNo> {
-        let wanted = self.filters.get_index_of(filter)? as FilterNo;
+        let wanted = *self.filters.numbers.get(filter)?;
         self.of_url(account, url).into_iter().find(|no| self.entries[no].filter == wanted)
     }
 
     /// The account's subscriptions that an event of this type matches.
     pub fn matches(&self, account: AccountNo, event_type: &EventType) -> Matches {
-        let type_no = self.types.get_index_of(event_type);
-        let matching = type_no.and_then(|type_no| self.matching.get(&(account, type_no as TypeNo)));
-        matching.cloned().unwrap_or_default()
+        self.matching.get(&(account, event_type.clone())).cloned().unwrap_or_default()
     }
 
     fn at(&self, url: UrlHash) -> Numbers {
@@ -160,17 +161,17 @@ impl Index {
             return;
         }
         let listed = Match { subscription: no, generation: entry.generation };
-        for event_type in self.filters[entry.filter as usize].event_types() {
-            let type_no = number(&mut self.types, event_type);
-            let matching = Arc::make_mut(self.matching.entry((entry.account, type_no)).or_default());
+        for event_type in self.filters.event_types(entry.filter) {
+            let key = (entry.account, event_type.clone());
+            let matching = Arc::make_mut(self.matching.entry(key).or_default());
             let at = matching.partition_point(|other| other.subscription < no);
             matching.insert(at, listed);
         }
     }
 
     fn unlist(&mut self, no: SubscriptionNo, entry: &Entry) {
-        for event_type in self.filters[entry.filter as usize].event_types() {
-            let key = (entry.account, number(&mut self.types, event_type));
+        for event_type in self.filters.event_types(entry.filter) {
+            let key = (entry.account, event_type.clone());
             let Some(matching) = self.matching.get_mut(&key) else {
                 continue;
             };
@@ -184,10 +185,32 @@ impl Index {
     }
 }
 
-/// The place of a value among all that there were, this one included.
-fn number<T: Clone + Eq + Hash>(all: &mut IndexSet<T>, value: &T) -> u32 {
-    let known = all.get_index_of(value);
-    known.unwrap_or_else(|| all.insert_full(value.clone()).0) as u32
+impl Filters {
+    /// The number of a filter that one more subscription has.
+    fn take(&mut self, filter: &Filter) -> FilterNo {
+        let known = self.numbers.get(filter).copied();
+        let no = known.unwrap_or_else(|| {
+            let no = self.all.insert((filter.clone(), 0)) as FilterNo;
+            self.numbers.insert(filter.clone(), no);
+            no
+        });
+        self.all[no as usize].1 += 1;
+        no
+    }
+
+    /// One subscription fewer has it.
+    fn give_back(&mut self, no: FilterNo) {
+        let (filter, users) = &mut self.all[no as usize];
+        *users -= 1;
+        if *users == 0 {
+            self.numbers.remove(filter);
+            self.all.remove(no as usize);
+        }
+    }
+
+    fn event_types(&self, no: FilterNo) -> &[EventType] {
+        self.all[no as usize].0.event_types()
+    }
 }
 
 impl State {
@@ -273,6 +296,7 @@ mod tests {
         assert_eq!(index.of_url(ACCOUNT, one.url.normalized()).len(), 2);
         index.remove(SubscriptionNo(1));
         assert_eq!(find(&index), None);
+        assert_eq!((index.by_url.len(), index.filters.all.len(), index.filters.numbers.len()), (1, 1, 1));
         assert_eq!(matched(&index, "x"), []);
     }
 }
