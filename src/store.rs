@@ -89,6 +89,11 @@ pub trait Reader: Send + Sync {
     /// An event by its number.
     fn event(&self, no: EventNo) -> Result<Option<Arc<Recorded>>, Error>;
 
+    /// An event that a delivery waits with; what many wait with is not read for each of them.
+    fn awaited(&self, no: EventNo) -> Result<Option<Arc<Recorded>>, Error> {
+        self.event(no)
+    }
+
     /// Deliveries of a subscription that were never attempted, oldest first, behind `after`, at most `limit`.
     fn backlog(&self, subscription: &Subscription, after: EventNo, limit: usize) -> Result<Backlog, Error>;
 

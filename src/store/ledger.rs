@@ -35,6 +35,7 @@ mod keys;
 mod mark;
 mod pages;
 mod pool;
+mod popular;
 mod reader;
 mod recovery;
 mod reopening;

@@ -117,7 +117,7 @@ impl Hands for Carrier<'_> {
                 Some(event) => Some(event),
                 None => {
                     let no = delivery.event;
-                    surroundings.store.read(move |reader| reader.event(no)).await.ok().flatten()
+                    surroundings.store.read(move |reader| reader.awaited(no)).await.ok().flatten()
                 }
             };
             if let Some(event) = event {

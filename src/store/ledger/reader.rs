@@ -28,6 +28,16 @@ use crate::subscription::{Generation, Status, Subscription};
 const BLOCKS_SEARCHED: usize = 1_000;
 
 impl Shared {
+    /// An event that waits in rows.
+    fn parked(&self, no: EventNo, events: &mut EventReader<'_>) -> Result<Option<Arc<Recorded>>, Error> {
+        if let Some(event) = self.popular.get(no) {
+            return Ok(Some(event));
+        }
+        let event = events.event(no)?.map(Arc::new);
+        event.iter().for_each(|event| self.popular.hold(event));
+        Ok(event)
+    }
+
     /// Counts what waits in rows, but for what was counted in the tail and has moved since.
     fn count_rows(&self, count: &mut Count<'_>) -> Result<(), Error> {
         let subscription = count.subscription;
@@ -140,6 +150,13 @@ impl Reader for Shared {
         Ok(EventReader::new(&self.tree, &self.seal).event(no)?.map(Arc::new))
     }
 
+    fn awaited(&self, no: EventNo) -> Result<Option<Arc<Recorded>>, Error> {
+        if let Some(event) = self.volatile().tail.event(no) {
+            return Ok(Some(event.clone()));
+        }
+        self.parked(no, &mut EventReader::new(&self.tree, &self.seal))
+    }
+
     fn backlog(&self, subscription: &Subscription, after: EventNo, limit: usize) -> Result<Backlog, Error> {
         let mut found: BTreeMap<EventNo, (Option<Arc<Recorded>>, Generation)> = BTreeMap::new();
         let end = {
@@ -167,7 +184,7 @@ impl Reader for Shared {
         for (no, (event, generation)) in found.into_iter().take(limit) {
             let event = match event {
                 Some(event) => Some(event),
-                None => events.event(no)?.map(Arc::new),
+                None => self.parked(no, &mut events)?,
             };
             waiting.extend(event.map(|event| (event, generation)));
         }

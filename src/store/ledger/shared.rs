@@ -12,6 +12,7 @@ use crate::id::{EventNo, Seal, SubscriptionNo};
 use crate::store::ledger::changes::Changes;
 use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{self, Pair};
+use crate::store::ledger::popular::Popular;
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::sync::Syncer;
 use crate::store::ledger::values::{SubscriptionKey, Synced, Usage, Value, encode};
@@ -30,6 +31,7 @@ pub struct Shared {
     /// What changes while a copy is made.
     pub changes: Changes,
     pub directory: PathBuf,
+    pub popular: Popular,
     volatile: Mutex<Volatile>,
 }
 
@@ -67,7 +69,7 @@ impl Shared {
             bytes: 0,
             expired: Expired::default(),
         };
-        let (changes, directory) = (Changes::default(), directory.to_owned());
+        let (changes, popular, directory) = (Changes::default(), Popular::default(), directory.to_owned());
         Self {
             tree: syncer.tree().clone(),
             syncer,
@@ -75,6 +77,7 @@ impl Shared {
             keyring,
             changes,
             directory,
+            popular,
             volatile: Mutex::new(volatile),
         }
     }
