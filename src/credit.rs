@@ -57,7 +57,7 @@ impl Credits {
         Self::sharing(events, bytes, Contention::new(processors, Instant::now))
     }
 
-    /// The same where accounts are told apart, by when they are active, in another way than usual.
+    /// The same, with accounts held to what `contention` says while others are active.
     pub fn sharing(events: usize, bytes: usize, contention: Contention) -> Self {
         let under_way = Pool::contended(UNDER_WAY, contention);
         Self { room: Pool::new(amount(events, bytes)), under_way }

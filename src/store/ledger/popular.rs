@@ -13,6 +13,8 @@ use crate::subscription::Match;
 
 /// How many matches make an event popular: with fewer, reading it costs little.
 const MATCHES: usize = 64;
+/// The most events that are held: they are looked through for each that is read.
+const EVENTS: usize = 16;
 /// The most bytes of events that are held, but for a single larger one.
 const BYTES: usize = 8 << 20;
 
@@ -34,7 +36,7 @@ impl Popular {
         let mut events = self.events();
         events.push_back(event.clone());
         let mut bytes: usize = events.iter().map(weight).sum();
-        while bytes > BYTES && events.len() > 1 {
+        while events.len() > EVENTS || bytes > BYTES && events.len() > 1 {
             bytes -= events.pop_front().as_ref().map_or(0, weight);
         }
     }
@@ -71,5 +73,7 @@ mod tests {
         popular.hold(&event(5, 3 * half));
         assert_eq!(popular.get(EventNo(5)).map(|event| event.matches.len()), Some(3 * half));
         assert!(popular.get(EventNo(4)).is_none());
+        (6..100).for_each(|no| popular.hold(&event(no, MATCHES)));
+        assert_eq!((1..100).filter(|no| popular.get(EventNo(*no)).is_some()).count(), EVENTS);
     }
 }
