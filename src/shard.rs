@@ -8,6 +8,7 @@ mod agenda;
 mod message;
 pub mod roster;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,11 +29,15 @@ use crate::id::SubscriptionNo;
 use crate::metrics::Metrics;
 use crate::metrics::hooks::Counted;
 use crate::store::writer::Store;
-use crate::subscriber::{self, Cut, Hold, Policy, Reload, Report, Retire, Slots, Subscriber, Surroundings};
+use crate::subscriber::{
+    self, Cut, Hold, Policy, Reload, Report, Retire, Slots, Subscriber, Surroundings, Yield,
+};
 
 pub use self::message::{Abandon, Again, Drain, Due, Forward, GiveUp, Pause, Remove, Try, Verdict, Wake};
 use self::roster::{Life, Roster};
 
+/// The most subscribers that run at a time. Each takes a few kilobytes.
+const RUNNING_LIMIT: usize = 20_000;
 /// How often a drain looks whether attempts are still in flight.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 
@@ -73,12 +78,13 @@ impl Shard {
             store: plan.store,
             slots: plan.slots,
             policy: plan.policy,
+            crowded: Cell::default(),
             metrics: plan.metrics,
             clients: Clients::new(plan.delivery),
         };
         Self {
             surroundings: Rc::new(surroundings),
-            roster: Roster::default(),
+            roster: Roster::new(RUNNING_LIMIT),
             trials: HashMap::new(),
             given_up: plan.given_up,
             ended: plan.ended,
@@ -91,11 +97,16 @@ impl Shard {
         self.surroundings.store.now().steady
     }
 
-    /// Starts subscribers that are due, some at a time, and sets the one timer for the next.
+    /// Starts subscribers that are due, some at a time, and sets the one timer for the next; if there is no room for
+    /// them, those with nothing to do are to retire.
     fn start_due(&mut self, ctx: &mut Context<Self>) {
         let now = self.now();
         let (roster, surroundings) = (&mut self.roster, &self.surroundings);
         let wait = roster.start_due(now, |life| Running::begin(life, surroundings, ctx));
+        let is_crowded = roster.is_crowded(now);
+        if !surroundings.crowded.replace(is_crowded) && is_crowded {
+            roster.all().for_each(|running| running.subscriber.do_send(Yield));
+        }
         let Some(wait) = wait else {
             return;
         };
@@ -144,17 +155,19 @@ impl Handler<Forward> for Shard {
     type Result = ();
 
     fn handle(&mut self, forward: Forward, ctx: &mut Context<Self>) {
+        let now = self.now();
         let (roster, surroundings) = (&mut self.roster, &self.surroundings);
         for (at, events) in forward.deliveries {
             let Some(first) = events.first().map(|event| event.no) else {
                 continue;
             };
             let begin = |life| Running::begin(life, surroundings, ctx);
-            if let Some(running) = roster.forward(at, first, begin) {
+            if let Some(running) = roster.forward(at, first, now, begin) {
                 let credits = forward.credits.clone();
                 running.subscriber.do_send(subscriber::Forward { events, credits });
             }
         }
+        self.start_due(ctx);
     }
 }
 
@@ -171,10 +184,12 @@ impl Handler<Wake> for Shard {
     type Result = ();
 
     fn handle(&mut self, Wake(at): Wake, ctx: &mut Context<Self>) {
+        let now = self.now();
         let (roster, surroundings) = (&mut self.roster, &self.surroundings);
-        if let Some(running) = roster.wake(at, |life| Running::begin(life, surroundings, ctx)) {
+        if let Some(running) = roster.wake(at, now, |life| Running::begin(life, surroundings, ctx)) {
             running.subscriber.do_send(Reload { verdict: false });
         }
+        self.start_due(ctx);
     }
 }
 

@@ -17,6 +17,7 @@ mod retries;
 pub mod slots;
 mod task;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use actix::{Actor, ActorContext, Context, Handler, Recipient, SpawnHandle};
@@ -28,7 +29,7 @@ use crate::store::writer::Store;
 
 use self::dispatcher::Dispatcher;
 pub use self::dispatcher::Start;
-pub use self::message::{Again, Cut, End, Forward, Hold, Reload, Report, Retire};
+pub use self::message::{Again, Cut, End, Forward, Hold, Reload, Report, Retire, Yield};
 use self::message::{Answered, Over};
 pub use self::policy::Policy;
 use self::slots::Turn;
@@ -53,6 +54,8 @@ pub struct Surroundings {
     pub store: Store,
     pub slots: Slots,
     pub policy: Policy,
+    /// Somebody waits for a place among those who run.
+    pub crowded: Cell<bool>,
     pub clients: Clients,
     pub metrics: Metrics,
 }
@@ -163,6 +166,15 @@ impl Handler<Retire> for Subscriber {
 
     fn handle(&mut self, _: Retire, ctx: &mut Context<Self>) {
         ctx.stop();
+    }
+}
+
+impl Handler<Yield> for Subscriber {
+    type Result = ();
+
+    fn handle(&mut self, _: Yield, ctx: &mut Context<Self>) {
+        let (dispatcher, mut hands) = self.with_hands(ctx);
+        dispatcher.crowded(hands.now(), &mut hands);
     }
 }
 

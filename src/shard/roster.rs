@@ -9,8 +9,6 @@ use crate::shard::agenda::Agenda;
 use crate::store::Address;
 use crate::subscriber::Start;
 
-/// The most subscribers that run at a time; further ones start as others retire. Each takes a few kilobytes.
-const RUNNING_LIMIT: usize = 20_000;
 /// How long a subscriber that ended by itself stays down: long enough that one that always does is no burden.
 const DOWN_TIME: Duration = Duration::from_secs(1);
 /// How many due subscribers are started in one go, so that a restart does not starve what is fresh.
@@ -18,6 +16,8 @@ const START_STEP: usize = 200;
 
 /// The subscribers of a shard, each under a handle `S`.
 pub struct Roster<S> {
+    /// The most subscribers that run at a time; further ones begin as others retire.
+    limit: usize,
     running: HashMap<SubscriptionNo, Running<S>>,
     agenda: Agenda,
     lives: u64,
@@ -40,27 +40,39 @@ struct Running<S> {
     told: u64,
 }
 
-impl<S> Default for Roster<S> {
-    fn default() -> Self {
-        Self { running: HashMap::new(), agenda: Agenda::default(), lives: 0, timer: None, draining: false }
-    }
-}
-
 impl<S> Roster<S> {
+    /// A roster of at most so many that serve at a time.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            running: HashMap::new(),
+            agenda: Agenda::default(),
+            lives: 0,
+            timer: None,
+            draining: false,
+        }
+    }
+
     /// The subscriber that a stretch of events is to be forwarded to; begun if there is room for it.
-    pub fn forward(&mut self, at: Address, first: EventNo, begin: impl FnOnce(Life) -> S) -> Option<&S> {
-        let running = self.subscriber(at, Start::With(first), begin)?;
+    pub fn forward(
+        &mut self,
+        at: Address,
+        first: EventNo,
+        now: Timestamp,
+        begin: impl FnOnce(Life) -> S,
+    ) -> Option<&S> {
+        let running = self.subscriber(at, Start::With(first), now, begin)?;
         running.told += 1;
         Some(&running.subscriber)
     }
 
     /// The subscriber that is to read afresh what waits for it; one that begins now does so anyway.
-    pub fn wake(&mut self, at: Address, begin: impl FnOnce(Life) -> S) -> Option<&S> {
+    pub fn wake(&mut self, at: Address, now: Timestamp, begin: impl FnOnce(Life) -> S) -> Option<&S> {
         if self.draining {
             return None;
         }
         let was_running = self.running.contains_key(&at.subscription);
-        let running = self.subscriber(at, Start::FromStore, begin).filter(|_| was_running)?;
+        let running = self.subscriber(at, Start::FromStore, now, begin).filter(|_| was_running)?;
         running.told += 1;
         Some(&running.subscriber)
     }
@@ -69,10 +81,12 @@ impl<S> Roster<S> {
         &mut self,
         at: Address,
         start: Start,
+        now: Timestamp,
         begin: impl FnOnce(Life) -> S,
     ) -> Option<&mut Running<S>> {
         if !self.running.contains_key(&at.subscription) && !self.has_room() {
-            self.agenda.note(at, Timestamp(0));
+            // Who comes later has no claim to the next place.
+            self.agenda.note(at, now);
             return None;
         }
         let start = if self.agenda.strike(at) { Start::FromStore } else { start };
@@ -100,13 +114,14 @@ impl<S> Roster<S> {
             let Some(at) = self.agenda.take_due(now) else {
                 break;
             };
-            self.subscriber(at, Start::FromStore, &mut begin);
+            self.subscriber(at, Start::FromStore, now, &mut begin);
         }
         self.next_wait(now)
     }
 
     fn next_wait(&mut self, now: Timestamp) -> Option<Duration> {
-        let due = self.agenda.next_due().filter(|_| self.has_room())?;
+        // While there is no room, the next who retires makes it go on.
+        let due = self.agenda.next_due().filter(|due| self.has_room() || *due > now)?;
         // What is overdue waits for the next turn of the loop: others get theirs.
         let at = due.max(Timestamp(now.0 + 1));
         if self.timer.is_some_and(|set| set <= at) {
@@ -179,18 +194,25 @@ impl<S> Roster<S> {
         self.running.values().map(|running| &running.subscriber)
     }
 
+    /// Whether somebody is due for whom there is no room: who has nothing to do had better retire.
+    pub fn is_crowded(&self, now: Timestamp) -> bool {
+        !self.draining
+            && self.running.len() >= self.limit
+            && self.agenda.next_due().is_some_and(|due| due <= now)
+    }
+
     /// Takes out all who serve.
     pub fn abandon(&mut self) -> impl Iterator<Item = S> {
         self.running.drain().map(|(_, running)| running.subscriber)
     }
 
-    #[cfg(test)]
+    /// All who serve, in no order.
     pub fn all(&self) -> impl Iterator<Item = &S> {
         self.running.values().map(|running| &running.subscriber)
     }
 
     fn has_room(&self) -> bool {
-        !self.draining && self.running.len() < RUNNING_LIMIT
+        !self.draining && self.running.len() < self.limit
     }
 }
 
@@ -202,15 +224,19 @@ mod tests {
     const AT: Address = Address { account: AccountNo(1), subscription: SubscriptionNo(1) };
 
     fn roster_with_one() -> Roster<u64> {
-        let mut roster = Roster::default();
-        assert_eq!(roster.wake(AT, |life| life.incarnation), None, "one that begins reads anyway");
+        let mut roster = Roster::new(1);
+        assert_eq!(
+            roster.wake(AT, Timestamp(1), |life| life.incarnation),
+            None,
+            "one that begins reads anyway"
+        );
         roster
     }
 
     #[test]
     fn one_that_was_told_something_since_does_not_retire() {
         let mut roster = roster_with_one();
-        assert_eq!(roster.forward(AT, EventNo(1), |_| unreachable!("it runs")), Some(&1));
+        assert_eq!(roster.forward(AT, EventNo(1), Timestamp(1), |_| unreachable!("it runs")), Some(&1));
         assert_eq!(roster.retire(AT, 1, 0, None), None);
         assert_eq!(roster.retire(AT, 1, 1, None), Some(1));
     }
@@ -227,5 +253,16 @@ mod tests {
         assert_eq!(begun, [(2, Start::FromStore)]);
         assert_eq!(roster.retire(AT, 1, 0, None), None);
         assert_eq!(roster.running(AT), Some(&2));
+    }
+
+    #[test]
+    fn it_is_crowded_while_somebody_is_due_and_there_is_no_room() {
+        let mut roster = roster_with_one();
+        let other = Address { subscription: SubscriptionNo(2), ..AT };
+        roster.note(other, Timestamp(5));
+        assert!(!roster.is_crowded(Timestamp(4)), "nobody is due");
+        assert!(roster.is_crowded(Timestamp(5)));
+        roster.retire(AT, 1, 0, None);
+        assert!(!roster.is_crowded(Timestamp(5)), "there is room");
     }
 }

@@ -41,10 +41,17 @@ pub struct Actors {
 }
 
 /// A shard that lives.
-#[derive(Default)]
 pub struct Shard {
     roster: Roster<u64>,
     timer: u64,
+    is_crowded: bool,
+}
+
+impl Shard {
+    /// A shard of at most so many subscribers that run at a time.
+    pub fn new(running: usize) -> Self {
+        Self { roster: Roster::new(running), timer: 0, is_crowded: false }
+    }
 }
 
 /// A subscriber that lives.
@@ -67,6 +74,17 @@ pub struct Flying {
     slot: Option<Slot<InLine>>,
     began: u64,
     outcome: Option<Outcome>,
+}
+
+impl Actors {
+    /// How many subscribers of each shard are at work, or wait for their turn.
+    pub fn busy(&self, shards: usize) -> Vec<usize> {
+        let mut busy = vec![0; shards];
+        for subscriber in self.subscribers.values().filter(|one| !one.dispatcher.is_quiet()) {
+            busy[subscriber.shard.1] += 1;
+        }
+        busy
+    }
 }
 
 type Ears<'a, T> = &'a mut dyn FnMut(&mut Dispatcher<usize, Task>, &mut Noting<'_>) -> T;
@@ -188,17 +206,19 @@ impl World {
         match mail {
             Mail::Share { deliveries, credits } => {
                 for (at, events) in deliveries {
-                    if let Some(to) = roster.forward(at, events[0].no, &mut begin) {
+                    if let Some(to) = roster.forward(at, events[0].no, now, &mut begin) {
                         posts.push((*to, Mail::Forward { events, credits: credits.clone() }));
                     }
                 }
+                looks = true;
             }
             Mail::Due(waiting) => {
                 waiting.into_iter().for_each(|(at, due)| roster.note(at, due));
                 looks = true;
             }
             Mail::Told(Told::Wake(at), _) => {
-                posts.extend(roster.wake(at, begin).map(|to| (*to, Mail::Reload { verdict: false })));
+                posts.extend(roster.wake(at, now, begin).map(|to| (*to, Mail::Reload { verdict: false })));
+                looks = true;
             }
             Mail::Told(Told::Verdict(at), _) => {
                 posts.extend(roster.judged(at).map(|to| (*to, Mail::Reload { verdict: true })));
@@ -261,6 +281,13 @@ impl World {
             born.push((*next, life));
             *next
         });
+        let is_crowded = shard.roster.is_crowded(now);
+        let mut asked = Vec::new();
+        if !std::mem::replace(&mut shard.is_crowded, is_crowded) && is_crowded {
+            asked.extend(shard.roster.all().copied());
+            // They come in no order, which must not decide anything.
+            asked.sort_unstable();
+        }
         if let Some(wait) = wait {
             self.actors.next_timer += 1;
             shard.timer = self.actors.next_timer;
@@ -268,6 +295,7 @@ impl World {
             self.later(wait.as_millis() as u64, timer);
         }
         born.into_iter().for_each(|(no, life)| self.bear(no, life, (run, place)));
+        asked.into_iter().for_each(|to| self.mail.post(Actor::Subscriber(to), Mail::Yield));
     }
 
     fn bear(&mut self, no: u64, Life { at, incarnation, start }: Life, shard: (u64, Place)) {
@@ -306,6 +334,7 @@ impl World {
                 drop(done);
             }
             Mail::Retire => self.end_subscriber(no),
+            Mail::Yield => self.with(no, &mut |dispatcher, hands| dispatcher.crowded(now, hands)),
             Mail::Turn(slot) => {
                 let mut slot = Some(slot);
                 self.with(no, &mut |dispatcher, hands| {
@@ -345,11 +374,14 @@ impl World {
         let Some(subscriber) = self.actors.subscribers.get_mut(&no) else {
             return;
         };
+        let (run, place) = subscriber.shard;
+        let is_crowded = self.actors.shards.get(&(run, place)).is_some_and(|shard| shard.is_crowded);
         let mut deeds = Vec::new();
         let mut hands = Noting {
             subscriber: no,
             account: subscriber.at.account,
             policy: &self.rules.policy,
+            is_crowded,
             metrics: &self.metrics,
             store_has_failed: self.writer.has_failed,
             slots: &self.slots,

@@ -229,7 +229,7 @@ impl World {
             metrics: self.metrics.clone(),
         };
         for (place, due) in board.due(found.waiting).into_iter().enumerate() {
-            self.actors.shards.insert((run, place), Shard::default());
+            self.actors.shards.insert((run, place), Shard::new(self.rules.running));
             self.mail.open(Actor::Shard(run, place));
             self.mail.post(Actor::Shard(run, place), Mail::Due(due));
         }

@@ -21,6 +21,7 @@ pub struct Noting<'a> {
     pub subscriber: u64,
     pub account: AccountNo,
     pub policy: &'a Policy,
+    pub is_crowded: bool,
     pub metrics: &'a Metrics,
     pub store_has_failed: bool,
     pub slots: &'a Slots<InLine>,
@@ -54,6 +55,10 @@ impl Hands for Noting<'_> {
 
     fn policy(&self) -> &Policy {
         self.policy
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.is_crowded
     }
 
     fn figures(&self) -> &Attempts {
@@ -163,6 +168,7 @@ mod tests {
                 subscriber: 1,
                 account: AccountNo(1),
                 policy: &self.policy,
+                is_crowded: false,
                 metrics: &self.metrics,
                 store_has_failed: false,
                 slots: &self.slots,

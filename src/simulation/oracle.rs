@@ -392,7 +392,15 @@ impl Oracle {
     }
 
     /// Nothing happens before `next`: is there somebody who ought to be at work?
-    pub fn rests(&mut self, store: &Memory, slots: Usage, now: Timestamp, elapsed: u64, next: u64) {
+    pub fn rests(
+        &mut self,
+        store: &Memory,
+        slots: Usage,
+        finds_a_place: impl Fn(SubscriptionNo) -> bool,
+        now: Timestamp,
+        elapsed: u64,
+        next: u64,
+    ) {
         let records = store.all_subscriptions();
         let mut in_flight: BTreeMap<AccountNo, u32> = BTreeMap::new();
         for record in &records {
@@ -409,7 +417,8 @@ impl Oracle {
             let is_idle = subscription.status == Status::Active
                 && hook.in_flight == 0
                 && hook.hold <= now
-                && finds_a_slot;
+                && finds_a_slot
+                && finds_a_place(subscription.no);
             let waiting = if is_idle { store.live_of(subscription.no) } else { Vec::new() };
             let deliveries = &self.deliveries;
             let due = |(event, pending): &(EventNo, Pending)| {

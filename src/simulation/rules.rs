@@ -13,6 +13,8 @@ pub struct Rules {
     pub policy: Policy,
     pub slots: usize,
     pub shards: usize,
+    /// How many subscribers of a shard may run at a time.
+    pub running: usize,
     pub credits: usize,
     /// How many hooks there may be.
     pub hooks: usize,
@@ -56,6 +58,7 @@ impl Rules {
             policy,
             slots: one_of(random, &[1, 2, 4, 64]) as usize,
             shards: one_of(random, &[1, 2, 3]) as usize,
+            running: one_of(random, &[1, 2, 3, 100]) as usize,
             credits: one_of(random, &[4, 16, 64]) as usize,
             hooks: random.random_range(2..9),
             commit_ms: one_of(random, &[1, 5, 50, 500]),

@@ -10,6 +10,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::clock::{Now, Timestamp};
 use crate::credit::{Contention, Credits};
+use crate::id::SubscriptionNo;
 use crate::metrics::Metrics;
 use crate::store::Answer;
 use crate::store::memory::Memory;
@@ -209,7 +210,9 @@ impl World {
             return;
         }
         let (now, elapsed) = (self.now(), self.elapsed);
-        self.oracle.rests(&self.store, self.slots.usage(), now, elapsed, next);
+        let busy = self.actors.busy(self.rules.shards);
+        let finds_a_place = |no: SubscriptionNo| busy[no.0 as usize % busy.len()] < self.rules.running;
+        self.oracle.rests(&self.store, self.slots.usage(), finds_a_place, now, elapsed, next);
     }
 
     /// Goes on to what happens next.

@@ -76,6 +76,10 @@ impl Hands for Carrier<'_> {
         &self.surroundings.policy
     }
 
+    fn is_crowded(&self) -> bool {
+        self.surroundings.crowded.get()
+    }
+
     fn figures(&self) -> &Attempts {
         &self.surroundings.metrics.attempts
     }

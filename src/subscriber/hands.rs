@@ -38,6 +38,9 @@ pub trait Hands {
     /// What the configuration says about serving endpoints.
     fn policy(&self) -> &Policy;
 
+    /// Whether somebody waits for a place among those who run.
+    fn is_crowded(&self) -> bool;
+
     /// Where attempts are counted.
     fn figures(&self) -> &Attempts;
 

@@ -60,6 +60,11 @@ pub struct Cut {
 #[rtype(result = "()")]
 pub struct Retire;
 
+/// Tells it that somebody waits for a place: it is to retire if it has nothing to do.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Yield;
+
 /// The store's answer to a question.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -14,6 +14,6 @@ pub struct Policy {
     pub max_in_flight: u32,
     /// Deliveries in the window.
     pub window: usize,
-    /// How long a subscriber stays with nothing to do.
+    /// How long a subscriber stays with nothing to do, unless somebody waits for its place.
     pub idle: Duration,
 }

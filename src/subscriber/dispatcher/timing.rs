@@ -15,6 +15,11 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         self.pump(now, hands);
     }
 
+    /// Somebody waits for its place.
+    pub fn crowded(&mut self, now: Timestamp, hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>) {
+        self.pump(now, hands);
+    }
+
     pub(super) fn change_state(&mut self, wake: Option<Timestamp>) {
         let next = match self.state {
             State::Loading | State::Paused | State::Deactivated => return,
@@ -29,7 +34,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     }
 
     /// Whether nothing happens until the next is due, or until something is forwarded.
-    fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&self) -> bool {
         let waits = self.asking || self.in_line || self.verdicts_due > 0;
         self.in_flight.is_empty() && !waits && self.state != State::Loading
     }
@@ -41,7 +46,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
             self.quiet_since = now;
         }
         let (idle, idle_for) = (hands.policy().idle, self.quiet_since.until(now));
-        if self.is_quiet() && idle_for >= idle {
+        if self.is_quiet() && (idle_for >= idle || hands.is_crowded()) {
             self.resting = true;
             let (at, incarnation, heard) = (self.at, self.incarnation, self.heard);
             hands.report(Report::Idle { at, incarnation, heard, next_due: wake });
