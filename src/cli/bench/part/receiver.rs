@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -71,6 +71,8 @@ enum Reply {
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 const GONE: &[u8] = b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n";
+/// How many connections may wait to be accepted: of more, the kernel lets some wait for a second.
+const ACCEPT_QUEUE: u32 = 4_096;
 /// Enough for several requests of the usual size.
 const BUFFER: usize = 8 << 10;
 
@@ -101,10 +103,10 @@ impl Duty for Receiver {
 
 impl Receiver {
     fn listen(&self, port: u32) -> io::Result<SocketAddr> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let (listener, desk) = (socket.listen(ACCEPT_QUEUE)?, self.0.clone());
         let address = listener.local_addr()?;
-        let (listener, desk) = (TcpListener::from_std(listener)?, self.0.clone());
         rt::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // A connection that breaks is the sender's matter.
