@@ -114,6 +114,7 @@ impl Conversation {
         assert_eq!(recovery.waiting, model.waiting, "{here}: waiting");
         assert_eq!(recovery.next_subscription, model.next_subscription, "{here}: next subscription");
         self.see_forgotten_attempts(backend, here);
+        self.see_forgotten_replays(backend, here);
     }
 
     fn idle(&mut self, backend: &mut Ledger, here: &str) {

@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | event block | first event | the events of one commit and what each matched |
 //! | settlement block | commit | the attempts that one commit settled, and what it parked |
+//! | event chapter, postings | first event | which of some thousand events are whose |
+//! | attempt chapter | settlement block | which events some hundred of these tell of |
 //! | cursor | | every event below it is settled, or has a row below |
 //! | usage | | the bytes of the blocks; written with the cursor |
 //! | sealed under | | the master keys under which anything may be sealed |
@@ -23,6 +25,7 @@ mod blocks;
 pub mod building;
 mod census;
 mod changes;
+mod chapters;
 pub mod checking;
 mod commit;
 mod copying;
@@ -49,6 +52,8 @@ mod tests;
 mod tidying;
 mod values;
 
+#[cfg(test)]
+use std::collections::BTreeSet;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -63,6 +68,9 @@ use crate::encryption::{Fingerprint, Keyring};
 use crate::id::Seal;
 #[cfg(test)]
 use crate::id::{EventNo, SubscriptionNo};
+#[cfg(test)]
+use crate::store::history::Place;
+use crate::store::ledger::chapters::Chapters;
 use crate::store::ledger::commit::Commit;
 use crate::store::ledger::copying::Copying;
 use crate::store::ledger::encrypting::SealedUnder;
@@ -110,6 +118,7 @@ pub struct Writing {
     counters: Counters,
     next_commit: u64,
     keys: KnownKeys,
+    chapters: Chapters,
     retention: Retention,
 }
 
@@ -205,6 +214,7 @@ impl Ledger {
                 counters,
                 next_commit: 1,
                 keys: KnownKeys::default(),
+                chapters: Chapters::unread(),
                 retention: Retention::new(policy),
             },
             mark,
@@ -234,6 +244,11 @@ impl Ledger {
     /// The bytes of all blocks, counted one by one.
     pub fn measure(&self) -> Result<u64, Error> {
         blocks::bytes_since(&self.shared.tree, EventNo(0), 0)
+    }
+
+    /// What is known to have been replayed.
+    pub fn replays_kept(&self) -> Result<BTreeSet<Place>, Error> {
+        chapters::attempts::replayed_since(&self.shared.tree, 0, |_| true)
     }
 
     /// For which subscriptions the attempts were that are kept, oldest first.

@@ -1,6 +1,6 @@
 //! A model of the store: plain sets, nothing durable. It says what the ledger must do, and serves tests as a store.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::account::{Account, AccountId, ApiKey, KeyHash};
@@ -38,6 +38,8 @@ struct Model {
     health: HashMap<SubscriptionNo, Health>,
     last_attempts: HashMap<SubscriptionNo, Timestamp>,
     logs: BTreeMap<Place, Vec<Attempt>>,
+    /// What was replayed, and is known to have been.
+    replayed: BTreeSet<Place>,
     /// The place of each attempt, in the order in which they were settled.
     settled: VecDeque<Place>,
     accounts: Vec<Account>,
@@ -135,6 +137,16 @@ impl Memory {
             model.logs.remove(&place);
         }
         attempt
+    }
+
+    /// What is known to have been replayed.
+    pub fn replays_known(&self) -> BTreeSet<Place> {
+        self.model().replayed.clone()
+    }
+
+    /// Forgets that something was replayed, as retention may.
+    pub fn forget_replay(&self, place: Place) {
+        self.model().replayed.remove(&place);
     }
 
     /// For which subscriptions the attempts were that are known, oldest first.
@@ -263,6 +275,7 @@ impl Model {
             let generation = subscription.generation;
             let retry = Retry { due: now.steady, event, generation, attempts, retries: 0 };
             self.pending.insert(delivery, Pending::Retry(retry));
+            self.replayed.insert((event, at.subscription));
             replayed += 1;
         }
         replayed
@@ -309,7 +322,8 @@ impl Model {
         let pending = self.pending.get(&(subscription.no, event.no));
         let matched = event.matches.iter().any(|matched| matched.subscription == subscription.no);
         let log = self.logs.get(&place).cloned().unwrap_or_default();
-        if !matched && pending.is_none() && log.is_empty() {
+        let replayed = self.replayed.contains(&place) && !log.is_empty();
+        if !matched && !replayed && pending.is_none() {
             return None;
         }
         let has_expired = pending.is_none() && log.last().is_some_and(|last| !last.outcome.is_success());

@@ -75,6 +75,7 @@ impl Conversation {
         let oldest = self.model.retained().unwrap().oldest;
         assert_eq!(retained.oldest, oldest, "{here}: the oldest event");
         self.see_forgotten_attempts(ledger, here);
+        self.see_forgotten_replays(ledger, here);
         if thorough {
             self.compare_with_policy(retained.bytes, here);
         }
@@ -190,6 +191,20 @@ impl Conversation {
                 assert!(may_be, "{here}: an attempt for hook {} was forgotten early", subscription.no.0);
                 self.model.forget_last_attempt(subscription.no);
             }
+        }
+    }
+
+    /// While a delivery waits that came about by a replay alone, it is known to.
+    pub fn see_forgotten_replays(&mut self, ledger: &Ledger, here: &str) {
+        let (kept, pending) = (ledger.replays_kept().unwrap(), self.model.pending());
+        for (event, subscription) in self.model.replays_known().difference(&kept) {
+            let is_of_it = |one: &Match| one.subscription == *subscription;
+            let matched =
+                self.model.event(*event).unwrap().is_none_or(|one| one.matches.iter().any(is_of_it));
+            let waits = pending.contains_key(&(*subscription, *event));
+            let gone = self.model.record(*subscription).is_none();
+            assert!(matched || !waits || gone, "{here}: the replay of {} was forgotten early", event.0);
+            self.model.forget_replay((*event, *subscription));
         }
     }
 

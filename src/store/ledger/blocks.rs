@@ -4,7 +4,7 @@
 //! segments; hence many events to a row, and never more than [`ROW_LIMIT`] bytes in one.
 
 use std::iter::Peekable;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use sled::{IVec, Tree};
@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::event::{Heading, Recorded};
 use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
 use crate::store::Error;
+use crate::store::ledger::chapters::attempts::AttemptChapter;
 use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
@@ -40,8 +41,14 @@ pub fn put_events(rows: &mut Rows, events: &[(Arc<Recorded>, Nonce)], commit: u6
     bytes
 }
 
-/// Stages what one commit settled and moved, in as few blocks as its size allows; returns their bytes.
-pub fn put_settlements(rows: &mut Rows, block: SettlementBlock, commit: u64) -> u64 {
+/// Stages what one commit settled and moved, in as few blocks as its size allows, and adds them to the chapter; returns
+/// their bytes.
+pub fn put_settlements(
+    rows: &mut Rows,
+    block: SettlementBlock,
+    commit: u64,
+    chapter: &mut AttemptChapter,
+) -> u64 {
     let mut bytes = 0;
     let mut settled = block.settled.into_iter().peekable();
     let mut parked = block.parked.into_iter().peekable();
@@ -58,8 +65,11 @@ pub fn put_settlements(rows: &mut Rows, block: SettlementBlock, commit: u64) -> 
         if room == ROW_LIMIT - ROOM_FOR_LAST {
             break;
         }
-        bytes += put(rows, Block::Settlements, (commit << PART_BITS) + part, next.encode());
+        let number = (commit << PART_BITS) + part;
+        chapter.add(number, &next);
+        bytes += put(rows, Block::Settlements, number, next.encode());
     }
+    chapter.stage_if_complete(rows);
     bytes
 }
 
@@ -133,7 +143,7 @@ impl<'a> EventReader<'a> {
             return Ok(Some(taken));
         }
         let mut looked_at = None;
-        while let Some(first) = greatest_at_or_below(self.tree, no)? {
+        while let Some(first) = last_at_or_below(self.tree, Block::Events, no.0)? {
             if looked_at == Some(first) {
                 break;
             }
@@ -166,7 +176,7 @@ pub fn event_blocks(
     from: EventNo,
     mut each: impl FnMut(u64, &EventBlock<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let start = greatest_at_or_below(tree, from)?.unwrap_or(from.0);
+    let start = last_at_or_below(tree, Block::Events, from.0)?.unwrap_or(from.0);
     for first in numbers(tree, Block::Events, start) {
         let first = first?;
         if let Some(bytes) = get(tree, Block::Events, first)? {
@@ -187,13 +197,36 @@ pub fn oldest_event(tree: &Tree) -> Result<Option<Timestamp>, Error> {
     Ok(None)
 }
 
-/// The event blocks that begin at or below `from`, newest first, while `each` returns `true`.
+/// The number from which on every block begins with an event that was accepted after a moment, provided that they are in
+/// the order of time.
+pub fn first_accepted_after(tree: &Tree, at: Timestamp) -> Result<u64, Error> {
+    let last = last_at_or_below(tree, Block::Events, u64::MAX)?;
+    let (mut begin, mut end) = (0, last.map_or(0, |last| last + 1));
+    let mut is_latest = true;
+    while begin < end {
+        let middle = begin + (end - begin) / 2;
+        let first = last_at_or_below(tree, Block::Events, middle)?;
+        let bytes = first.map(|first| get(tree, Block::Events, first)).transpose()?.flatten();
+        let accepted_at = bytes.map(|bytes| {
+            let block: EventBlock<'_> = decode(&bytes)?;
+            Ok(block.events.first().map(EventV1::accepted_at))
+        });
+        match first.zip(accepted_at.transpose()?.flatten()) {
+            Some((first, accepted_at)) if accepted_at > at => (end, is_latest) = (first, false),
+            _ => begin = middle + 1,
+        }
+    }
+    Ok(if is_latest { u64::MAX } else { end })
+}
+
+/// The event blocks that begin within a range, newest first, while `each` returns `true`.
 pub fn event_blocks_backwards(
     tree: &Tree,
-    from: EventNo,
+    within: Range<u64>,
     mut each: impl FnMut(u64, &EventBlock<'_>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    backwards(tree, Block::Events, 0..=from.0, |first, bytes| each(first, &decode(bytes)?))
+    let within = within.start..=within.end.saturating_sub(1);
+    backwards(tree, Block::Events, within, |first, bytes| each(first, &decode(bytes)?))
 }
 
 /// The bytes of all blocks that were written since `commit`, whose events begin with `from` or later.
@@ -274,8 +307,9 @@ pub fn numbers(tree: &Tree, kind: Block, from: u64) -> impl Iterator<Item = Resu
     })
 }
 
-fn greatest_at_or_below(tree: &Tree, no: EventNo) -> Result<Option<u64>, Error> {
-    let key = tree.range(Block::Events.range(0..=no.0)).keys().next_back().transpose().map_err(failed)?;
+/// Where the last block begins that begins at or below `no`.
+pub fn last_at_or_below(tree: &Tree, kind: Block, no: u64) -> Result<Option<u64>, Error> {
+    let key = tree.range(kind.range(0..=no)).keys().next_back().transpose().map_err(failed)?;
     Ok(key.and_then(|key| Block::read(&key)).map(|(first, _)| first))
 }
 
@@ -327,6 +361,23 @@ pub fn get(tree: &Tree, kind: Block, no: u64) -> Result<Option<Vec<u8>>, Error> 
         }
         head = now;
     }
+}
+
+/// Some bytes of a block.
+pub fn get_part(tree: &Tree, kind: Block, no: u64, part: Range<usize>) -> Result<Option<Vec<u8>>, Error> {
+    let Some(head) = tree.get(kind.key(no, 0)).map_err(failed)? else {
+        return Ok(None);
+    };
+    if head.first() != Some(&IN_PIECES) {
+        return Ok(head.get(part).map(<[u8]>::to_vec));
+    }
+    let piece = |at: usize| kind.key(no, (at / PIECE) as u16 + 1);
+    let mut value = Vec::new();
+    for piece in tree.range(piece(part.start)..=piece(part.end)).values() {
+        value.extend_from_slice(&piece.map_err(failed)?);
+    }
+    let begin = part.start % PIECE;
+    Ok(value.get(begin..begin + part.len()).map(<[u8]>::to_vec))
 }
 
 /// The pieces of a block put together, if they have this length.

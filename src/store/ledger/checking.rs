@@ -43,6 +43,8 @@ pub enum Invariant {
     PagesAreOrdered,
     /// Progress is that of a page.
     ProgressHasItsPage,
+    /// A chapter names all that is in the blocks that it covers.
+    ChaptersNameAll,
     /// Hooks and keys belong to accounts that are there.
     AccountsExist,
     /// No two accounts have one number, and no two hooks of an account one URL and event.
@@ -134,6 +136,7 @@ impl fmt::Display for Invariant {
             Self::WaitingHooksExist => "waiting-hooks-exist",
             Self::PagesAreOrdered => "pages-are-ordered",
             Self::ProgressHasItsPage => "progress-has-its-page",
+            Self::ChaptersNameAll => "chapters-name-all",
             Self::AccountsExist => "accounts-exist",
             Self::NothingIsTwice => "nothing-is-twice",
             Self::NumbersAreFresh => "numbers-are-fresh",

@@ -2,14 +2,14 @@
 //!
 //! Events lie in their blocks with what they matched, attempts in the blocks of the commits that settled them, and what
 //! waits in the tail, in retries and in pages. A list of deliveries is read window by window: the matches of some
-//! events, where each waits, and the attempts that were settled since the oldest of these events. Nothing has a row for
-//! the sake of a list.
+//! events, where each waits, and the attempts that were made since. Which blocks these are chapters tell; nothing else
+//! has a row for the sake of a list.
 
 mod waiting;
 mod window;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
@@ -19,14 +19,15 @@ use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::history::{
     Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, NEWEST, Period, Place,
 };
-use crate::store::ledger::blocks::{EventReader, event_blocks_backwards, settlement_blocks};
+use crate::store::ledger::blocks::{EventReader, first_accepted_after, settlement_blocks};
+use crate::store::ledger::chapters::events::{Owner, events_of};
 use crate::store::ledger::shared::{Shared, revived};
 use crate::store::ledger::values::EventV1;
 use crate::store::{Address, Error, Reader};
 use crate::subscription::{Status, Subscription};
 
 use self::waiting::Waiting;
-use self::window::{Log, Window, attempts_since, has_succeeded};
+use self::window::{Log, Window, has_succeeded, made_of};
 
 /// The most bytes of bodies that a list of events answers with; the rest is on the next page.
 const LISTED_BYTES: usize = 8 << 20;
@@ -97,7 +98,7 @@ pub fn delivery(shared: &Shared, at: Address, event: EventNo) -> Result<Option<D
 
 /// The attempts made to deliver an event.
 pub fn attempts(shared: &Shared, event: EventNo) -> Result<HashMap<SubscriptionNo, u16>, Error> {
-    let made = attempts_since(shared, event, |(of, _)| of == event)?;
+    let made = made_of(shared, BTreeSet::from([event]))?;
     Ok(made.into_iter().map(|((_, subscription), made)| (subscription, made)).collect())
 }
 
@@ -116,12 +117,9 @@ pub fn replayable(
         items.extend(wanted.then_some((no, 0)));
         Ok(true)
     })?;
-    if let Some((oldest, _)) = items.last() {
-        let (of, oldest) = (subscription.no, *oldest);
-        let made = attempts_since(shared, oldest, |(event, to)| to == of && event >= oldest)?;
-        for (event, attempts) in &mut items {
-            *attempts = made.get(&(*event, of)).copied().unwrap_or_default();
-        }
+    let made = made_of(shared, items.iter().map(|(event, _)| *event).collect())?;
+    for (event, attempts) in &mut items {
+        *attempts = made.get(&(*event, subscription.no)).copied().unwrap_or_default();
     }
     Ok(Listed { items, more })
 }
@@ -134,23 +132,27 @@ fn walk(
 ) -> Result<bool, Error> {
     let wanted_type = query.event_type.as_ref().map(|event_type| event_type.as_str());
     let mut stopped = false;
-    event_blocks_backwards(&shared.tree, query.below, |first, block| {
-        for (no, event) in block.newest_first(first).filter(|(no, _)| *no < query.below) {
-            if is_long_before(event.accepted_at(), query.accepted) {
-                return Ok(false);
-            }
-            let wanted = event.account() == query.account
-                && wanted_type.is_none_or(|wanted| wanted == event.event_type())
-                && !(query.hide_own && event.event_type().starts_with(OWN_PREFIX))
-                && query.accepted.contains(event.accepted_at());
-            if wanted && !each(no, event)? {
-                stopped = true;
-                return Ok(false);
-            }
+    let below = query.below.0.min(end_of(shared, query.accepted)?);
+    events_of(&shared.tree, Owner::Account(query.account), below, |no, event| {
+        if is_long_before(event.accepted_at(), query.accepted) {
+            return Ok(false);
         }
-        Ok(true)
+        let wanted = event.account() == query.account
+            && wanted_type.is_none_or(|wanted| wanted == event.event_type())
+            && !(query.hide_own && event.event_type().starts_with(OWN_PREFIX))
+            && query.accepted.contains(event.accepted_at());
+        stopped = wanted && !each(no, event)?;
+        Ok(!stopped)
     })?;
     Ok(stopped)
+}
+
+/// A number below which all events are that were accepted before the end of a period, and few others.
+fn end_of(shared: &Shared, period: Period) -> Result<u64, Error> {
+    let Some(late) = period.until.0.checked_add(DISORDER_MS) else {
+        return Ok(u64::MAX);
+    };
+    first_accepted_after(&shared.tree, Timestamp(late))
 }
 
 /// Whether nothing older than an event that was accepted then can be within the period.

@@ -27,13 +27,16 @@ pub const SEALED_UNDER: &[u8] = b"0sealed-under";
 
 const ACCOUNT: u8 = b'a';
 const BACKLOG_PAGE: u8 = b'b';
+const EVENT_CHAPTER: u8 = b'c';
 const EVENT_BLOCK: u8 = b'e';
 const GARBAGE: u8 = b'g';
 const HEALTH: u8 = b'h';
 const API_KEY: u8 = b'k';
+const POSTINGS: u8 = b'l';
 const PROGRESS: u8 = b'p';
 const RETRY: u8 = b'r';
 const SETTLEMENT_BLOCK: u8 = b's';
+const ATTEMPT_CHAPTER: u8 = b't';
 const SUBSCRIPTION: u8 = b'u';
 
 /// Bytes of a block's key.
@@ -68,6 +71,12 @@ pub enum Block {
     Events,
     /// By the commit's number, several to a commit told apart by their lowest bits.
     Settlements,
+    /// The directory of a chapter of events, by the first event's number.
+    EventChapter,
+    /// The lists that it names, by the same number.
+    Postings,
+    /// A chapter of attempts, by the number of a settlement block.
+    AttemptChapter,
 }
 
 impl Block {
@@ -75,6 +84,9 @@ impl Block {
         match self {
             Self::Events => EVENT_BLOCK,
             Self::Settlements => SETTLEMENT_BLOCK,
+            Self::EventChapter => EVENT_CHAPTER,
+            Self::Postings => POSTINGS,
+            Self::AttemptChapter => ATTEMPT_CHAPTER,
         }
     }
 
@@ -171,6 +183,9 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         API_KEY => (Kind::ApiKey, 33),
         EVENT_BLOCK => (Kind::Block(Block::Events), BLOCK_KEY),
         SETTLEMENT_BLOCK => (Kind::Block(Block::Settlements), BLOCK_KEY),
+        EVENT_CHAPTER => (Kind::Block(Block::EventChapter), BLOCK_KEY),
+        POSTINGS => (Kind::Block(Block::Postings), BLOCK_KEY),
+        ATTEMPT_CHAPTER => (Kind::Block(Block::AttemptChapter), BLOCK_KEY),
         GARBAGE => (Kind::Garbage, 9),
         HEALTH => (Kind::Health, 9),
         RETRY => (Kind::Pair(Pair::Retry), PAIR_KEY),

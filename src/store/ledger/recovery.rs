@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::event_type::EventType;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::blocks::{bytes_since, event_blocks, event_blocks_backwards, settlement_blocks};
+use crate::store::ledger::chapters::Chapters;
 use crate::store::ledger::fault::failed;
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::keys::{self, Pair};
@@ -29,6 +30,8 @@ pub fn recover(
     writing.counters = recover_counters(shared)?;
     recover_tail(shared, writing)?;
     writing.keys = recover_keys(shared)?;
+    let next_event = shared.volatile().tail.next();
+    writing.chapters = Chapters::recover(&shared.tree, next_event, writing.next_commit)?;
     writing.retention.forget_pass();
     let mut waiting = Waiting::default();
     waiting.find(shared)?;
@@ -100,7 +103,8 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
             volatile.last_attempts.insert(subscription, settled.at());
         }
         for parked in &block.parked {
-            tail.close(EventNo(parked.event), SubscriptionNo(parked.subscription));
+            let (event, subscription) = parked.delivery();
+            tail.close(event, subscription);
         }
         true
     })?;
@@ -132,7 +136,7 @@ fn recover_keys(shared: &Shared) -> Result<KnownKeys, Error> {
     let (mut known, now) = (KnownKeys::default(), Timestamp::now());
     let latest = shared.tree.get(keys::KEYED).map_err(failed)?;
     let latest = latest.map_or(Ok(u64::MAX), |latest| decode(&latest))?;
-    event_blocks_backwards(&shared.tree, EventNo(latest), |first, block| {
+    event_blocks_backwards(&shared.tree, 0..latest.saturating_add(1), |first, block| {
         for (no, event) in (first..).zip(&block.events) {
             if let Some(key) = event.idempotency() {
                 known.insert(&key, EventNo(no), event.accepted_at());

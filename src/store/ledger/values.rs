@@ -4,6 +4,7 @@
 //! tests hold it to that.
 
 mod blocks;
+mod chapters;
 mod confidential;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
@@ -24,6 +25,7 @@ use crate::store::{Error, Retry};
 use crate::subscription::Generation;
 
 pub use blocks::{EventBlock, EventV1, Moved, SettledV1, SettlementBlock, Synced};
+pub use chapters::{AttemptChapterV1, EventChapterV1, ToldV1};
 pub use subscription::{
     SubscriptionKey, decode_outline, decode_subscription, encode_subscription, sealed_under,
 };
@@ -31,7 +33,7 @@ pub use subscription::{
 /// The layout that this code reads and writes.
 ///
 /// A store of an earlier one is read as it is: each value says its own version, and is written anew in the newest.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// The version byte of values that have not changed.
 const V1: u8 = 1;

@@ -4,13 +4,14 @@ use sled::Tree;
 
 use super::Findings;
 use super::Invariant::{
-    AccountsExist, CursorIsInPlace, NumbersAreFresh, PagesAreOrdered, ProgressHasItsPage, ValuesCanBeRead,
-    WaitingEventsExist, WaitingHooksExist,
+    AccountsExist, ChaptersNameAll, CursorIsInPlace, NumbersAreFresh, PagesAreOrdered, ProgressHasItsPage,
+    ValuesCanBeRead, WaitingEventsExist, WaitingHooksExist,
 };
 use super::survey::Survey;
 use crate::account::ApiKey;
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::Retry;
+use crate::store::ledger::chapters::{attempts, events};
 use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::Page;
@@ -25,6 +26,7 @@ pub fn check(tree: &Tree, survey: &Survey, findings: &mut Findings<'_>) {
     retries(tree, survey, findings);
     pages(tree, survey, findings);
     progress(tree, findings);
+    chapters(tree, findings);
 }
 
 fn counters(survey: &Survey, findings: &mut Findings<'_>) {
@@ -137,6 +139,21 @@ fn progress(tree: &Tree, findings: &mut Findings<'_>) {
             let what = format_args!("hook {} has no page from event {}", hook.0, first.0);
             findings.say(ProgressHasItsPage, what);
         }
+    }
+}
+
+fn chapters(tree: &Tree, findings: &mut Findings<'_>) {
+    let all_read = events::left_out(tree, |no| {
+        findings.say(ChaptersNameAll, format_args!("event {} is not in its chapter", no.0));
+    });
+    let all_read = all_read.and_then(|()| {
+        attempts::left_out(tree, |number| {
+            let what = format_args!("the chapter of block {number} does not say all that it tells of");
+            findings.say(ChaptersNameAll, what);
+        })
+    });
+    if let Err(error) = all_read {
+        findings.say(ValuesCanBeRead, format_args!("the chapters: {error}"));
     }
 }
 

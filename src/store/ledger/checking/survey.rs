@@ -15,7 +15,8 @@ use crate::store::ledger::blocks::{self, IN_PIECES, PART_BITS};
 use crate::store::ledger::encrypting::SealedUnder;
 use crate::store::ledger::keys::{self, Block, Kind};
 use crate::store::ledger::values::{
-    Counters, EventBlock, SettlementBlock, Usage, Value, decode, decode_outline,
+    AttemptChapterV1, Counters, EventBlock, EventChapterV1, Moved, SettlementBlock, Usage, Value, decode,
+    decode_outline,
 };
 use crate::store::tail::Cursor;
 use crate::store::{Address, Error};
@@ -175,6 +176,10 @@ impl Survey {
         let read = match kind {
             Block::Events => self.events(seal, no, &bytes, findings),
             Block::Settlements => self.settlements(no, &bytes, findings),
+            Block::EventChapter => decode::<EventChapterV1>(&bytes).map(drop),
+            Block::AttemptChapter => decode::<AttemptChapterV1>(&bytes).map(drop),
+            // They are read by the directory.
+            Block::Postings => Ok(()),
         };
         if let Err(error) = read {
             findings.say(ValuesCanBeRead, format_args!("{name}: {error}"));
@@ -228,7 +233,7 @@ impl Survey {
         let next_hook = self.counters.map_or(1, |counters| counters.next_subscription);
         let settled = block.settled.iter().map(|settled| settled.delivery());
         let moved = block.parked.iter().chain(&block.replayed);
-        let moved = moved.map(|moved| (EventNo(moved.event), SubscriptionNo(moved.subscription)));
+        let moved = moved.map(Moved::delivery);
         for (event, hook) in settled.chain(moved) {
             if event.0 >= self.next_event() || hook.0 >= next_hook {
                 findings.say(
@@ -259,6 +264,8 @@ fn name(kind: Kind, key: &[u8]) -> String {
         Kind::Account => format!("account {}", keys::rest(key).escape_ascii()),
         Kind::ApiKey => format!("the key with hash {}", hex::encode(keys::rest(key))),
         Kind::Block(Block::Events) => number("the events from"),
+        Kind::Block(Block::EventChapter | Block::Postings) => number("the chapter of the events from"),
+        Kind::Block(Block::AttemptChapter) => number("the chapter of attempts from"),
         Kind::Block(Block::Settlements) => {
             let no = Block::read(key).map_or(0, |(no, _)| no);
             format!("commit {}, part {}", no >> PART_BITS, no & ((1 << PART_BITS) - 1))

@@ -12,7 +12,9 @@ use crate::clock::Timestamp;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::blocks;
 use crate::store::ledger::keys::{self, Block, Kind, Pair};
-use crate::store::ledger::values::{Counters, EventBlock, Value, decode, encode};
+use crate::store::ledger::values::{
+    AttemptChapterV1, Counters, EventBlock, EventChapterV1, Value, decode, encode,
+};
 use crate::store::tail::Cursor;
 use crate::store::{Address, Retry};
 use crate::subscription::Generation;
@@ -89,6 +91,18 @@ const BREACHES: &[Breach] = &[
         // An old block as if it were new.
         let (_, value) = block(db, false);
         put(db, &Block::Events.key(1_000_000, 0), value);
+    }),
+    (Invariant::ChaptersNameAll, |db| {
+        let no = block(db, false).0;
+        let nobodys = EventChapterV1 { events: 1, accounts: vec![], subscriptions: vec![] };
+        put(db, &Block::EventChapter.key(no, 0), encode(&nobodys));
+        put(db, &Block::Postings.key(no, 0), vec![]);
+    }),
+    (Invariant::ChaptersNameAll, |db| {
+        let (key, _) = first(db, Kind::Block(Block::Settlements));
+        let (no, _) = Block::read(&key).unwrap();
+        let silent = AttemptChapterV1 { span: 1, blocks: vec![] };
+        put(db, &Block::AttemptChapter.key(no, 0), encode(&silent));
     }),
     (Invariant::CursorIsInPlace, |db| {
         put(db, keys::CURSOR, Cursor { event: EventNo(1_000_000), commit: 1 }.encode());
@@ -213,7 +227,7 @@ const ALL: &[Invariant] = &{
     use Invariant::*;
     let (RowsAreKnown | ValuesCanBeRead | BlocksAreWhole | BlocksAreOrdered | CursorIsInPlace
     | WaitingEventsExist | WaitingHooksExist | PagesAreOrdered | ProgressHasItsPage | AccountsExist
-    | NothingIsTwice | NumbersAreFresh) = RowsAreKnown;
+    | NothingIsTwice | NumbersAreFresh | ChaptersNameAll) = RowsAreKnown;
     [
         RowsAreKnown,
         ValuesCanBeRead,

@@ -14,7 +14,7 @@ use crate::store::ledger::values::Value;
 use crate::store::{Error, Reader, Retry};
 use crate::subscription::{Generation, Subscription};
 
-use super::window::logs_since;
+use super::window::logs_of;
 use super::{Records, delivered, is_in_scope, is_wanted};
 
 /// What a delivery waits for.
@@ -99,11 +99,7 @@ pub fn list(records: &mut Records<'_>, query: &DeliveryQuery) -> Result<Listed<D
     let newest = newest(records, query)?;
     let shared = records.shared;
     let attempted = newest.iter().filter(|(_, (_, waiting))| matches!(waiting, Waiting::Retry(_)));
-    let oldest = attempted.map(|((event, _), _)| *event).next();
-    let mut logs = match oldest {
-        Some(oldest) => logs_since(shared, oldest, |place| newest.contains_key(&place))?,
-        None => BTreeMap::new(),
-    };
+    let mut logs = logs_of(shared, attempted.map(|((event, _), _)| *event).collect())?;
     let mut listed = Vec::with_capacity(newest.len());
     for (place, (heading, waiting)) in newest.into_iter().rev() {
         if let Some(subscription) = records.subscription(place.1)?.cloned() {

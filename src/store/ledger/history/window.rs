@@ -1,17 +1,20 @@
-//! A window: the deliveries of some neighbouring events, with the attempts that were settled since.
+//! A window: the deliveries of some neighbouring events, with their attempts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::attempt::Attempt;
 use crate::event::Heading;
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::Error;
 use crate::store::history::{DeliveryQuery, Place};
-use crate::store::ledger::blocks::{EventReader, event_blocks_backwards, settlement_blocks};
+use crate::store::ledger::blocks::EventReader;
+use crate::store::ledger::chapters::attempts::{attempts_of, replayed_since};
+use crate::store::ledger::chapters::events::{Owner, events_of};
 use crate::store::ledger::shared::Shared;
+use crate::store::ledger::values::SettledV1;
 
 use super::waiting::{Waiting, waiting_at};
-use super::{Records, is_in_scope, is_long_before, is_wanted};
+use super::{Records, end_of, is_in_scope, is_long_before, is_wanted};
 
 /// The attempts of one delivery.
 pub type Log = Vec<Attempt>;
@@ -36,59 +39,51 @@ pub struct Found {
 }
 
 impl Window {
-    /// Reads the matches of events below `below`, at least `size` of them if there are so many, and their attempts.
+    /// Reads the deliveries of events below `below`, at least `size` of them if there are so many, and their attempts.
     pub fn read(
         records: &mut Records<'_>,
         query: &DeliveryQuery,
         below: Place,
         size: usize,
     ) -> Result<Self, Error> {
-        let (mut window, oldest) = Self::matches(records, query, below, size)?;
+        let mut window = Self::matches(records, query, below, size)?;
+        window.add_replayed(records, query, below)?;
         for (place, found) in &mut window.found {
             found.waiting = waiting_at(records.shared, *place)?;
         }
-        if let Some(oldest) = oldest {
-            window.add_attempts(records, query, below, oldest)?;
+        let mut logs = logs_of(records.shared, window.found.keys().map(|(event, _)| *event).collect())?;
+        for (place, found) in &mut window.found {
+            found.log = logs.remove(place).unwrap_or_default();
         }
         Ok(window)
     }
 
-    /// The matches, and the oldest event that was looked at.
     fn matches(
         records: &mut Records<'_>,
         query: &DeliveryQuery,
         below: Place,
         size: usize,
-    ) -> Result<(Self, Option<EventNo>), Error> {
+    ) -> Result<Self, Error> {
         let mut window = Self { found: BTreeMap::new(), end: (EventNo(0), SubscriptionNo(0)), is_last: true };
-        let (mut oldest, shared) = (None, records.shared);
+        let shared = records.shared;
         let newest = query.event.map_or(below.0, |event| event.min(below.0));
-        event_blocks_backwards(&shared.tree, newest, |first, block| {
-            for (no, event) in block.newest_first(first).filter(|(no, _)| *no <= newest) {
-                if query.event.is_some_and(|wanted| no < wanted)
-                    || is_long_before(event.accepted_at(), query.accepted)
-                {
-                    return Ok(false);
-                }
-                oldest = Some(no);
-                if event.account() == query.account {
-                    let heading = event.heading(no, &shared.seal)?;
-                    let matched = event.matched().map(|subscription| (no, subscription));
-                    window.add_matches(
-                        records,
-                        query,
-                        heading,
-                        matched.filter(|place| *place < below),
-                        size,
-                    )?;
-                }
-                if !window.is_last {
-                    return Ok(false);
-                }
+        let end = newest.0.saturating_add(1).min(end_of(shared, query.accepted)?);
+        let owner = query.subscription.map_or(Owner::Account(query.account), Owner::Subscription);
+        events_of(&shared.tree, owner, end, |no, event| {
+            if query.event.is_some_and(|wanted| no < wanted)
+                || is_long_before(event.accepted_at(), query.accepted)
+            {
+                return Ok(false);
             }
-            Ok(true)
+            if event.account() == query.account {
+                let heading = event.heading(no, &shared.seal)?;
+                let matched = event.matched().map(|subscription| (no, subscription));
+                let matched = matched.filter(|place| *place < below);
+                window.add_matches(records, query, heading, matched, size)?;
+            }
+            Ok(window.is_last)
         })?;
-        Ok((window, oldest))
+        Ok(window)
     }
 
     /// Adds the matches of one event, up to `size` in all; if that is reached, the window ends there.
@@ -118,37 +113,23 @@ impl Window {
         Ok(())
     }
 
-    /// Adds the attempts, and the deliveries that came about by a replay alone.
-    fn add_attempts(
+    /// Adds the deliveries that came about by a replay alone.
+    fn add_replayed(
         &mut self,
         records: &mut Records<'_>,
         query: &DeliveryQuery,
         below: Place,
-        oldest: EventNo,
     ) -> Result<(), Error> {
-        let shared = records.shared;
-        let end = self.end.max((oldest, SubscriptionNo(0)));
-        let is_within = |place: Place| end <= place && place < below && is_in_scope(query, place);
+        let (shared, end) = (records.shared, self.end);
         let mut events = EventReader::new(&shared.tree, &shared.seal);
-        let mut logs = logs_since(shared, oldest, is_within)?;
-        let mut may_have_ended = false;
-        for (place, log) in &logs {
-            if !self.found.contains_key(place)
+        let since = events.commit(query.event.unwrap_or(end.0))?.unwrap_or_default();
+        let is_within = |place: Place| end <= place && place < below && is_in_scope(query, place);
+        for place in replayed_since(&shared.tree, since, is_within)? {
+            if !self.found.contains_key(&place)
                 && records.subscription(place.1)?.is_some()
                 && let Some(heading) = events.heading(place.0)?.filter(|heading| is_wanted(query, heading))
             {
-                let waiting = waiting_at(shared, *place)?;
-                may_have_ended |= waiting.is_none() && has_succeeded(log) != Some(true);
-                self.found.insert(*place, Found { heading, matched: false, waiting, log: Log::new() });
-            }
-        }
-        // If one has, then with an attempt that was settled since they were read.
-        if may_have_ended {
-            logs = logs_since(shared, oldest, is_within)?;
-        }
-        for (place, log) in logs {
-            if let Some(found) = self.found.get_mut(&place) {
-                found.log = log;
+                self.found.insert(place, Found { heading, matched: false, waiting: None, log: Log::new() });
             }
         }
         Ok(())
@@ -160,49 +141,33 @@ pub fn has_succeeded(log: &[Attempt]) -> Option<bool> {
     log.iter().max_by_key(|attempt| attempt.n).map(|last| last.outcome.is_success())
 }
 
-/// The attempts of deliveries that were settled since an event was recorded, and those that were replayed without one.
-pub fn logs_since(
-    shared: &Shared,
-    oldest: EventNo,
-    is_wanted: impl Fn(Place) -> bool,
-) -> Result<BTreeMap<Place, Log>, Error> {
+/// The attempts that were made to deliver these events.
+pub fn logs_of(shared: &Shared, events: BTreeSet<EventNo>) -> Result<BTreeMap<Place, Log>, Error> {
     let mut logs: BTreeMap<Place, Log> = BTreeMap::new();
-    let commit = EventReader::new(&shared.tree, &shared.seal).commit(oldest)?.unwrap_or_default();
-    settlement_blocks(&shared.tree, commit, |block| {
-        for replayed in block.replayed {
-            let place = (EventNo(replayed.event), SubscriptionNo(replayed.subscription));
-            if is_wanted(place) {
-                logs.entry(place).or_default();
-            }
-        }
-        for settled in block.settled {
-            let place = settled.delivery();
-            if is_wanted(place) {
-                logs.entry(place).or_default().push(settled.attempt());
-            }
-        }
-        true
+    attempts_at(shared, &events, |settled| {
+        logs.entry(settled.delivery()).or_default().push(settled.attempt());
     })?;
     Ok(logs)
 }
 
-/// How many attempts were made for each of the deliveries that are wanted, of events from `oldest` on.
-pub fn attempts_since(
-    shared: &Shared,
-    oldest: EventNo,
-    is_wanted: impl Fn(Place) -> bool,
-) -> Result<HashMap<Place, u16>, Error> {
+/// How many attempts were made for each delivery of these events.
+pub fn made_of(shared: &Shared, events: BTreeSet<EventNo>) -> Result<HashMap<Place, u16>, Error> {
     let mut made: HashMap<Place, u16> = HashMap::new();
-    let commit = EventReader::new(&shared.tree, &shared.seal).commit(oldest)?.unwrap_or_default();
-    settlement_blocks(&shared.tree, commit, |block| {
-        for settled in &block.settled {
-            let place = settled.delivery();
-            if is_wanted(place) {
-                let made = made.entry(place).or_default();
-                *made = settled.attempts().max(*made);
-            }
-        }
-        true
+    attempts_at(shared, &events, |settled| {
+        let made = made.entry(settled.delivery()).or_default();
+        *made = settled.attempts().max(*made);
     })?;
     Ok(made)
+}
+
+fn attempts_at(
+    shared: &Shared,
+    events: &BTreeSet<EventNo>,
+    each: impl FnMut(SettledV1),
+) -> Result<(), Error> {
+    let Some(oldest) = events.first() else {
+        return Ok(());
+    };
+    let commit = EventReader::new(&shared.tree, &shared.seal).commit(*oldest)?.unwrap_or_default();
+    attempts_of(&shared.tree, events, commit, each)
 }

@@ -1,8 +1,8 @@
 //! Forgetting attempts: the settlement blocks of a time whose events were dealt with, and that no recovery needs.
 
-use crate::id::{EventNo, SubscriptionNo};
 use crate::store::Error;
 use crate::store::ledger::blocks::{EventReader, commit_of, delete, get, numbers};
+use crate::store::ledger::chapters::{attempts, events};
 use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{Block, Pair};
 use crate::store::ledger::retention::{STEP_ROWS, Step};
@@ -43,12 +43,19 @@ impl Step<'_> {
         Ok(more)
     }
 
+    /// Forgets the chapters of events before one, and those of attempts that are gone.
+    pub fn forget_chapters(&self, before: u64) -> Result<(), Error> {
+        let mut rows = self.shared.rows();
+        events::forget(&self.shared.tree, &mut rows, before)?;
+        attempts::forget(&self.shared.tree, &mut rows)?;
+        if rows.len() > 0 { rows.apply() } else { Ok(()) }
+    }
+
     /// Whether a block alone tells of a delivery that waits: one that was replayed, though its event did not match, and
     /// for which its event was not kept yet.
     fn tells_of_what_waits(&self, block: &SettlementBlock) -> Result<bool, Error> {
         let mut events = EventReader::new(&self.shared.tree, &self.shared.seal);
-        for Moved { event, subscription } in &block.replayed {
-            let (event, subscription) = (EventNo(*event), SubscriptionNo(*subscription));
+        for (event, subscription) in block.replayed.iter().map(Moved::delivery) {
             let row = Pair::Retry.key(subscription, event);
             if self.shared.tree.contains_key(row).map_err(failed)?
                 && events.matches(event, subscription)? == Some(false)

@@ -96,6 +96,13 @@ impl<'a> EventBlock<'a> {
     }
 }
 
+impl Moved {
+    /// The delivery that was moved.
+    pub fn delivery(&self) -> (EventNo, SubscriptionNo) {
+        (EventNo(self.event), SubscriptionNo(self.subscription))
+    }
+}
+
 impl SettlementBlock {
     /// Whether nothing was settled or moved.
     pub fn is_empty(&self) -> bool {

@@ -20,11 +20,14 @@ pub fn stored_value(input: &[u8]) {
         b'4' => record(bytes, || (), |cursor: &Cursor| (cursor.event, cursor.commit)),
         b'a' => record(bytes, || b"acme".to_vec(), Account::clone),
         b'b' => page(bytes),
+        b'c' => plain::<EventChapterV1>(bytes),
         b'e' => events(bytes),
         b'h' => record(bytes, || (), Health::clone),
         b'k' => record(bytes, || vec![5; 32], ApiKey::clone),
+        b'l' => plain::<Vec<(u64, u64)>>(bytes),
         b'r' => record(bytes, || EventNo(5), Retry::clone),
         b's' => settlements(bytes),
+        b't' => plain::<AttemptChapterV1>(bytes),
         b'u' => subscription(bytes),
         _ => {}
     }

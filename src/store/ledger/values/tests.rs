@@ -93,6 +93,20 @@ fn retry() -> Retry {
     Retry { due: Timestamp(70_000), event: EventNo(5), generation: Generation(1), attempts: 2, retries: 2 }
 }
 
+fn event_chapter() -> EventChapterV1 {
+    EventChapterV1 { events: 300, accounts: vec![(2, 4)], subscriptions: vec![(9, 4), (291, 8)] }
+}
+
+fn attempt_chapter() -> AttemptChapterV1 {
+    AttemptChapterV1 {
+        span: 8_192,
+        blocks: vec![
+            ToldV1 { distance: 4_096, events: vec![(5, 1), (295, 70)], replayed: vec![] },
+            ToldV1 { distance: 3, events: vec![], replayed: vec![Moved { event: 6, subscription: 9 }] },
+        ],
+    }
+}
+
 /// What lies on the disks of those who run version 1. A change here is a new version, not a new expectation.
 #[test]
 fn values_have_the_bytes_that_they_always_had() {
@@ -120,6 +134,8 @@ fn values_have_the_bytes_that_they_always_had() {
         ("cursor", Cursor { event: EventNo(5), commit: 300 }.encode(), GOLDEN_CURSOR),
         ("usage", encode(&Usage { bytes: 70_000, commit: 300 }), GOLDEN_USAGE),
         ("time", encode(&70_000u64), GOLDEN_TIME),
+        ("event chapter", encode(&event_chapter()), GOLDEN_EVENT_CHAPTER),
+        ("attempt chapter", encode(&attempt_chapter()), GOLDEN_ATTEMPT_CHAPTER),
     ];
     for (what, bytes, expected) in golden {
         assert_eq!(hex::encode(bytes), expected, "{what}");
@@ -252,3 +268,5 @@ const GOLDEN_RETRY: &str = "01fc70110100010202";
 const GOLDEN_CURSOR: &str = "0105fb2c01";
 const GOLDEN_USAGE: &str = "01fc70110100fb2c01";
 const GOLDEN_TIME: &str = "01fc70110100";
+const GOLDEN_EVENT_CHAPTER: &str = "01fb2c01010204020904fb230108";
+const GOLDEN_ATTEMPT_CHAPTER: &str = "01fb002002fb0010020501fb270146000300010609";
