@@ -14,6 +14,7 @@ mod destination;
 mod figures;
 mod finish;
 mod footprint;
+mod history;
 mod hooks;
 mod monotonic;
 mod neighbours;

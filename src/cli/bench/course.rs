@@ -136,6 +136,7 @@ impl Bench {
                 let http = http.context("the rate of http is not known")?;
                 self.steady(((http / 2.0) as u32).max(1))
             }
+            Scenario::History => self.history(),
             Scenario::Hooks => self.hooks(),
             Scenario::Neighbours | Scenario::Noisy | Scenario::Backlog => {
                 anyhow::bail!("it is compared, not measured")

@@ -115,6 +115,15 @@ impl Router {
         answered(request.content_type("application/json").send(body), path)
     }
 
+    /// Looks something up.
+    ///
+    /// # Errors
+    /// When the call is refused.
+    pub fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let request = self.agent.get(self.url(path)).header("authorization", format!("Bearer {ADMIN_KEY}"));
+        answered(request.call(), path)
+    }
+
     /// Unsubscribes a hook.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::course::Bench;
 use super::figures::Figures;
+use super::history;
 use super::scenario::Scenario;
 
 /// What was measured of a scenario, in all rounds.
@@ -66,6 +67,20 @@ impl Row<'_> {
                 "{bytes} bytes of memory each; after a kill ready in {ready} ms, in {mib} MiB"
             ));
         }
+        if let (Some(newest), Some(amid), Some(quiet), Some(oldest)) = (
+            shown("newest_page_ms", 1),
+            shown("middle_page_ms", 1),
+            shown("quiet_page_ms", 1),
+            shown("oldest_event_ms", 1),
+        ) {
+            let (mib, ready) = (shown("mib_ready", 0), shown("ready_ms", 0));
+            notes.push(format!(
+                "a hook's newest page within {newest} ms, one amid within {amid} ms, a quiet hook's within {quiet} ms, \
+                 the oldest event within {oldest} ms; after a kill ready in {} ms, in {} MiB",
+                ready.unwrap_or_default(),
+                mib.unwrap_or_default(),
+            ));
+        }
         if !self.is_checked() {
             notes.push("whether each arrived once is not known".to_owned());
         }
@@ -88,6 +103,9 @@ impl Row<'_> {
             Scenario::Emit | Scenario::Record => format!("{callers} callers; footprint of the {whose}"),
             Scenario::Fanout => format!("{fanout} hooks, {connections} connections; counted in deliveries"),
             Scenario::Drain => format!("{waiting} events waited; footprint of the {whose}"),
+            Scenario::History => {
+                format!("{} hooks; counted in deliveries; footprint of the {whose}", history::HOOKS)
+            }
             Scenario::Hooks => format!("{hooks} hooks, {connections} connections; counted in subscriptions"),
             _ => format!("{connections} connections; footprint of the {whose}"),
         }

@@ -35,6 +35,9 @@ pub enum Scenario {
     Latency,
     /// The same at half of the rate that http has just had
     Half,
+    /// Many settled deliveries to 1,000 hooks: the memory of the router, also after a kill, and how long pages of a busy
+    /// and of a quiet hook's deliveries take, and the oldest event
+    History,
     /// Memory of registered, idle hooks, and how fast they are subscribed and are there again after a kill
     Hooks,
     /// Delays at a steady rate to 97 hooks, without and with one that hangs, one that resets connections and
@@ -77,7 +80,7 @@ impl Scenario {
             Self::Hundred | Self::Keyed => Some(Self::Http),
             Self::Accept => Some(Self::Handler),
             Self::Record => Some(Self::Sled),
-            Self::Wire | Self::File | Self::Latency | Self::Half | Self::Hooks => None,
+            Self::Wire | Self::File | Self::Latency | Self::Half | Self::History | Self::Hooks => None,
             Self::Neighbours | Self::Noisy | Self::Backlog => None,
         }
     }

@@ -46,7 +46,7 @@ impl Shape {
         Self { events, connections, hooks: 1, fan, place, is_keyed: false, rate: None }
     }
 
-    fn expected(&self) -> Expected {
+    pub fn expected(&self) -> Expected {
         Expected { first: 0, events: self.events, hooks: self.hooks, fan: self.fan }
     }
 }
@@ -105,19 +105,8 @@ impl Bench {
         let router = Router::start(&self.workshop, &self.networks())?;
         self.subscribe(&router, &destination, shape)?;
         destination.expect(shape.expected(), self.receiver_fault)?;
-        let request = match shape.fan {
-            Fan::One => self.emit_request(&request::event_in_turn(), shape.is_keyed),
-            Fan::All => self.emit_request(EVENT, shape.is_keyed),
-        };
-        let load = Load {
-            address: router.address,
-            request,
-            hooks: shape.hooks,
-            rate: shape.rate,
-            ..self.load(shape.events, shape.connections)
-        };
         let before = router.footprint();
-        let sent: Sent = self.workshop.hand(Role::Generator)?.ask(&Order::Send(load))?;
+        let sent = self.send(&router, shape)?;
         let arrived = destination.each_once(self.patience)?;
         let counted = router.drained(self.patience)?;
         let (footprints, drained_ns) = ((before, router.footprint()), now_ns());
@@ -162,6 +151,22 @@ impl Bench {
         let (arrived, drained_ns) = (arrived.filter(|_| has_hook), has_hook.then_some(drained_ns));
         let things = self.events.into();
         Ok(Finish { sent, arrived, drained_ns, things, footprints }.figures())
+    }
+
+    /// Sends the events of a shape to a router.
+    pub fn send(&self, router: &Router, shape: &Shape) -> anyhow::Result<Sent> {
+        let request = match shape.fan {
+            Fan::One => self.emit_request(&request::event_in_turn(), shape.is_keyed),
+            Fan::All => self.emit_request(EVENT, shape.is_keyed),
+        };
+        let load = Load {
+            address: router.address,
+            request,
+            hooks: shape.hooks,
+            rate: shape.rate,
+            ..self.load(shape.events, shape.connections)
+        };
+        self.workshop.hand(Role::Generator)?.ask(&Order::Send(load))
     }
 
     fn subscribe(&self, router: &Router, destination: &Destination, shape: &Shape) -> anyhow::Result<()> {
