@@ -5,7 +5,7 @@
 //! | event block | first event | the events of one commit and what each matched |
 //! | settlement block | commit | the attempts that one commit settled, and what it parked |
 //! | event chapter, postings | first event | which of some thousand events are whose |
-//! | attempt chapter | settlement block | which events some hundred of these tell of |
+//! | attempt chapter, told | settlement block | which events some thousand of these tell of |
 //! | cursor | | every event below it is settled, or has a row below |
 //! | usage | | the bytes of the blocks; written with the cursor |
 //! | sealed under | | the master keys under which anything may be sealed |
@@ -70,7 +70,6 @@ use crate::id::Seal;
 use crate::id::{EventNo, SubscriptionNo};
 #[cfg(test)]
 use crate::store::history::Place;
-use crate::store::ledger::chapters::Chapters;
 use crate::store::ledger::commit::Commit;
 use crate::store::ledger::copying::Copying;
 use crate::store::ledger::encrypting::SealedUnder;
@@ -118,7 +117,6 @@ pub struct Writing {
     counters: Counters,
     next_commit: u64,
     keys: KnownKeys,
-    chapters: Chapters,
     retention: Retention,
 }
 
@@ -214,7 +212,6 @@ impl Ledger {
                 counters,
                 next_commit: 1,
                 keys: KnownKeys::default(),
-                chapters: Chapters::unread(),
                 retention: Retention::new(policy),
             },
             mark,
@@ -248,7 +245,7 @@ impl Ledger {
 
     /// What is known to have been replayed.
     pub fn replays_kept(&self) -> Result<BTreeSet<Place>, Error> {
-        chapters::attempts::replayed_since(&self.shared.tree, 0, |_| true)
+        chapters::attempts::replayed_since(&self.shared, 0, |_| true)
     }
 
     /// For which subscriptions the attempts were that are kept, oldest first.

@@ -14,6 +14,7 @@ use crate::event::{Heading, Recorded};
 use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
 use crate::store::Error;
 use crate::store::ledger::chapters::attempts::AttemptChapter;
+use crate::store::ledger::chapters::events::EventChapter;
 use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
@@ -30,14 +31,24 @@ pub const IN_PIECES: u8 = 0xFF;
 /// The lowest bits of a settlement block's number tell the blocks of one commit apart.
 pub const PART_BITS: u32 = 12;
 
-/// Stages the events of one commit, in as few blocks as their size allows; returns their bytes.
-pub fn put_events(rows: &mut Rows, events: &[(Arc<Recorded>, Nonce)], commit: u64) -> u64 {
+/// Stages the events of one commit, in as few blocks as their size allows, and adds them to the chapter; returns their
+/// bytes.
+pub fn put_events(
+    rows: &mut Rows,
+    events: &[(Arc<Recorded>, Nonce)],
+    commit: u64,
+    chapter: &mut EventChapter,
+) -> u64 {
     let mut bytes = 0;
     for block in by_weight(events, |(event, _)| EventV1::weight(event)) {
         let first = block[0].0.no.0;
         let events = block.iter().map(|(event, nonce)| EventV1::of(event, *nonce)).collect();
         bytes += put(rows, Block::Events, first, encode(&EventBlock { commit, events }));
     }
+    for (event, _) in events {
+        chapter.add(event.no, event.account, event.matches.iter().map(|matched| matched.subscription));
+    }
+    chapter.stage_if_complete(rows);
     bytes
 }
 

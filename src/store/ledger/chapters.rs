@@ -1,8 +1,8 @@
 //! Chapters: what a stretch of blocks holds, so that a list reads the blocks that it is after and no others.
 //!
 //! A chapter of [`events`] lists those of each account and each subscription; one of [`attempts`] says which events each
-//! settlement block tells of. The commit that completes a stretch writes its chapter. What no chapter covers is read
-//! block by block: the latest stretch, and what an earlier version wrote. A chapter may name more than there is, since
+//! settlement block tells of. The latest of each kind is open, in memory; the commit that completes it writes it. What no
+//! chapter covers, as an earlier version wrote it, is read block by block. A chapter may name more than there is, since
 //! retention takes events out of its stretch, but never less.
 
 pub mod attempts;
@@ -16,13 +16,14 @@ use sled::Tree;
 
 use crate::id::EventNo;
 use crate::store::Error;
-use crate::store::ledger::blocks::numbers;
+use crate::store::ledger::blocks::{delete, get, numbers};
 use crate::store::ledger::keys::Block;
+use crate::store::ledger::rows::Rows;
 
 use self::attempts::AttemptChapter;
 use self::events::EventChapter;
 
-/// The chapters that are being written.
+/// The open chapters.
 pub struct Chapters {
     pub events: EventChapter,
     pub attempts: AttemptChapter,
@@ -48,18 +49,30 @@ fn first_of(tree: &Tree, kind: Block) -> Result<Option<u64>, Error> {
     numbers(tree, kind, 0).next().transpose()
 }
 
-/// Ascending numbers as runs: the distance from the end of the last, and the length. Gaps of up to `gap` are closed.
-fn runs(numbers: impl IntoIterator<Item = u64>, gap: u64) -> Vec<(u64, u64)> {
+/// Stages the end of a block of any length.
+fn drop_block(tree: &Tree, rows: &mut Rows, kind: Block, no: u64) -> Result<(), Error> {
+    let bytes = get(tree, kind, no)?.map_or(0, |bytes| bytes.len());
+    delete(rows, kind, no, bytes);
+    Ok(())
+}
+
+/// Ranges, ascending by where they begin, as runs: the distance from the end of the last, and the length. Gaps of up to
+/// `gap` are closed.
+fn runs(ranges: impl IntoIterator<Item = Range<u64>>, gap: u64) -> Vec<(u64, u64)> {
     let mut runs: Vec<(u64, u64)> = Vec::new();
     let mut end = 0;
-    for number in numbers {
+    for range in ranges {
         match runs.last_mut() {
-            Some((_, length)) if number <= end + gap => *length += (number + 1).saturating_sub(end),
-            _ => runs.push((number - end, 1)),
+            Some((_, length)) if range.start <= end + gap => *length += range.end.saturating_sub(end),
+            _ => runs.push((range.start - end, range.end - range.start)),
         }
-        end = end.max(number + 1);
+        end = end.max(range.end);
     }
     runs
+}
+
+fn alone(number: u64) -> Range<u64> {
+    number..number + 1
 }
 
 /// The ranges that runs stand for.

@@ -92,18 +92,13 @@ impl<'a> Commit<'a> {
     pub fn write(mut self) -> Result<Vec<Arc<Recorded>>, Error> {
         let commit = self.writing.next_commit;
         let bears_blocks = !self.events.is_empty() || !self.settlements.is_empty();
-        self.volatile.bytes += put_events(&mut self.rows, &self.events, commit);
-        let chapters = &mut self.writing.chapters;
-        for (event, _) in &self.events {
-            let matched = event.matches.iter().map(|matched| matched.subscription);
-            chapters.events.add(event.no, event.account, matched);
-        }
-        chapters.events.stage_if_complete(&mut self.rows);
+        let chapters = &mut self.volatile.chapters;
+        let mut bytes = put_events(&mut self.rows, &self.events, commit, &mut chapters.events);
         if !self.settlements.is_empty() || self.volatile.synced.len() >= SYNCS_NOTED {
             self.settlements.synced = std::mem::take(&mut self.volatile.synced);
         }
-        self.volatile.bytes +=
-            put_settlements(&mut self.rows, self.settlements, commit, &mut chapters.attempts);
+        bytes += put_settlements(&mut self.rows, self.settlements, commit, &mut chapters.attempts);
+        self.volatile.bytes += bytes;
         self.pages.stage(&mut self.rows);
         if let Some((keyed, _)) = self.events.iter().rfind(|(event, _)| event.idempotency.is_some()) {
             self.rows.put(keys::KEYED, encode(&keyed.no.0));

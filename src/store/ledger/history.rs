@@ -133,7 +133,7 @@ fn walk(
     let wanted_type = query.event_type.as_ref().map(|event_type| event_type.as_str());
     let mut stopped = false;
     let below = query.below.0.min(end_of(shared, query.accepted)?);
-    events_of(&shared.tree, Owner::Account(query.account), below, |no, event| {
+    events_of(shared, Owner::Account(query.account), below, |no, event| {
         if is_long_before(event.accepted_at(), query.accepted) {
             return Ok(false);
         }

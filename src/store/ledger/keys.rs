@@ -28,6 +28,7 @@ pub const SEALED_UNDER: &[u8] = b"0sealed-under";
 const ACCOUNT: u8 = b'a';
 const BACKLOG_PAGE: u8 = b'b';
 const EVENT_CHAPTER: u8 = b'c';
+const TOLD: u8 = b'd';
 const EVENT_BLOCK: u8 = b'e';
 const GARBAGE: u8 = b'g';
 const HEALTH: u8 = b'h';
@@ -75,8 +76,10 @@ pub enum Block {
     EventChapter,
     /// The lists that it names, by the same number.
     Postings,
-    /// A chapter of attempts, by the number of a settlement block.
+    /// The directory of a chapter of attempts, by the number of a settlement block.
     AttemptChapter,
+    /// What each of its blocks tells of, by the same number.
+    Told,
 }
 
 impl Block {
@@ -87,6 +90,7 @@ impl Block {
             Self::EventChapter => EVENT_CHAPTER,
             Self::Postings => POSTINGS,
             Self::AttemptChapter => ATTEMPT_CHAPTER,
+            Self::Told => TOLD,
         }
     }
 
@@ -186,6 +190,7 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         EVENT_CHAPTER => (Kind::Block(Block::EventChapter), BLOCK_KEY),
         POSTINGS => (Kind::Block(Block::Postings), BLOCK_KEY),
         ATTEMPT_CHAPTER => (Kind::Block(Block::AttemptChapter), BLOCK_KEY),
+        TOLD => (Kind::Block(Block::Told), BLOCK_KEY),
         GARBAGE => (Kind::Garbage, 9),
         HEALTH => (Kind::Health, 9),
         RETRY => (Kind::Pair(Pair::Retry), PAIR_KEY),

@@ -31,7 +31,8 @@ pub fn recover(
     recover_tail(shared, writing)?;
     writing.keys = recover_keys(shared)?;
     let next_event = shared.volatile().tail.next();
-    writing.chapters = Chapters::recover(&shared.tree, next_event, writing.next_commit)?;
+    let chapters = Chapters::recover(&shared.tree, next_event, writing.next_commit)?;
+    shared.volatile().chapters = chapters;
     writing.retention.forget_pass();
     let mut waiting = Waiting::default();
     waiting.find(shared)?;

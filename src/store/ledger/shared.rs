@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::encryption::Keyring;
 use crate::id::{EventNo, Seal, SubscriptionNo};
 use crate::store::ledger::changes::Changes;
+use crate::store::ledger::chapters::Chapters;
 use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::popular::Popular;
@@ -44,6 +45,8 @@ pub struct Volatile {
     pub synced: Vec<Synced>,
     /// How many commits were written.
     pub commits: u64,
+    /// The open chapters.
+    pub chapters: Chapters,
     /// Bytes of all blocks.
     pub bytes: u64,
     /// What retention has let go of since the ledger was opened.
@@ -66,6 +69,7 @@ impl Shared {
             last_attempts: HashMap::new(),
             synced: Vec::new(),
             commits: 0,
+            chapters: Chapters::unread(),
             bytes: 0,
             expired: Expired::default(),
         };

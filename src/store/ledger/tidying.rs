@@ -146,7 +146,8 @@ impl<'a> Step<'a> {
     fn write(mut self, writing: &mut Writing, volatile: &mut Volatile) -> Result<(), Error> {
         let commit = writing.next_commit;
         writing.next_commit += 1;
-        volatile.bytes += put_settlements(&mut self.rows, self.block, commit, &mut writing.chapters.attempts);
+        let chapter = &mut volatile.chapters.attempts;
+        volatile.bytes += put_settlements(&mut self.rows, self.block, commit, chapter);
         self.pages.stage(&mut self.rows);
         volatile.stage(&mut self.rows, commit + 1, commit);
         self.rows.apply()

@@ -8,33 +8,36 @@ use sled::Tree;
 use crate::id::EventNo;
 use crate::store::Error;
 use crate::store::history::Place;
-use crate::store::ledger::blocks::{PART_BITS, delete, get, last_at_or_below, numbers, put};
+use crate::store::ledger::blocks::{PART_BITS, get, last_at_or_below, numbers, put};
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
+use crate::store::ledger::shared::Shared;
 use crate::store::ledger::values::{
     AttemptChapterV1, Moved, SettledV1, SettlementBlock, ToldV1, decode, encode,
 };
 
-use super::{first_of, ranges, runs};
+use super::{alone, drop_block, first_of, ranges, runs};
 
 /// How many settlement blocks a chapter covers.
-const BLOCKS: usize = if cfg!(test) { 3 } else { 256 };
+const BLOCKS: usize = if cfg!(test) { 3 } else { 4_096 };
 /// How many chapters a recovery may have to make up for.
-const RECOVERED: usize = 4;
+const RECOVERED: usize = 2;
 /// Events that lie so near are named as one run, with those between them: a block too many is read now and then.
 const GAP: u64 = if cfg!(test) { 1 } else { 32 };
+/// How many runs a directory has; further ones are joined.
+const RUNS: usize = if cfg!(test) { 2 } else { 64 };
 
-/// The chapter that is being written.
+/// The open chapter.
 pub struct AttemptChapter {
     first: u64,
     /// The number behind the last block.
     end: u64,
-    told: AttemptChapterV1,
+    told: Vec<ToldV1>,
 }
 
 impl AttemptChapter {
     pub fn beginning_at(first: u64) -> Self {
-        Self { first, end: first, told: AttemptChapterV1::default() }
+        Self { first, end: first, told: Vec::new() }
     }
 
     pub fn recover(tree: &Tree, next_commit: u64) -> Result<Self, Error> {
@@ -60,9 +63,9 @@ impl AttemptChapter {
     /// Adds the next block.
     pub fn add(&mut self, number: u64, block: &SettlementBlock) {
         let events: BTreeSet<u64> = block.settled.iter().map(|settled| settled.delivery().0.0).collect();
-        self.told.blocks.push(ToldV1 {
+        self.told.push(ToldV1 {
             distance: number - self.end,
-            events: runs(events, GAP),
+            events: runs(events.into_iter().map(alone), GAP),
             replayed: block.replayed.clone(),
         });
         self.end = number + 1;
@@ -70,64 +73,107 @@ impl AttemptChapter {
 
     /// Stages the chapter and begins the next, once it is long enough.
     pub fn stage_if_complete(&mut self, rows: &mut Rows) {
-        if self.told.blocks.len() < BLOCKS {
+        if self.told.len() < BLOCKS {
             return;
         }
-        let Self { first, end, mut told } = std::mem::replace(self, Self::beginning_at(self.end));
-        told.span = end - first;
-        put(rows, Block::AttemptChapter, first, encode(&told));
+        let Self { first, end, told } = std::mem::replace(self, Self::beginning_at(self.end));
+        let has_replays = told.iter().any(|told| !told.replayed.is_empty());
+        let directory = AttemptChapterV1 { span: end - first, events: joined(&told), has_replays };
+        put(rows, Block::AttemptChapter, first, encode(&directory));
+        put(rows, Block::Told, first, encode(&told));
     }
+}
+
+/// The events that blocks tell of, as few runs.
+fn joined(told: &[ToldV1]) -> Vec<(u64, u64)> {
+    let mut all: Vec<Range<u64>> = told.iter().flat_map(|told| ranges(&told.events)).collect();
+    all.sort_unstable_by_key(|range| range.start);
+    let mut gap = GAP;
+    loop {
+        let runs = runs(all.iter().cloned(), gap);
+        if runs.len() <= RUNS {
+            return runs;
+        }
+        gap = gap.saturating_mul(2);
+    }
+}
+
+/// The numbers of blocks behind `first`, and what each tells of.
+fn numbered(told: &[ToldV1], first: u64) -> impl Iterator<Item = (u64, &ToldV1)> {
+    told.iter().scan(first, |end, told| {
+        let number = end.saturating_add(told.distance);
+        *end = number.saturating_add(1);
+        Some((number, told))
+    })
 }
 
 /// A chapter that was written.
 struct Written {
     first: u64,
-    told: AttemptChapterV1,
+    directory: AttemptChapterV1,
 }
 
 impl Written {
     fn at(tree: &Tree, first: u64) -> Result<Option<Self>, Error> {
         let bytes = get(tree, Block::AttemptChapter, first)?;
-        bytes.map(|bytes| Ok(Self { first, told: decode(&bytes)? })).transpose()
+        bytes.map(|bytes| Ok(Self { first, directory: decode(&bytes)? })).transpose()
     }
 
     fn end(&self) -> u64 {
-        self.first.saturating_add(self.told.span)
+        self.first.saturating_add(self.directory.span)
     }
 
-    /// The numbers of its blocks, and what each tells of.
-    fn blocks(&self) -> impl Iterator<Item = (u64, &ToldV1)> {
-        self.told.blocks.iter().scan(self.first, |end, told| {
-            let number = end.saturating_add(told.distance);
-            *end = number.saturating_add(1);
-            Some((number, told))
-        })
+    /// What its blocks tell of; nothing if the chapter, and with it all of them, has just been dropped.
+    fn told(&self, tree: &Tree) -> Result<Vec<ToldV1>, Error> {
+        let bytes = get(tree, Block::Told, self.first)?;
+        bytes.map_or(Ok(Vec::new()), |bytes| decode(&bytes))
     }
 }
 
-/// Hands the blocks from one on to `each`, oldest first: those that are wanted by what their chapter says of them, and
-/// all that no chapter covers.
+/// What is looked for.
+trait Sought {
+    /// Whether some block of a chapter may tell of it.
+    fn is_in(&self, chapter: &AttemptChapterV1) -> bool;
+    /// Whether a block tells of it.
+    fn is_told(&self, told: &ToldV1) -> bool;
+}
+
+/// Hands the blocks from one on that tell of what is sought to `each`, oldest first, and all that no chapter covers.
 fn walk(
-    tree: &Tree,
+    shared: &Shared,
     from: u64,
-    is_wanted: impl Fn(&ToldV1) -> bool,
+    sought: &impl Sought,
     mut each: impl FnMut(SettlementBlock),
 ) -> Result<(), Error> {
-    let mut position = from;
+    let (tree, mut position) = (&shared.tree, from);
+    let is_wanted = |(number, told): &(u64, &ToldV1)| *number >= from && sought.is_told(told);
+    let (end, latest) = {
+        let open = &shared.volatile().chapters.attempts;
+        let wanted = numbered(&open.told, open.first).filter(is_wanted);
+        (open.first, wanted.map(|(number, _)| number).collect::<Vec<u64>>())
+    };
     let begin = last_at_or_below(tree, Block::AttemptChapter, from)?.unwrap_or(from);
     for first in numbers(tree, Block::AttemptChapter, begin) {
-        let Some(chapter) = Written::at(tree, first?)?.filter(|chapter| chapter.end() > position) else {
+        let first = first?;
+        if first >= end {
+            break;
+        }
+        let Some(chapter) = Written::at(tree, first)?.filter(|chapter| chapter.end() > position) else {
             continue;
         };
-        uncovered(tree, position..chapter.first, &mut each)?;
-        for (number, told) in chapter.blocks() {
-            if number >= from && is_wanted(told) {
+        uncovered(tree, position..first, &mut each)?;
+        if sought.is_in(&chapter.directory) {
+            for (number, _) in numbered(&chapter.told(tree)?, first).filter(is_wanted) {
                 read(tree, number)?.into_iter().for_each(&mut each);
             }
         }
         position = chapter.end();
     }
-    uncovered(tree, position..u64::MAX, &mut each)
+    uncovered(tree, position..end, &mut each)?;
+    for number in latest {
+        read(tree, number)?.into_iter().for_each(&mut each);
+    }
+    Ok(())
 }
 
 fn uncovered(tree: &Tree, blocks: Range<u64>, each: &mut impl FnMut(SettlementBlock)) -> Result<(), Error> {
@@ -148,16 +194,46 @@ fn read(tree: &Tree, number: u64) -> Result<Option<SettlementBlock>, Error> {
     get(tree, Block::Settlements, number)?.map(|bytes| SettlementBlock::decode(&bytes)).transpose()
 }
 
+/// Attempts to deliver some events.
+struct AttemptsOf<'a>(&'a BTreeSet<EventNo>);
+
+impl AttemptsOf<'_> {
+    fn are_among(&self, events: &[(u64, u64)]) -> bool {
+        ranges(events).any(|run| self.0.range(EventNo(run.start)..EventNo(run.end)).next().is_some())
+    }
+}
+
+impl Sought for AttemptsOf<'_> {
+    fn is_in(&self, chapter: &AttemptChapterV1) -> bool {
+        self.are_among(&chapter.events)
+    }
+
+    fn is_told(&self, told: &ToldV1) -> bool {
+        self.are_among(&told.events)
+    }
+}
+
+/// What was replayed.
+struct Replays<F>(F);
+
+impl<F: Fn(Place) -> bool> Sought for Replays<F> {
+    fn is_in(&self, chapter: &AttemptChapterV1) -> bool {
+        chapter.has_replays
+    }
+
+    fn is_told(&self, told: &ToldV1) -> bool {
+        told.replayed.iter().any(|moved| self.0(moved.delivery()))
+    }
+}
+
 /// Hands every attempt that was made of these events since a commit to `each`, oldest first.
 pub fn attempts_of(
-    tree: &Tree,
+    shared: &Shared,
     events: &BTreeSet<EventNo>,
     commit: u64,
     mut each: impl FnMut(SettledV1),
 ) -> Result<(), Error> {
-    let is_of_one = |run: Range<u64>| events.range(EventNo(run.start)..EventNo(run.end)).next().is_some();
-    let is_wanted = |told: &ToldV1| ranges(&told.events).any(is_of_one);
-    walk(tree, commit << PART_BITS, is_wanted, |block| {
+    walk(shared, commit << PART_BITS, &AttemptsOf(events), |block| {
         block
             .settled
             .into_iter()
@@ -168,13 +244,12 @@ pub fn attempts_of(
 
 /// The deliveries that were replayed since a commit.
 pub fn replayed_since(
-    tree: &Tree,
+    shared: &Shared,
     commit: u64,
     is_wanted: impl Fn(Place) -> bool,
 ) -> Result<BTreeSet<Place>, Error> {
     let mut replayed = BTreeSet::new();
-    let has_one = |told: &ToldV1| told.replayed.iter().any(|moved| is_wanted(moved.delivery()));
-    walk(tree, commit << PART_BITS, has_one, |block| {
+    walk(shared, commit << PART_BITS, &Replays(&is_wanted), |block| {
         replayed.extend(block.replayed.iter().map(Moved::delivery).filter(|place| is_wanted(*place)));
     })?;
     Ok(replayed)
@@ -186,7 +261,8 @@ pub fn left_out(tree: &Tree, mut each: impl FnMut(u64)) -> Result<(), Error> {
         let Some(chapter) = Written::at(tree, first?)? else {
             continue;
         };
-        let told: HashMap<u64, &ToldV1> = chapter.blocks().collect();
+        let all = chapter.told(tree)?;
+        let told: HashMap<u64, &ToldV1> = numbered(&all, chapter.first).collect();
         for number in numbers(tree, Block::Settlements, chapter.first) {
             let number = number?;
             if number >= chapter.end() {
@@ -196,8 +272,14 @@ pub fn left_out(tree: &Tree, mut each: impl FnMut(u64)) -> Result<(), Error> {
                 continue;
             };
             let says_all = told.get(&number).is_some_and(|told| {
-                let names = |event: EventNo| ranges(&told.events).any(|run| run.contains(&event.0));
-                block.settled.iter().all(|one| names(one.delivery().0)) && told.replayed == block.replayed
+                let is_among =
+                    |runs: &[(u64, u64)], event: EventNo| ranges(runs).any(|run| run.contains(&event.0));
+                let is_named = |event: EventNo| {
+                    is_among(&told.events, event) && is_among(&chapter.directory.events, event)
+                };
+                block.settled.iter().all(|one| is_named(one.delivery().0))
+                    && told.replayed == block.replayed
+                    && (chapter.directory.has_replays || block.replayed.is_empty())
             });
             if !says_all {
                 each(number);
@@ -212,14 +294,14 @@ pub fn forget(tree: &Tree, rows: &mut Rows) -> Result<(), Error> {
     let oldest = first_of(tree, Block::Settlements)?.unwrap_or(u64::MAX);
     for first in numbers(tree, Block::AttemptChapter, 0) {
         let first = first?;
-        let Some(bytes) = get(tree, Block::AttemptChapter, first)? else {
+        let Some(chapter) = Written::at(tree, first)? else {
             continue;
         };
-        let chapter = Written { first, told: decode(&bytes)? };
         if chapter.end() > oldest {
             break;
         }
-        delete(rows, Block::AttemptChapter, first, bytes.len());
+        drop_block(tree, rows, Block::AttemptChapter, first)?;
+        drop_block(tree, rows, Block::Told, first)?;
     }
     Ok(())
 }

@@ -12,20 +12,21 @@ use sled::Tree;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::Error;
 use crate::store::ledger::blocks::{
-    delete, event_blocks, event_blocks_backwards, get, get_part, last_at_or_below, numbers, put,
+    event_blocks, event_blocks_backwards, get, get_part, last_at_or_below, numbers, put,
 };
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
+use crate::store::ledger::shared::Shared;
 use crate::store::ledger::values::{EventBlock, EventChapterV1, EventV1, decode, encode};
 
-use super::{first_of, ranges, runs};
+use super::{alone, drop_block, first_of, ranges, runs};
 
 /// How many events a chapter covers.
-const EVENTS: u64 = if cfg!(test) { 6 } else { 8_192 };
+const EVENTS: u64 = if cfg!(test) { 6 } else { 16_384 };
 /// How many accounts and matches they may have; the commit that exceeds it ends the chapter.
-const POSTINGS: usize = if cfg!(test) { 12 } else { 32_768 };
+const POSTINGS: usize = if cfg!(test) { 12 } else { 65_536 };
 /// How many chapters a recovery may have to make up for.
-const RECOVERED: u64 = 4;
+const RECOVERED: u64 = 2;
 
 /// Whose events are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +35,7 @@ pub enum Owner {
     Subscription(SubscriptionNo),
 }
 
-/// The chapter that is being written.
+/// The open chapter.
 pub struct EventChapter {
     first: u64,
     end: u64,
@@ -77,6 +78,27 @@ impl EventChapter {
         self.subscriptions.extend(matched.into_iter().map(|subscription| (subscription.0, distance)));
     }
 
+    /// Names one more subscription of an event, if it covers that; says whether it does.
+    pub fn name(&mut self, event: EventNo, subscription: SubscriptionNo) -> bool {
+        let is_covered = event.0 >= self.first;
+        if is_covered {
+            self.subscriptions.push((subscription.0, (event.0 - self.first) as u32));
+        }
+        is_covered
+    }
+
+    /// The events of an owner, ascending.
+    fn events_of(&self, owner: Owner) -> Vec<Range<u64>> {
+        let (owned, owner) = match owner {
+            Owner::Account(account) => (&self.accounts, u64::from(account.0)),
+            Owner::Subscription(subscription) => (&self.subscriptions, subscription.0),
+        };
+        let mut distances: Vec<u32> =
+            owned.iter().filter(|(of, _)| *of == owner).map(|(_, distance)| *distance).collect();
+        distances.sort_unstable();
+        following(&runs(distances.into_iter().map(|distance| alone(distance.into())), 0), self.first)
+    }
+
     /// Stages the chapter and begins the next, once it is long enough.
     pub fn stage_if_complete(&mut self, rows: &mut Rows) {
         let postings = self.accounts.len() + self.subscriptions.len();
@@ -100,7 +122,7 @@ fn index(owned: &mut [(u64, u32)], postings: &mut Vec<u8>) -> Vec<(u64, u32)> {
     owned.sort_unstable();
     let mut before = 0;
     let lists = owned.chunk_by(|(owner, _), (next, _)| owner == next).map(|owned| {
-        let list = encode(&runs(owned.iter().map(|(_, distance)| u64::from(*distance)), 0));
+        let list = encode(&runs(owned.iter().map(|(_, distance)| alone((*distance).into())), 0));
         postings.extend_from_slice(&list);
         let distance = owned[0].0 - before;
         before = owned[0].0;
@@ -132,6 +154,11 @@ impl Written {
         self.first.saturating_add(self.directory.events)
     }
 
+    fn forget(&self, tree: &Tree, rows: &mut Rows) -> Result<(), Error> {
+        drop_block(tree, rows, Block::EventChapter, self.first)?;
+        drop_block(tree, rows, Block::Postings, self.first)
+    }
+
     /// The events of an owner, ascending; nothing if the chapter has just been dropped.
     fn events_of(&self, tree: &Tree, owner: Owner) -> Result<Option<Vec<Range<u64>>>, Error> {
         let EventChapterV1 { accounts, subscriptions, .. } = &self.directory;
@@ -148,10 +175,14 @@ impl Written {
         let Some(list) = get_part(tree, Block::Postings, self.first, place)? else {
             return Ok(None);
         };
-        let runs: Vec<(u64, u64)> = decode(&list)?;
-        let from_first = |no: u64| no.saturating_add(self.first);
-        Ok(Some(ranges(&runs).map(|range| from_first(range.start)..from_first(range.end)).collect()))
+        Ok(Some(following(&decode::<Vec<(u64, u64)>>(&list)?, self.first)))
     }
+}
+
+/// The ranges of runs that count from an event.
+fn following(runs: &[(u64, u64)], first: u64) -> Vec<Range<u64>> {
+    let from_first = |no: u64| no.saturating_add(first);
+    ranges(runs).map(|range| from_first(range.start)..from_first(range.end)).collect()
 }
 
 /// Where the list of an owner lies, if the first list begins at `begin`.
@@ -170,12 +201,22 @@ fn find(lists: &[(u64, u32)], begin: usize, wanted: u64) -> Option<Range<usize>>
 
 /// Hands the events below `below` that may be an owner's to `each`, newest first, while it returns `true`.
 pub fn events_of(
-    tree: &Tree,
+    shared: &Shared,
     owner: Owner,
     below: u64,
     mut each: impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    let mut below = below;
+    let (tree, mut below) = (&shared.tree, below);
+    let (first, owned) = {
+        let open = &shared.volatile().chapters.events;
+        (open.first, open.events_of(owner))
+    };
+    if below > first {
+        if !among(tree, &owned, first..below, &mut each)? {
+            return Ok(());
+        }
+        below = first;
+    }
     while below > 0 {
         let chapter = Written::at_or_below(tree, below - 1)?;
         let covered = chapter.as_ref().filter(|chapter| chapter.end() >= below);
@@ -281,20 +322,25 @@ pub fn left_out(tree: &Tree, mut each: impl FnMut(EventNo)) -> Result<(), Error>
     Ok(())
 }
 
+/// Stages the end of the chapter that covers an event, if there is one.
+pub fn forget_that_of(tree: &Tree, rows: &mut Rows, event: EventNo) -> Result<(), Error> {
+    match Written::at_or_below(tree, event.0)?.filter(|chapter| chapter.end() > event.0) {
+        Some(chapter) => chapter.forget(tree, rows),
+        None => Ok(()),
+    }
+}
+
 /// Stages the end of chapters of which every event is below `before`.
 pub fn forget(tree: &Tree, rows: &mut Rows, before: u64) -> Result<(), Error> {
     for first in numbers(tree, Block::EventChapter, 0) {
         let first = first?;
-        let Some(bytes) = get(tree, Block::EventChapter, first)? else {
+        let Some(chapter) = Written::at(tree, first)? else {
             continue;
         };
-        let chapter = Written { first, directory: decode(&bytes)? };
         if chapter.end() > before {
             break;
         }
-        let postings = get(tree, Block::Postings, first)?.unwrap_or_default();
-        delete(rows, Block::EventChapter, first, bytes.len());
-        delete(rows, Block::Postings, first, postings.len());
+        chapter.forget(tree, rows)?;
     }
     Ok(())
 }

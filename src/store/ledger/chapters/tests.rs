@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{ranges, runs};
+use super::{alone, ranges, runs};
 
 proptest! {
     #[test]
@@ -9,7 +9,7 @@ proptest! {
         gap in 0_u64..40,
     ) {
         let numbers: Vec<u64> = numbers.into_iter().map(u64::from).collect();
-        let runs = runs(numbers.iter().copied(), gap);
+        let runs = runs(numbers.iter().copied().map(alone), gap);
         let named: Vec<u64> = ranges(&runs).flatten().collect();
         prop_assert!(named.is_sorted_by(|a, b| a < b));
         prop_assert!(numbers.iter().all(|number| named.binary_search(number).is_ok()));

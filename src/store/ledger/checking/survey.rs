@@ -15,8 +15,8 @@ use crate::store::ledger::blocks::{self, IN_PIECES, PART_BITS};
 use crate::store::ledger::encrypting::SealedUnder;
 use crate::store::ledger::keys::{self, Block, Kind};
 use crate::store::ledger::values::{
-    AttemptChapterV1, Counters, EventBlock, EventChapterV1, Moved, SettlementBlock, Usage, Value, decode,
-    decode_outline,
+    AttemptChapterV1, Counters, EventBlock, EventChapterV1, Moved, SettlementBlock, ToldV1, Usage, Value,
+    decode, decode_outline,
 };
 use crate::store::tail::Cursor;
 use crate::store::{Address, Error};
@@ -178,6 +178,7 @@ impl Survey {
             Block::Settlements => self.settlements(no, &bytes, findings),
             Block::EventChapter => decode::<EventChapterV1>(&bytes).map(drop),
             Block::AttemptChapter => decode::<AttemptChapterV1>(&bytes).map(drop),
+            Block::Told => decode::<Vec<ToldV1>>(&bytes).map(drop),
             // They are read by the directory.
             Block::Postings => Ok(()),
         };
@@ -265,7 +266,7 @@ fn name(kind: Kind, key: &[u8]) -> String {
         Kind::ApiKey => format!("the key with hash {}", hex::encode(keys::rest(key))),
         Kind::Block(Block::Events) => number("the events from"),
         Kind::Block(Block::EventChapter | Block::Postings) => number("the chapter of the events from"),
-        Kind::Block(Block::AttemptChapter) => number("the chapter of attempts from"),
+        Kind::Block(Block::AttemptChapter | Block::Told) => number("the chapter of attempts from"),
         Kind::Block(Block::Settlements) => {
             let no = Block::read(key).map_or(0, |(no, _)| no);
             format!("commit {}, part {}", no >> PART_BITS, no & ((1 << PART_BITS) - 1))

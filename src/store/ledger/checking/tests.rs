@@ -13,7 +13,7 @@ use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::blocks;
 use crate::store::ledger::keys::{self, Block, Kind, Pair};
 use crate::store::ledger::values::{
-    AttemptChapterV1, Counters, EventBlock, EventChapterV1, Value, decode, encode,
+    AttemptChapterV1, Counters, EventBlock, EventChapterV1, ToldV1, Value, decode, encode,
 };
 use crate::store::tail::Cursor;
 use crate::store::{Address, Retry};
@@ -101,8 +101,9 @@ const BREACHES: &[Breach] = &[
     (Invariant::ChaptersNameAll, |db| {
         let (key, _) = first(db, Kind::Block(Block::Settlements));
         let (no, _) = Block::read(&key).unwrap();
-        let silent = AttemptChapterV1 { span: 1, blocks: vec![] };
+        let silent = AttemptChapterV1 { span: 1, ..Default::default() };
         put(db, &Block::AttemptChapter.key(no, 0), encode(&silent));
+        put(db, &Block::Told.key(no, 0), encode(&Vec::<ToldV1>::new()));
     }),
     (Invariant::CursorIsInPlace, |db| {
         put(db, keys::CURSOR, Cursor { event: EventNo(1_000_000), commit: 1 }.encode());

@@ -69,7 +69,7 @@ impl Window {
         let newest = query.event.map_or(below.0, |event| event.min(below.0));
         let end = newest.0.saturating_add(1).min(end_of(shared, query.accepted)?);
         let owner = query.subscription.map_or(Owner::Account(query.account), Owner::Subscription);
-        events_of(&shared.tree, owner, end, |no, event| {
+        events_of(shared, owner, end, |no, event| {
             if query.event.is_some_and(|wanted| no < wanted)
                 || is_long_before(event.accepted_at(), query.accepted)
             {
@@ -124,7 +124,7 @@ impl Window {
         let mut events = EventReader::new(&shared.tree, &shared.seal);
         let since = events.commit(query.event.unwrap_or(end.0))?.unwrap_or_default();
         let is_within = |place: Place| end <= place && place < below && is_in_scope(query, place);
-        for place in replayed_since(&shared.tree, since, is_within)? {
+        for place in replayed_since(shared, since, is_within)? {
             if !self.found.contains_key(&place)
                 && records.subscription(place.1)?.is_some()
                 && let Some(heading) = events.heading(place.0)?.filter(|heading| is_wanted(query, heading))
@@ -169,5 +169,5 @@ fn attempts_at(
         return Ok(());
     };
     let commit = EventReader::new(&shared.tree, &shared.seal).commit(*oldest)?.unwrap_or_default();
-    attempts_of(&shared.tree, events, commit, each)
+    attempts_of(shared, events, commit, each)
 }

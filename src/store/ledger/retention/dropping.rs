@@ -4,6 +4,7 @@
 use crate::id::EventNo;
 use crate::store::history::Place;
 use crate::store::ledger::blocks::{delete, get, put};
+use crate::store::ledger::chapters::events;
 use crate::store::ledger::keys::{Block, Pair};
 use crate::store::ledger::pages::Pages;
 use crate::store::ledger::retention::survey::{Fate, Owners};
@@ -23,6 +24,8 @@ struct Dropping<'a> {
     bytes_before: u64,
     bytes_after: u64,
     expired: Expired,
+    /// Deliveries to come that no chapter names: they were replayed, and their events had not matched.
+    unnamed: Vec<Place>,
 }
 
 impl Step<'_> {
@@ -36,6 +39,7 @@ impl Step<'_> {
             bytes_before: 0,
             bytes_after: 0,
             expired: Expired::default(),
+            unnamed: Vec::new(),
         };
         let (mut owners, mut seen) = (Owners::of(self.shared), 0);
         while seen < STEP_ROWS && dropping.rows.len() < STEP_ROWS {
@@ -100,6 +104,11 @@ impl Step<'_> {
             return Ok(());
         }
         let mut volatile = self.shared.volatile();
+        for (event, subscription) in dropping.unnamed {
+            if !volatile.chapters.events.name(event, subscription) {
+                events::forget_that_of(&self.shared.tree, &mut dropping.rows, event)?;
+            }
+        }
         volatile.bytes = volatile.bytes + dropping.bytes_after - dropping.bytes_before;
         volatile.expired.events += dropping.expired.events;
         volatile.expired.dead_letters += dropping.expired.dead_letters;
@@ -118,7 +127,7 @@ impl Dropping<'_> {
     }
 
     fn rewrite(&mut self, block: Chosen, value: &[u8], window: &Window) -> Result<(), Error> {
-        let runs = runs(block.first, decode(value)?, window);
+        let runs = runs(block.first, decode(value)?, window, &mut self.unnamed);
         let values: Vec<(u64, Vec<u8>)> = runs.iter().map(|(first, run)| (*first, encode(run))).collect();
         if let [(_, same)] = &values[..]
             && same == value
@@ -134,13 +143,18 @@ impl Dropping<'_> {
     }
 }
 
-fn runs<'a>(first: u64, block: EventBlock<'a>, window: &Window) -> Runs<'a> {
+fn runs<'a>(first: u64, block: EventBlock<'a>, window: &Window, unnamed: &mut Vec<Place>) -> Runs<'a> {
     let commit = block.commit;
     let (mut runs, mut end) = (Runs::new(), None);
     for (no, event) in (first..).zip(block.events).filter(|(no, _)| window.keeps(EventNo(*no))) {
         let event: EventV1<'a> = match window.is_promised(EventNo(no)) {
             true => event,
-            false => event.matching(window.kept_of(EventNo(no))),
+            false => {
+                let kept = window.kept_of(EventNo(no)).map(|kept| kept.subscription);
+                let new = kept.filter(|kept| !event.matched().any(|matched| matched == *kept));
+                unnamed.extend(new.map(|subscription| (EventNo(no), subscription)));
+                event.matching(window.kept_of(EventNo(no)))
+            }
         };
         match runs.last_mut() {
             Some((_, run)) if end == Some(no) => run.events.push(event),

