@@ -25,6 +25,7 @@ mod request;
 mod router;
 mod row;
 mod scenario;
+mod soak;
 mod stream;
 mod template;
 mod throughput;
@@ -55,7 +56,7 @@ pub use self::part::Part;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// What to measure, with what it is measured against; all but the last three when absent
+    /// What to measure, with what it is measured against; all but the last four when absent
     #[arg(value_enum)]
     scenarios: Vec<Scenario>,
 
@@ -100,11 +101,11 @@ pub struct Options {
     batch: u16,
 
     /// Rounds in which everything is measured in turn, and whose medians are shown: 1, but 5 of neighbours,
-    /// noisy and backlog, each with a phase without and one with the disturbance
+    /// noisy and backlog, each with a phase without and one with the disturbance; phases of soak
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
 
-    /// Seconds of such a phase in neighbours and noisy
+    /// Seconds of such a phase in neighbours, noisy and soak
     #[arg(long, default_value_t = 15, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3600))]
     phase_seconds: u32,
 

@@ -138,7 +138,7 @@ impl Bench {
             }
             Scenario::History => self.history(),
             Scenario::Hooks => self.hooks(),
-            Scenario::Neighbours | Scenario::Noisy | Scenario::Backlog => {
+            Scenario::Neighbours | Scenario::Noisy | Scenario::Backlog | Scenario::Soak => {
                 anyhow::bail!("it is compared, not measured")
             }
         }
@@ -148,6 +148,7 @@ impl Bench {
         match scenario {
             Scenario::Neighbours => self.neighbours(),
             Scenario::Noisy => self.noisy(),
+            Scenario::Soak => self.soak(),
             _ => self.backlog(),
         }
     }

@@ -31,6 +31,7 @@ const RETRIES: usize = 100;
 const RETRIED_AFTER: &str = "1s";
 /// What a line of a server begins with that says where it listens.
 const LISTENING: &str = "listening on http://";
+const DATA: &str = "data";
 /// How often it looks whether a router is done.
 const LOOK: Duration = Duration::from_millis(5);
 /// How long an answer to a single request may take.
@@ -42,7 +43,16 @@ impl Router {
     /// # Errors
     /// When it does not start.
     pub fn start(workshop: &Workshop, networks: &[&str]) -> anyhow::Result<Self> {
-        let config = configure(&workshop.directory()?, networks)?;
+        let config = configure(&workshop.directory()?, networks, None)?;
+        Self::start_with(workshop, config)
+    }
+
+    /// Starts one with an empty store that keeps so many bytes of the past.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_keeping(workshop: &Workshop, networks: &[&str], bytes: u64) -> anyhow::Result<Self> {
+        let config = configure(&workshop.directory()?, networks, Some(bytes))?;
         Self::start_with(workshop, config)
     }
 
@@ -175,19 +185,24 @@ impl Router {
         }
     }
 
+    /// Where its data are.
+    pub fn data_dir(&self) -> PathBuf {
+        self.config.with_file_name(DATA)
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 }
 
-/// Writes the configuration of a router that keeps everything in a directory.
+/// Writes the configuration of a router that keeps everything in a directory, or so many bytes of the past.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn configure(directory: &Path, networks: &[&str]) -> anyhow::Result<PathBuf> {
-    let config = json!({
+pub fn configure(directory: &Path, networks: &[&str], kept_bytes: Option<u64>) -> anyhow::Result<PathBuf> {
+    let mut config = json!({
         "listen": "127.0.0.1:0",
-        "data_dir": directory.join("data"),
+        "data_dir": directory.join(DATA),
         "admin_key": ADMIN_KEY,
         "log": "warn,actix_http=off",
         "egress": {"https_only": false, "allow_networks": networks},
@@ -197,6 +212,9 @@ pub fn configure(directory: &Path, networks: &[&str]) -> anyhow::Result<PathBuf>
         "retry": {"schedule": vec![RETRIED_AFTER; RETRIES]},
         "shutdown": {"grace": "1s"},
     });
+    if let Some(bytes) = kept_bytes {
+        config["retention"] = json!({"size_bytes": bytes});
+    }
     let path = directory.join("hookyard.toml");
     std::fs::write(&path, toml::to_string(&config)?).context("cannot write a configuration")?;
     Ok(path)

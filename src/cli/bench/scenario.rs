@@ -47,6 +47,8 @@ pub enum Scenario {
     Noisy,
     /// The same of one hook, without and with the backlog of another draining that was dead
     Backlog,
+    /// Phase after phase at a steady rate, with little of it kept: delays, memory and disk, which must not grow
+    Soak,
 }
 
 impl Scenario {
@@ -55,9 +57,9 @@ impl Scenario {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Whether it compares delays without and with a disturbance.
+    /// Whether it compares delays of several phases: without and with a disturbance, or the last with the first.
     pub fn is_comparison(self) -> bool {
-        matches!(self, Self::Neighbours | Self::Noisy | Self::Backlog)
+        matches!(self, Self::Neighbours | Self::Noisy | Self::Backlog | Self::Soak)
     }
 
     /// Whether the load generator calls the receiver itself.
@@ -81,7 +83,7 @@ impl Scenario {
             Self::Accept => Some(Self::Handler),
             Self::Record => Some(Self::Sled),
             Self::Wire | Self::File | Self::Latency | Self::Half | Self::History | Self::Hooks => None,
-            Self::Neighbours | Self::Noisy | Self::Backlog => None,
+            Self::Neighbours | Self::Noisy | Self::Backlog | Self::Soak => None,
         }
     }
 
@@ -131,7 +133,7 @@ mod tests {
         assert_eq!(Scenario::plan(&[Accept, Hundred]), [Wire, Handler, Http, Hundred, Accept]);
         assert_eq!(Scenario::plan(&[Backlog, Noisy]), [Noisy, Backlog]);
         let all = Scenario::plan(&[]);
-        assert_eq!(all.len(), Scenario::value_variants().len() - 3);
+        assert_eq!(all.len(), Scenario::value_variants().len() - 4);
         for (at, scenario) in all.iter().enumerate() {
             assert!(scenario.prerequisite().is_none_or(|other| all[..at].contains(&other)), "{scenario:?}");
         }

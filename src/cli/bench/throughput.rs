@@ -126,7 +126,7 @@ impl Bench {
         let mut destination = self.destination(Place::Ports(1))?;
         let mut embedded = self.workshop.hand(Role::Embedded)?;
         let directory = self.workshop.directory()?;
-        let (config, event) = (configure(&directory, &self.networks())?, EVENT.to_owned());
+        let (config, event) = (configure(&directory, &self.networks(), None)?, EVENT.to_owned());
         let (url, wanted) = match has_hook {
             true => (destination.url(0), event.clone()),
             false => (NOWHERE.to_owned(), OTHER.to_owned()),
