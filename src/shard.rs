@@ -103,8 +103,9 @@ impl Shard {
         let now = self.now();
         let (roster, surroundings) = (&mut self.roster, &self.surroundings);
         let wait = roster.start_due(now, |life| Running::begin(life, surroundings, ctx));
-        let is_crowded = roster.is_crowded(now);
-        if !surroundings.crowded.replace(is_crowded) && is_crowded {
+        let has_become_crowded = roster.look_round(now);
+        surroundings.crowded.set(roster.is_crowded());
+        if has_become_crowded {
             roster.all().for_each(|running| running.subscriber.do_send(Yield));
         }
         let Some(wait) = wait else {

@@ -22,6 +22,8 @@ pub struct Roster<S> {
     agenda: Agenda,
     lives: u64,
     timer: Option<Timestamp>,
+    /// Somebody was due for whom there was no room, and there has not been much since.
+    crowded: bool,
     draining: bool,
 }
 
@@ -49,6 +51,7 @@ impl<S> Roster<S> {
             agenda: Agenda::default(),
             lives: 0,
             timer: None,
+            crowded: false,
             draining: false,
         }
     }
@@ -89,7 +92,8 @@ impl<S> Roster<S> {
             self.agenda.note(at, now);
             return None;
         }
-        let start = if self.agenda.strike(at) { Start::FromStore } else { start };
+        // Where it is crowded, one may have retired before its last settlement is committed.
+        let start = if self.agenda.strike(at) || self.crowded { Start::FromStore } else { start };
         let lives = &mut self.lives;
         let running = self.running.entry(at.subscription).or_insert_with(|| {
             *lives += 1;
@@ -194,11 +198,20 @@ impl<S> Roster<S> {
         self.running.values().map(|running| &running.subscriber)
     }
 
-    /// Whether somebody is due for whom there is no room: who has nothing to do had better retire.
-    pub fn is_crowded(&self, now: Timestamp) -> bool {
-        !self.draining
-            && self.running.len() >= self.limit
-            && self.agenda.next_due().is_some_and(|due| due <= now)
+    /// Looks whether somebody is due for whom there is no room. Then it is crowded until half of the places are free:
+    /// who has nothing to do is to retire. Says whether it has just become so.
+    pub fn look_round(&mut self, now: Timestamp) -> bool {
+        let was_crowded = self.crowded;
+        self.crowded = match was_crowded {
+            true => self.running.len() > self.limit / 2,
+            false => self.running.len() >= self.limit && self.agenda.next_due().is_some_and(|due| due <= now),
+        };
+        self.crowded && !was_crowded
+    }
+
+    /// Whether it is crowded.
+    pub fn is_crowded(&self) -> bool {
+        self.crowded
     }
 
     /// Takes out all who serve.
@@ -256,13 +269,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_crowded_while_somebody_is_due_and_there_is_no_room() {
+    fn it_is_crowded_once_somebody_is_due_and_there_is_no_room() {
         let mut roster = roster_with_one();
         let other = Address { subscription: SubscriptionNo(2), ..AT };
         roster.note(other, Timestamp(5));
-        assert!(!roster.is_crowded(Timestamp(4)), "nobody is due");
-        assert!(roster.is_crowded(Timestamp(5)));
+        assert!(!roster.look_round(Timestamp(4)), "nobody is due");
+        assert!(roster.look_round(Timestamp(5)));
+        assert!(!roster.look_round(Timestamp(5)) && roster.is_crowded(), "it was before");
         roster.retire(AT, 1, 0, None);
-        assert!(!roster.is_crowded(Timestamp(5)), "there is room");
+        assert!(!roster.look_round(Timestamp(5)) && !roster.is_crowded(), "there is room");
     }
 }

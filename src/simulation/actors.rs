@@ -44,13 +44,12 @@ pub struct Actors {
 pub struct Shard {
     roster: Roster<u64>,
     timer: u64,
-    is_crowded: bool,
 }
 
 impl Shard {
     /// A shard of at most so many subscribers that run at a time.
     pub fn new(running: usize) -> Self {
-        Self { roster: Roster::new(running), timer: 0, is_crowded: false }
+        Self { roster: Roster::new(running), timer: 0 }
     }
 }
 
@@ -281,9 +280,8 @@ impl World {
             born.push((*next, life));
             *next
         });
-        let is_crowded = shard.roster.is_crowded(now);
         let mut asked = Vec::new();
-        if !std::mem::replace(&mut shard.is_crowded, is_crowded) && is_crowded {
+        if shard.roster.look_round(now) {
             asked.extend(shard.roster.all().copied());
             // They come in no order, which must not decide anything.
             asked.sort_unstable();
@@ -375,7 +373,7 @@ impl World {
             return;
         };
         let (run, place) = subscriber.shard;
-        let is_crowded = self.actors.shards.get(&(run, place)).is_some_and(|shard| shard.is_crowded);
+        let is_crowded = self.actors.shards.get(&(run, place)).is_some_and(|shard| shard.roster.is_crowded());
         let mut deeds = Vec::new();
         let mut hands = Noting {
             subscriber: no,

@@ -47,6 +47,9 @@ pub struct Period {
     pub until: Timestamp,
 }
 
+/// By how much accepted times may be out of order.
+const DISORDER_MS: u64 = 60_000;
+
 /// A delivery's place in lists, which begin with the greatest.
 pub type Place = (EventNo, SubscriptionNo);
 
@@ -89,6 +92,13 @@ pub enum DeliveryStatus {
 impl Period {
     /// All of time.
     pub const ALWAYS: Self = Self { since: Timestamp(0), until: Timestamp(u64::MAX) };
+
+    /// Whether nothing older than what was accepted at a moment can be within.
+    ///
+    /// Accepted times are nearly in the order of events; one that waited for a credit may be out of it by a minute.
+    pub fn begins_long_after(self, at: Timestamp) -> bool {
+        at.0.saturating_add(DISORDER_MS) < self.since.0
+    }
 
     /// Whether a moment is within.
     pub fn contains(&self, at: Timestamp) -> bool {

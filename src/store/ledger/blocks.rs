@@ -4,7 +4,7 @@
 //! segments; hence many events to a row, and never more than [`ROW_LIMIT`] bytes in one.
 
 use std::iter::Peekable;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::sync::Arc;
 
 use sled::{IVec, Tree};
@@ -46,7 +46,8 @@ pub fn put_events(
         bytes += put(rows, Block::Events, first, encode(&EventBlock { commit, events }));
     }
     for (event, _) in events {
-        chapter.add(event.no, event.account, event.matches.iter().map(|matched| matched.subscription));
+        let matched = event.matches.iter().map(|matched| matched.subscription);
+        chapter.add(event.no, event.account, event.accepted_at, matched);
     }
     chapter.stage_if_complete(rows);
     bytes
@@ -208,35 +209,12 @@ pub fn oldest_event(tree: &Tree) -> Result<Option<Timestamp>, Error> {
     Ok(None)
 }
 
-/// The number from which on every block begins with an event that was accepted after a moment, provided that they are in
-/// the order of time.
-pub fn first_accepted_after(tree: &Tree, at: Timestamp) -> Result<u64, Error> {
-    let last = last_at_or_below(tree, Block::Events, u64::MAX)?;
-    let (mut begin, mut end) = (0, last.map_or(0, |last| last + 1));
-    let mut is_latest = true;
-    while begin < end {
-        let middle = begin + (end - begin) / 2;
-        let first = last_at_or_below(tree, Block::Events, middle)?;
-        let bytes = first.map(|first| get(tree, Block::Events, first)).transpose()?.flatten();
-        let accepted_at = bytes.map(|bytes| {
-            let block: EventBlock<'_> = decode(&bytes)?;
-            Ok(block.events.first().map(EventV1::accepted_at))
-        });
-        match first.zip(accepted_at.transpose()?.flatten()) {
-            Some((first, accepted_at)) if accepted_at > at => (end, is_latest) = (first, false),
-            _ => begin = middle + 1,
-        }
-    }
-    Ok(if is_latest { u64::MAX } else { end })
-}
-
 /// The event blocks that begin within a range, newest first, while `each` returns `true`.
 pub fn event_blocks_backwards(
     tree: &Tree,
     within: Range<u64>,
     mut each: impl FnMut(u64, &EventBlock<'_>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    let within = within.start..=within.end.saturating_sub(1);
     backwards(tree, Block::Events, within, |first, bytes| each(first, &decode(bytes)?))
 }
 
@@ -277,21 +255,25 @@ pub fn settlement_blocks(
     Ok(last)
 }
 
-/// The newest settlement blocks first, while `each` returns `true`.
+/// The settlement blocks of a range with their numbers, newest first, while `each` returns `true`.
 pub fn settlement_blocks_backwards(
     tree: &Tree,
-    mut each: impl FnMut(SettlementBlock) -> bool,
+    within: Range<u64>,
+    mut each: impl FnMut(u64, SettlementBlock) -> bool,
 ) -> Result<(), Error> {
-    backwards(tree, Block::Settlements, 0..=u64::MAX, |_, bytes| Ok(each(SettlementBlock::decode(bytes)?)))
+    backwards(tree, Block::Settlements, within, |no, bytes| Ok(each(no, SettlementBlock::decode(bytes)?)))
 }
 
 fn backwards(
     tree: &Tree,
     kind: Block,
-    within: RangeInclusive<u64>,
+    within: Range<u64>,
     mut each: impl FnMut(u64, &[u8]) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    for key in tree.range(kind.range(within)).keys().rev() {
+    if within.is_empty() {
+        return Ok(());
+    }
+    for key in tree.range(kind.range(within.start..=within.end - 1)).keys().rev() {
         let key = key.map_err(failed)?;
         let Some((no, 0)) = Block::read(&key) else {
             continue;
@@ -374,6 +356,20 @@ pub fn get(tree: &Tree, kind: Block, no: u64) -> Result<Option<Vec<u8>>, Error> 
     }
 }
 
+/// How many bytes a block has.
+pub fn length(tree: &Tree, kind: Block, no: u64) -> Result<Option<usize>, Error> {
+    let Some(head) = tree.get(kind.key(no, 0)).map_err(failed)? else {
+        return Ok(None);
+    };
+    match head.split_first() {
+        Some((&IN_PIECES, length)) => {
+            let length = length.try_into().map_err(|_| Error::damaged("a block's head"))?;
+            Ok(Some(u32::from_be_bytes(length) as usize))
+        }
+        _ => Ok(Some(head.len())),
+    }
+}
+
 /// Some bytes of a block.
 pub fn get_part(tree: &Tree, kind: Block, no: u64, part: Range<usize>) -> Result<Option<Vec<u8>>, Error> {
     let Some(head) = tree.get(kind.key(no, 0)).map_err(failed)? else {
@@ -382,7 +378,7 @@ pub fn get_part(tree: &Tree, kind: Block, no: u64, part: Range<usize>) -> Result
     if head.first() != Some(&IN_PIECES) {
         return Ok(head.get(part).map(<[u8]>::to_vec));
     }
-    let piece = |at: usize| kind.key(no, (at / PIECE) as u16 + 1);
+    let piece = |at: usize| kind.key(no, u16::try_from(at / PIECE + 1).unwrap_or(u16::MAX));
     let mut value = Vec::new();
     for piece in tree.range(piece(part.start)..=piece(part.end)).values() {
         value.extend_from_slice(&piece.map_err(failed)?);

@@ -7,6 +7,7 @@
 
 pub mod attempts;
 pub mod events;
+pub mod listing;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,7 @@ use sled::Tree;
 
 use crate::id::EventNo;
 use crate::store::Error;
-use crate::store::ledger::blocks::{delete, get, numbers};
+use crate::store::ledger::blocks::{delete, length, numbers};
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
 
@@ -51,8 +52,9 @@ fn first_of(tree: &Tree, kind: Block) -> Result<Option<u64>, Error> {
 
 /// Stages the end of a block of any length.
 fn drop_block(tree: &Tree, rows: &mut Rows, kind: Block, no: u64) -> Result<(), Error> {
-    let bytes = get(tree, kind, no)?.map_or(0, |bytes| bytes.len());
-    delete(rows, kind, no, bytes);
+    if let Some(bytes) = length(tree, kind, no)? {
+        delete(rows, kind, no, bytes);
+    }
     Ok(())
 }
 
@@ -60,10 +62,12 @@ fn drop_block(tree: &Tree, rows: &mut Rows, kind: Block, no: u64) -> Result<(), 
 /// `gap` are closed.
 fn runs(ranges: impl IntoIterator<Item = Range<u64>>, gap: u64) -> Vec<(u64, u64)> {
     let mut runs: Vec<(u64, u64)> = Vec::new();
-    let mut end = 0;
+    let mut end = 0_u64;
     for range in ranges {
         match runs.last_mut() {
-            Some((_, length)) if range.start <= end + gap => *length += range.end.saturating_sub(end),
+            Some((_, length)) if range.start <= end.saturating_add(gap) => {
+                *length += range.end.saturating_sub(end);
+            }
             _ => runs.push((range.start - end, range.end - range.start)),
         }
         end = end.max(range.end);
@@ -72,7 +76,7 @@ fn runs(ranges: impl IntoIterator<Item = Range<u64>>, gap: u64) -> Vec<(u64, u64
 }
 
 fn alone(number: u64) -> Range<u64> {
-    number..number + 1
+    number..number.saturating_add(1)
 }
 
 /// The ranges that runs stand for.

@@ -19,8 +19,9 @@ use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::history::{
     Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, NEWEST, Period, Place,
 };
-use crate::store::ledger::blocks::{EventReader, first_accepted_after, settlement_blocks};
-use crate::store::ledger::chapters::events::{Owner, events_of};
+use crate::store::ledger::blocks::{EventReader, settlement_blocks};
+use crate::store::ledger::chapters::events::Owner;
+use crate::store::ledger::chapters::listing::{Wanted, events_of};
 use crate::store::ledger::shared::{Shared, revived};
 use crate::store::ledger::values::EventV1;
 use crate::store::{Address, Error, Reader};
@@ -35,8 +36,6 @@ const LISTED_BYTES: usize = 8 << 20;
 const LOG_SHOWN: usize = 100;
 /// How many deliveries are looked at in one go at most, to find those of one status.
 const WINDOW_LIMIT: usize = 4_096;
-/// Accepted times are nearly in the order of numbers; an event that waited for a credit may be out of it by this much.
-const DISORDER_MS: u64 = 60_000;
 
 /// Some of an account's events.
 pub fn events(shared: &Shared, query: &EventQuery) -> Result<Listed<Arc<Recorded>>, Error> {
@@ -98,7 +97,7 @@ pub fn delivery(shared: &Shared, at: Address, event: EventNo) -> Result<Option<D
 
 /// The attempts made to deliver an event.
 pub fn attempts(shared: &Shared, event: EventNo) -> Result<HashMap<SubscriptionNo, u16>, Error> {
-    let made = made_of(shared, BTreeSet::from([event]))?;
+    let made = made_of(shared, BTreeSet::from([event]), |_| true)?;
     Ok(made.into_iter().map(|((_, subscription), made)| (subscription, made)).collect())
 }
 
@@ -117,7 +116,7 @@ pub fn replayable(
         items.extend(wanted.then_some((no, 0)));
         Ok(true)
     })?;
-    let made = made_of(shared, items.iter().map(|(event, _)| *event).collect())?;
+    let made = made_of(shared, items.iter().map(|(event, _)| *event).collect(), |to| to == subscription.no)?;
     for (event, attempts) in &mut items {
         *attempts = made.get(&(*event, subscription.no)).copied().unwrap_or_default();
     }
@@ -132,9 +131,10 @@ fn walk(
 ) -> Result<bool, Error> {
     let wanted_type = query.event_type.as_ref().map(|event_type| event_type.as_str());
     let mut stopped = false;
-    let below = query.below.0.min(end_of(shared, query.accepted)?);
-    events_of(shared, Owner::Account(query.account), below, |no, event| {
-        if is_long_before(event.accepted_at(), query.accepted) {
+    let owner = Owner::Account(query.account);
+    let listed = Wanted { owner, within: 0..query.below.0, accepted: query.accepted };
+    events_of(shared, &listed, |no, event| {
+        if query.accepted.begins_long_after(event.accepted_at()) {
             return Ok(false);
         }
         let wanted = event.account() == query.account
@@ -145,19 +145,6 @@ fn walk(
         Ok(!stopped)
     })?;
     Ok(stopped)
-}
-
-/// A number below which all events are that were accepted before the end of a period, and few others.
-fn end_of(shared: &Shared, period: Period) -> Result<u64, Error> {
-    let Some(late) = period.until.0.checked_add(DISORDER_MS) else {
-        return Ok(u64::MAX);
-    };
-    first_accepted_after(&shared.tree, Timestamp(late))
-}
-
-/// Whether nothing older than an event that was accepted then can be within the period.
-fn is_long_before(accepted_at: Timestamp, period: Period) -> bool {
-    accepted_at.0.saturating_add(DISORDER_MS) < period.since.0
 }
 
 /// Deliveries of any status, or those that were delivered.

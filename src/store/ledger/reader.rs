@@ -74,7 +74,7 @@ impl Shared {
         if missing.is_empty() {
             return Ok(());
         }
-        settlement_blocks_backwards(&self.tree, |block| {
+        settlement_blocks_backwards(&self.tree, 0..u64::MAX, |_, block| {
             for settled in block.settled.iter().rev() {
                 if let Some(count) = missing.remove(&settled.delivery().1) {
                     count.tally.last_attempt_at = Some(settled.at());

@@ -2,7 +2,7 @@
 //!
 //! A pass goes through the event blocks below the cursor, oldest first, a window at a time. It chooses the blocks that
 //! are to expire; surveys which of their events have deliveries to come, and ends their dead letters on the way; drops
-//! the rest; then forgets the attempts and the chapters of that time. An event with deliveries to come is kept for those alone. One
+//! the rest; then forgets the attempts of that time, and its chapters. An event with deliveries to come is kept for those alone. One
 //! whose idempotency key is remembered is not touched, nor are its deliveries.
 //!
 //! Each step is one batch that is true by itself. How far a pass is, is in memory alone: after a crash it begins anew.
@@ -141,10 +141,9 @@ impl Retention {
                 false => self.forget(&window, step)?,
             },
             Stage::Forgetting { before, last } => {
-                if step.forget_some(before)? {
+                if step.forget_some(before)? || step.forget_chapters(self.position)? {
                     return Ok(Stage::Forgetting { before, last });
                 }
-                step.forget_chapters(self.position)?;
                 match last {
                     true => Stage::Resting { until: None },
                     false => Stage::Choosing(Window::beginning_at(self.position)),

@@ -1,14 +1,17 @@
-//! Chapters of attempts: which events each of some hundred settlement blocks tells of, and what was replayed in them.
+//! Chapters of attempts: which events each of some thousand settlement blocks tells of, and what was replayed in them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 use sled::Tree;
 
 use crate::id::EventNo;
 use crate::store::Error;
 use crate::store::history::Place;
-use crate::store::ledger::blocks::{PART_BITS, get, last_at_or_below, numbers, put};
+use crate::store::ledger::blocks::{
+    PART_BITS, get, last_at_or_below, numbers, put, settlement_blocks_backwards,
+};
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::shared::Shared;
@@ -20,8 +23,6 @@ use super::{alone, drop_block, first_of, ranges, runs};
 
 /// How many settlement blocks a chapter covers.
 const BLOCKS: usize = if cfg!(test) { 3 } else { 4_096 };
-/// How many chapters a recovery may have to make up for.
-const RECOVERED: usize = 2;
 /// Events that lie so near are named as one run, with those between them: a block too many is read now and then.
 const GAP: u64 = if cfg!(test) { 1 } else { 32 };
 /// How many runs a directory has; further ones are joined.
@@ -32,7 +33,7 @@ pub struct AttemptChapter {
     first: u64,
     /// The number behind the last block.
     end: u64,
-    told: Vec<ToldV1>,
+    told: Vec<Arc<ToldV1>>,
 }
 
 impl AttemptChapter {
@@ -40,34 +41,35 @@ impl AttemptChapter {
         Self { first, end: first, told: Vec::new() }
     }
 
+    /// Takes in what the last chapter does not cover, or the latest of that.
     pub fn recover(tree: &Tree, next_commit: u64) -> Result<Self, Error> {
-        let last = last_at_or_below(tree, Block::AttemptChapter, u64::MAX)?;
-        let last = last.map(|first| Written::at(tree, first)).transpose()?.flatten();
-        let first = last.map_or(0, |last| last.end());
-        let mut rest = Vec::new();
-        for number in numbers(tree, Block::Settlements, first).take(RECOVERED * BLOCKS + 1) {
-            rest.push(number?);
+        let (mut covered, next) = (0, next_commit << PART_BITS);
+        if let Some(last) = last_at_or_below(tree, Block::AttemptChapter, u64::MAX)? {
+            covered = Written::at(tree, last)?.map_or(0, |last| last.end()).min(next);
         }
-        if rest.len() > RECOVERED * BLOCKS {
-            return Ok(Self::beginning_at(next_commit << PART_BITS));
-        }
+        let mut latest = Vec::new();
+        settlement_blocks_backwards(tree, covered..next, |number, block| {
+            latest.push((number, block));
+            latest.len() < BLOCKS
+        })?;
+        let first = if latest.len() < BLOCKS {
+            covered
+        } else {
+            latest.last().map_or(covered, |(number, _)| *number)
+        };
         let mut chapter = Self::beginning_at(first);
-        for number in rest {
-            if let Some(block) = read(tree, number)? {
-                chapter.add(number, &block);
-            }
-        }
+        latest.into_iter().rev().for_each(|(number, block)| chapter.add(number, &block));
         Ok(chapter)
     }
 
     /// Adds the next block.
     pub fn add(&mut self, number: u64, block: &SettlementBlock) {
         let events: BTreeSet<u64> = block.settled.iter().map(|settled| settled.delivery().0.0).collect();
-        self.told.push(ToldV1 {
+        self.told.push(Arc::new(ToldV1 {
             distance: number - self.end,
             events: runs(events.into_iter().map(alone), GAP),
             replayed: block.replayed.clone(),
-        });
+        }));
         self.end = number + 1;
     }
 
@@ -77,6 +79,7 @@ impl AttemptChapter {
             return;
         }
         let Self { first, end, told } = std::mem::replace(self, Self::beginning_at(self.end));
+        let told: Vec<&ToldV1> = told.iter().map(Arc::as_ref).collect();
         let has_replays = told.iter().any(|told| !told.replayed.is_empty());
         let directory = AttemptChapterV1 { span: end - first, events: joined(&told), has_replays };
         put(rows, Block::AttemptChapter, first, encode(&directory));
@@ -85,7 +88,7 @@ impl AttemptChapter {
 }
 
 /// The events that blocks tell of, as few runs.
-fn joined(told: &[ToldV1]) -> Vec<(u64, u64)> {
+fn joined(told: &[&ToldV1]) -> Vec<(u64, u64)> {
     let mut all: Vec<Range<u64>> = told.iter().flat_map(|told| ranges(&told.events)).collect();
     all.sort_unstable_by_key(|range| range.start);
     let mut gap = GAP;
@@ -99,8 +102,11 @@ fn joined(told: &[ToldV1]) -> Vec<(u64, u64)> {
 }
 
 /// The numbers of blocks behind `first`, and what each tells of.
-fn numbered(told: &[ToldV1], first: u64) -> impl Iterator<Item = (u64, &ToldV1)> {
-    told.iter().scan(first, |end, told| {
+fn numbered<'a>(
+    told: impl IntoIterator<Item = &'a ToldV1>,
+    first: u64,
+) -> impl Iterator<Item = (u64, &'a ToldV1)> {
+    told.into_iter().scan(first, |end, told| {
         let number = end.saturating_add(told.distance);
         *end = number.saturating_add(1);
         Some((number, told))
@@ -125,8 +131,13 @@ impl Written {
 
     /// What its blocks tell of; nothing if the chapter, and with it all of them, has just been dropped.
     fn told(&self, tree: &Tree) -> Result<Vec<ToldV1>, Error> {
-        let bytes = get(tree, Block::Told, self.first)?;
-        bytes.map_or(Ok(Vec::new()), |bytes| decode(&bytes))
+        match get(tree, Block::Told, self.first)? {
+            Some(bytes) => decode(&bytes),
+            None if Self::at(tree, self.first)?.is_some() => {
+                Err(Error::damaged("a chapter does not say what its blocks tell of"))
+            }
+            None => Ok(Vec::new()),
+        }
     }
 }
 
@@ -149,8 +160,7 @@ fn walk(
     let is_wanted = |(number, told): &(u64, &ToldV1)| *number >= from && sought.is_told(told);
     let (end, latest) = {
         let open = &shared.volatile().chapters.attempts;
-        let wanted = numbered(&open.told, open.first).filter(is_wanted);
-        (open.first, wanted.map(|(number, _)| number).collect::<Vec<u64>>())
+        (open.first, open.told.clone())
     };
     let begin = last_at_or_below(tree, Block::AttemptChapter, from)?.unwrap_or(from);
     for first in numbers(tree, Block::AttemptChapter, begin) {
@@ -170,7 +180,7 @@ fn walk(
         position = chapter.end();
     }
     uncovered(tree, position..end, &mut each)?;
-    for number in latest {
+    for (number, _) in numbered(latest.iter().map(Arc::as_ref), end).filter(is_wanted) {
         read(tree, number)?.into_iter().for_each(&mut each);
     }
     Ok(())
@@ -289,8 +299,9 @@ pub fn left_out(tree: &Tree, mut each: impl FnMut(u64)) -> Result<(), Error> {
     Ok(())
 }
 
-/// Stages the end of chapters of which every block is gone.
-pub fn forget(tree: &Tree, rows: &mut Rows) -> Result<(), Error> {
+/// Stages the end of chapters of which every block is gone, until so many rows are staged; says whether there may be
+/// more.
+pub fn forget(tree: &Tree, rows: &mut Rows, limit: usize) -> Result<bool, Error> {
     let oldest = first_of(tree, Block::Settlements)?.unwrap_or(u64::MAX);
     for first in numbers(tree, Block::AttemptChapter, 0) {
         let first = first?;
@@ -300,8 +311,11 @@ pub fn forget(tree: &Tree, rows: &mut Rows) -> Result<(), Error> {
         if chapter.end() > oldest {
             break;
         }
+        if rows.len() >= limit {
+            return Ok(true);
+        }
         drop_block(tree, rows, Block::AttemptChapter, first)?;
         drop_block(tree, rows, Block::Told, first)?;
     }
-    Ok(())
+    Ok(false)
 }

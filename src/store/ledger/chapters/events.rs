@@ -4,29 +4,26 @@
 //! of their own, of which only those are read that are needed.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use sled::Tree;
 
+use crate::clock::Timestamp;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::Error;
-use crate::store::ledger::blocks::{
-    event_blocks, event_blocks_backwards, get, get_part, last_at_or_below, numbers, put,
-};
+use crate::store::history::Period;
+use crate::store::ledger::blocks::{event_blocks_backwards, get, get_part, last_at_or_below, numbers, put};
+use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
-use crate::store::ledger::shared::Shared;
-use crate::store::ledger::values::{EventBlock, EventChapterV1, EventV1, decode, encode};
+use crate::store::ledger::values::{EventChapterV1, EventV1, decode, encode};
 
-use super::{alone, drop_block, first_of, ranges, runs};
+use super::{alone, drop_block, ranges, runs};
 
 /// How many events a chapter covers.
 const EVENTS: u64 = if cfg!(test) { 6 } else { 16_384 };
 /// How many accounts and matches they may have; the commit that exceeds it ends the chapter.
 const POSTINGS: usize = if cfg!(test) { 12 } else { 65_536 };
-/// How many chapters a recovery may have to make up for.
-const RECOVERED: u64 = 2;
 
 /// Whose events are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,90 +36,102 @@ pub enum Owner {
 pub struct EventChapter {
     first: u64,
     end: u64,
-    /// Each event's distance from the first, by account and by subscription.
-    accounts: Vec<(u64, u32)>,
-    subscriptions: Vec<(u64, u32)>,
+    /// When its events were accepted: the first of these times, and the last.
+    accepted: (u64, u64),
+    /// The events of each account and each subscription, in no order.
+    accounts: Vec<(u64, u64)>,
+    subscriptions: Vec<(u64, u64)>,
 }
 
 impl EventChapter {
     pub fn beginning_at(first: u64) -> Self {
-        Self { first, end: first, accounts: Vec::new(), subscriptions: Vec::new() }
+        Self { first, end: first, accepted: (u64::MAX, 0), accounts: Vec::new(), subscriptions: Vec::new() }
     }
 
+    /// Takes in what the last chapter does not cover, or the latest of that.
     pub fn recover(tree: &Tree, next: EventNo) -> Result<Self, Error> {
-        let last = Written::at_or_below(tree, u64::MAX)?.map_or(0, |last| last.end());
-        let first = first_of(tree, Block::Events)?.map_or(next.0, |first| first.max(last));
-        if next.0.saturating_sub(first) > RECOVERED * EVENTS {
-            return Ok(Self::beginning_at(next.0));
-        }
-        let mut chapter = Self::beginning_at(first);
-        event_blocks(tree, EventNo(first), |start, block| {
-            for (no, event) in (start..).zip(&block.events).filter(|(no, _)| *no >= first) {
-                chapter.add(EventNo(no), event.account(), event.matched());
+        let covered = Written::below(tree, u64::MAX)?.map_or(0, |last| last.end());
+        let start = covered.max(next.0.saturating_sub(EVENTS)).min(next.0);
+        let mut chapter = Self::beginning_at(next.0);
+        event_blocks_backwards(tree, start..next.0, |first, block| {
+            for (no, event) in block.newest_first(first) {
+                chapter.add(no, event.account(), event.accepted_at(), event.matched());
             }
-            Ok(())
+            chapter.first = first;
+            Ok(chapter.postings() < POSTINGS)
         })?;
         Ok(chapter)
     }
 
-    /// Adds the next event.
+    /// The number of its first event.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Adds an event.
     pub fn add(
         &mut self,
         no: EventNo,
         account: AccountNo,
+        accepted_at: Timestamp,
         matched: impl IntoIterator<Item = SubscriptionNo>,
     ) {
-        let distance = (no.0 - self.first) as u32;
-        self.end = no.0 + 1;
-        self.accounts.push((u64::from(account.0), distance));
-        self.subscriptions.extend(matched.into_iter().map(|subscription| (subscription.0, distance)));
+        let (begin, end) = self.accepted;
+        self.accepted = (begin.min(accepted_at.0), end.max(accepted_at.0));
+        self.end = self.end.max(no.0 + 1);
+        self.accounts.push((account.0.into(), no.0));
+        self.subscriptions.extend(matched.into_iter().map(|subscription| (subscription.0, no.0)));
     }
 
     /// Names one more subscription of an event, if it covers that; says whether it does.
     pub fn name(&mut self, event: EventNo, subscription: SubscriptionNo) -> bool {
         let is_covered = event.0 >= self.first;
         if is_covered {
-            self.subscriptions.push((subscription.0, (event.0 - self.first) as u32));
+            self.subscriptions.push((subscription.0, event.0));
         }
         is_covered
     }
 
     /// The events of an owner, ascending.
-    fn events_of(&self, owner: Owner) -> Vec<Range<u64>> {
+    pub fn events_of(&self, owner: Owner) -> Vec<Range<u64>> {
         let (owned, owner) = match owner {
-            Owner::Account(account) => (&self.accounts, u64::from(account.0)),
+            Owner::Account(account) => (&self.accounts, account.0.into()),
             Owner::Subscription(subscription) => (&self.subscriptions, subscription.0),
         };
-        let mut distances: Vec<u32> =
-            owned.iter().filter(|(of, _)| *of == owner).map(|(_, distance)| *distance).collect();
-        distances.sort_unstable();
-        following(&runs(distances.into_iter().map(|distance| alone(distance.into())), 0), self.first)
+        let mut events: Vec<u64> =
+            owned.iter().filter(|(of, _)| *of == owner).map(|(_, event)| *event).collect();
+        events.sort_unstable();
+        ranges(&runs(events.into_iter().map(alone), 0)).collect()
     }
 
     /// Stages the chapter and begins the next, once it is long enough.
     pub fn stage_if_complete(&mut self, rows: &mut Rows) {
-        let postings = self.accounts.len() + self.subscriptions.len();
-        if self.end - self.first < EVENTS && postings < POSTINGS {
+        if self.end - self.first < EVENTS && self.postings() < POSTINGS {
             return;
         }
         let mut chapter = std::mem::replace(self, Self::beginning_at(self.end));
         let mut postings = Vec::new();
         let directory = EventChapterV1 {
             events: chapter.end - chapter.first,
-            accounts: index(&mut chapter.accounts, &mut postings),
-            subscriptions: index(&mut chapter.subscriptions, &mut postings),
+            accepted: chapter.accepted,
+            accounts: index(&mut chapter.accounts, chapter.first, &mut postings),
+            subscriptions: index(&mut chapter.subscriptions, chapter.first, &mut postings),
         };
         put(rows, Block::EventChapter, chapter.first, encode(&directory));
         put(rows, Block::Postings, chapter.first, postings);
     }
+
+    fn postings(&self) -> usize {
+        self.accounts.len() + self.subscriptions.len()
+    }
 }
 
 /// Appends the list of each owner to `postings`; returns distances between owners, and the bytes of each one's list.
-fn index(owned: &mut [(u64, u32)], postings: &mut Vec<u8>) -> Vec<(u64, u32)> {
+fn index(owned: &mut [(u64, u64)], first: u64, postings: &mut Vec<u8>) -> Vec<(u64, u32)> {
     owned.sort_unstable();
     let mut before = 0;
     let lists = owned.chunk_by(|(owner, _), (next, _)| owner == next).map(|owned| {
-        let list = encode(&runs(owned.iter().map(|(_, distance)| alone((*distance).into())), 0));
+        let list = encode(&runs(owned.iter().map(|(_, event)| alone(event - first)), 0));
         postings.extend_from_slice(&list);
         let distance = owned[0].0 - before;
         before = owned[0].0;
@@ -132,17 +141,21 @@ fn index(owned: &mut [(u64, u32)], postings: &mut Vec<u8>) -> Vec<(u64, u32)> {
 }
 
 /// A chapter that was written.
-struct Written {
-    first: u64,
+pub struct Written {
+    pub first: u64,
     directory: EventChapterV1,
 }
 
 impl Written {
-    fn at_or_below(tree: &Tree, no: u64) -> Result<Option<Self>, Error> {
-        let Some(first) = last_at_or_below(tree, Block::EventChapter, no)? else {
-            return Ok(None);
-        };
-        Self::at(tree, first)
+    /// The last that begins below an event.
+    pub fn below(tree: &Tree, below: u64) -> Result<Option<Self>, Error> {
+        while let Some(first) = last_at_or_below(tree, Block::EventChapter, below.saturating_sub(1))? {
+            // One that has just been dropped is not found again.
+            if let Some(chapter) = Self::at(tree, first)? {
+                return Ok(Some(chapter));
+            }
+        }
+        Ok(None)
     }
 
     fn at(tree: &Tree, first: u64) -> Result<Option<Self>, Error> {
@@ -150,170 +163,100 @@ impl Written {
         bytes.map(|bytes| Ok(Self { first, directory: decode(&bytes)? })).transpose()
     }
 
-    fn end(&self) -> u64 {
+    /// The number behind its last event.
+    pub fn end(&self) -> u64 {
         self.first.saturating_add(self.directory.events)
+    }
+
+    /// Whether it may have events that were accepted within a period.
+    pub fn may_be_within(&self, period: Period) -> bool {
+        let (begin, end) = self.directory.accepted;
+        begin < period.until.0 && period.since.0 <= end
+    }
+
+    /// When the last of its events was accepted.
+    pub fn last_accepted_at(&self) -> Timestamp {
+        Timestamp(self.directory.accepted.1)
+    }
+
+    /// The events of an owner, ascending; nothing if the chapter has just been dropped.
+    pub fn events_of(&self, tree: &Tree, owner: Owner) -> Result<Option<Vec<Range<u64>>>, Error> {
+        let mut begin = 0;
+        for (one, bytes) in self.lists() {
+            let end = begin + bytes;
+            if one == owner {
+                return match get_part(tree, Block::Postings, self.first, begin..end)? {
+                    Some(list) => self.decode_list(&list).map(Some),
+                    None if tree.contains_key(Block::EventChapter.key(self.first, 0)).map_err(failed)? => {
+                        Err(Error::damaged("a chapter lacks its lists"))
+                    }
+                    None => Ok(None),
+                };
+            }
+            begin = end;
+        }
+        Ok(Some(Vec::new()))
+    }
+
+    /// The owners, with the bytes of each one's list, in the order of these.
+    fn lists(&self) -> impl Iterator<Item = (Owner, usize)> + '_ {
+        let EventChapterV1 { accounts, subscriptions, .. } = &self.directory;
+        let account = |no| Owner::Account(AccountNo(no as u32));
+        let subscription = |no| Owner::Subscription(SubscriptionNo(no));
+        let accounts = numbered(accounts).map(move |(no, bytes)| (account(no), bytes));
+        accounts.chain(numbered(subscriptions).map(move |(no, bytes)| (subscription(no), bytes)))
+    }
+
+    fn decode_list(&self, list: &[u8]) -> Result<Vec<Range<u64>>, Error> {
+        let runs: Vec<(u64, u64)> = decode(list)?;
+        let from_first = |no: u64| no.saturating_add(self.first);
+        Ok(ranges(&runs).map(|range| from_first(range.start)..from_first(range.end)).collect())
     }
 
     fn forget(&self, tree: &Tree, rows: &mut Rows) -> Result<(), Error> {
         drop_block(tree, rows, Block::EventChapter, self.first)?;
         drop_block(tree, rows, Block::Postings, self.first)
     }
-
-    /// The events of an owner, ascending; nothing if the chapter has just been dropped.
-    fn events_of(&self, tree: &Tree, owner: Owner) -> Result<Option<Vec<Range<u64>>>, Error> {
-        let EventChapterV1 { accounts, subscriptions, .. } = &self.directory;
-        let found = match owner {
-            Owner::Account(account) => find(accounts, 0, u64::from(account.0)),
-            Owner::Subscription(subscription) => {
-                let begin = accounts.iter().map(|(_, bytes)| *bytes as usize).sum();
-                find(subscriptions, begin, subscription.0)
-            }
-        };
-        let Some(place) = found else {
-            return Ok(Some(Vec::new()));
-        };
-        let Some(list) = get_part(tree, Block::Postings, self.first, place)? else {
-            return Ok(None);
-        };
-        Ok(Some(following(&decode::<Vec<(u64, u64)>>(&list)?, self.first)))
-    }
 }
 
-/// The ranges of runs that count from an event.
-fn following(runs: &[(u64, u64)], first: u64) -> Vec<Range<u64>> {
-    let from_first = |no: u64| no.saturating_add(first);
-    ranges(runs).map(|range| from_first(range.start)..from_first(range.end)).collect()
-}
-
-/// Where the list of an owner lies, if the first list begins at `begin`.
-fn find(lists: &[(u64, u32)], begin: usize, wanted: u64) -> Option<Range<usize>> {
-    let (mut owner, mut begin) = (0_u64, begin);
-    for (distance, bytes) in lists {
-        owner = owner.saturating_add(*distance);
-        let end = begin + *bytes as usize;
-        if owner >= wanted {
-            return (owner == wanted).then_some(begin..end);
-        }
-        begin = end;
-    }
-    None
-}
-
-/// Hands the events below `below` that may be an owner's to `each`, newest first, while it returns `true`.
-pub fn events_of(
-    shared: &Shared,
-    owner: Owner,
-    below: u64,
-    mut each: impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
-) -> Result<(), Error> {
-    let (tree, mut below) = (&shared.tree, below);
-    let (first, owned) = {
-        let open = &shared.volatile().chapters.events;
-        (open.first, open.events_of(owner))
-    };
-    if below > first {
-        if !among(tree, &owned, first..below, &mut each)? {
-            return Ok(());
-        }
-        below = first;
-    }
-    while below > 0 {
-        let chapter = Written::at_or_below(tree, below - 1)?;
-        let covered = chapter.as_ref().filter(|chapter| chapter.end() >= below);
-        let owned = covered.map(|chapter| chapter.events_of(tree, owner)).transpose()?.flatten();
-        let (begin, goes_on) = match (chapter, owned) {
-            (Some(chapter), Some(owned)) => {
-                (chapter.first, among(tree, &owned, chapter.first..below, &mut each)?)
-            }
-            (chapter, _) => {
-                let end = chapter
-                    .map_or(0, |chapter| if chapter.end() < below { chapter.end() } else { chapter.first });
-                (end, in_blocks(tree, end..below, &mut each)?)
-            }
-        };
-        if !goes_on {
-            break;
-        }
-        below = begin;
-    }
-    Ok(())
-}
-
-/// All events of a range, newest first.
-fn in_blocks(
-    tree: &Tree,
-    within: Range<u64>,
-    each: &mut impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
-) -> Result<bool, Error> {
-    let mut goes_on = true;
-    event_blocks_backwards(tree, within.clone(), |first, block| {
-        for (no, event) in block.newest_first(first).filter(|(no, _)| no.0 < within.end) {
-            goes_on = each(no, event)?;
-            if !goes_on {
-                break;
-            }
-        }
-        Ok(goes_on)
-    })?;
-    Ok(goes_on)
-}
-
-/// The events of a range that are among those that are owned, newest first; some may be there no more.
-fn among(
-    tree: &Tree,
-    owned: &[Range<u64>],
-    within: Range<u64>,
-    each: &mut impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
-) -> Result<bool, Error> {
-    let (mut below, mut missed) = (within.end, None);
-    while let Some(no) = last_below(owned, below) {
-        let Some(first) = last_at_or_below(tree, Block::Events, no)?.filter(|first| *first >= within.start)
-        else {
-            break;
-        };
-        let Some(bytes) = get(tree, Block::Events, first)? else {
-            // Retention may just have split the block: then the event lies in another one.
-            below = if missed == Some(first) { no } else { below };
-            missed = Some(first);
-            continue;
-        };
-        let block: EventBlock<'_> = decode(&bytes)?;
-        for (no, event) in block.newest_first(first) {
-            if no.0 < below && last_below(owned, no.0 + 1) == Some(no.0) && !each(no, event)? {
-                return Ok(false);
-            }
-        }
-        below = first;
-    }
-    Ok(true)
+/// The numbers that distances stand for.
+fn numbered(lists: &[(u64, u32)]) -> impl Iterator<Item = (u64, usize)> + '_ {
+    lists.iter().scan(0_u64, |no, (distance, bytes)| {
+        *no = no.saturating_add(*distance);
+        Some((*no, *bytes as usize))
+    })
 }
 
 /// The greatest number of these ranges below `below`.
-fn last_below(ranges: &[Range<u64>], below: u64) -> Option<u64> {
+pub fn last_below(ranges: &[Range<u64>], below: u64) -> Option<u64> {
     let behind = ranges.partition_point(|range| range.start < below);
-    ranges[..behind].last().map(|range| range.end.min(below) - 1)
+    ranges[..behind].last().map(|range| range.end.min(below).saturating_sub(1))
 }
 
 /// Hands each event to `each` that a chapter covers and yet leaves out.
 pub fn left_out(tree: &Tree, mut each: impl FnMut(EventNo)) -> Result<(), Error> {
     for first in numbers(tree, Block::EventChapter, 0) {
-        let Some(chapter) = Written::at(tree, first?)? else {
+        let first = first?;
+        let (Some(chapter), Some(postings)) = (Written::at(tree, first)?, get(tree, Block::Postings, first)?)
+        else {
             continue;
         };
-        let mut lists: HashMap<Owner, Vec<Range<u64>>> = HashMap::new();
-        event_blocks_backwards(tree, chapter.first..chapter.end(), |start, block| {
+        let (mut lists, mut begin) = (HashMap::new(), 0);
+        for (owner, bytes) in chapter.lists() {
+            let list = postings.get(begin..begin + bytes).unwrap_or_default();
+            lists.insert(owner, chapter.decode_list(list)?);
+            begin += bytes;
+        }
+        let is_named = |owner: Owner, no: EventNo| {
+            lists.get(&owner).is_some_and(|list| last_below(list, no.0.saturating_add(1)) == Some(no.0))
+        };
+        event_blocks_backwards(tree, first..chapter.end(), |start, block| {
             for (no, event) in block.newest_first(start) {
-                let matched = event.matched().map(Owner::Subscription);
-                for owner in std::iter::once(Owner::Account(event.account())).chain(matched) {
-                    let list = match lists.entry(owner) {
-                        Entry::Occupied(known) => known.into_mut(),
-                        Entry::Vacant(vacant) => {
-                            vacant.insert(chapter.events_of(tree, owner)?.unwrap_or_default())
-                        }
-                    };
-                    if last_below(list, no.0 + 1) != Some(no.0) {
-                        each(no);
-                    }
+                let is_whole = chapter.may_be_within(moment(event));
+                let is_known = is_named(Owner::Account(event.account()), no);
+                let mut matched = event.matched();
+                if !is_whole || !is_known || !matched.all(|one| is_named(Owner::Subscription(one), no)) {
+                    each(no);
                 }
             }
             Ok(true)
@@ -322,25 +265,34 @@ pub fn left_out(tree: &Tree, mut each: impl FnMut(EventNo)) -> Result<(), Error>
     Ok(())
 }
 
-/// Stages the end of the chapter that covers an event, if there is one.
-pub fn forget_that_of(tree: &Tree, rows: &mut Rows, event: EventNo) -> Result<(), Error> {
-    match Written::at_or_below(tree, event.0)?.filter(|chapter| chapter.end() > event.0) {
-        Some(chapter) => chapter.forget(tree, rows),
-        None => Ok(()),
+/// The moment in which an event was accepted.
+fn moment(event: &EventV1<'_>) -> Period {
+    let since = event.accepted_at();
+    Period { since, until: Timestamp(since.0.saturating_add(1)) }
+}
+
+/// Stages the end of the chapter that covers an event, if there is one; returns the number behind that.
+pub fn forget_that_of(tree: &Tree, rows: &mut Rows, event: EventNo) -> Result<u64, Error> {
+    match Written::below(tree, event.0.saturating_add(1))?.filter(|chapter| chapter.end() > event.0) {
+        Some(chapter) => chapter.forget(tree, rows).map(|()| chapter.end()),
+        None => Ok(event.0.saturating_add(1)),
     }
 }
 
-/// Stages the end of chapters of which every event is below `before`.
-pub fn forget(tree: &Tree, rows: &mut Rows, before: u64) -> Result<(), Error> {
+/// Stages the end of chapters of which every event is below `before`, until so many rows are staged; says whether there
+/// may be more.
+pub fn forget(tree: &Tree, rows: &mut Rows, before: u64, limit: usize) -> Result<bool, Error> {
     for first in numbers(tree, Block::EventChapter, 0) {
-        let first = first?;
-        let Some(chapter) = Written::at(tree, first)? else {
+        let Some(chapter) = Written::at(tree, first?)? else {
             continue;
         };
         if chapter.end() > before {
             break;
         }
+        if rows.len() >= limit {
+            return Ok(true);
+        }
         chapter.forget(tree, rows)?;
     }
-    Ok(())
+    Ok(false)
 }

@@ -94,7 +94,8 @@ const BREACHES: &[Breach] = &[
     }),
     (Invariant::ChaptersNameAll, |db| {
         let no = block(db, false).0;
-        let nobodys = EventChapterV1 { events: 1, accounts: vec![], subscriptions: vec![] };
+        let nobodys =
+            EventChapterV1 { events: 1, accepted: (0, u64::MAX), accounts: vec![], subscriptions: vec![] };
         put(db, &Block::EventChapter.key(no, 0), encode(&nobodys));
         put(db, &Block::Postings.key(no, 0), vec![]);
     }),

@@ -99,7 +99,9 @@ pub fn list(records: &mut Records<'_>, query: &DeliveryQuery) -> Result<Listed<D
     let newest = newest(records, query)?;
     let shared = records.shared;
     let attempted = newest.iter().filter(|(_, (_, waiting))| matches!(waiting, Waiting::Retry(_)));
-    let mut logs = logs_of(shared, attempted.map(|((event, _), _)| *event).collect())?;
+    let mut logs = logs_of(shared, attempted.map(|((event, _), _)| *event).collect(), |place| {
+        newest.contains_key(&place)
+    })?;
     let mut listed = Vec::with_capacity(newest.len());
     for (place, (heading, waiting)) in newest.into_iter().rev() {
         if let Some(subscription) = records.subscription(place.1)?.cloned() {

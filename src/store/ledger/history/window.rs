@@ -9,12 +9,13 @@ use crate::store::Error;
 use crate::store::history::{DeliveryQuery, Place};
 use crate::store::ledger::blocks::EventReader;
 use crate::store::ledger::chapters::attempts::{attempts_of, replayed_since};
-use crate::store::ledger::chapters::events::{Owner, events_of};
+use crate::store::ledger::chapters::events::Owner;
+use crate::store::ledger::chapters::listing::{Wanted, events_of};
 use crate::store::ledger::shared::Shared;
 use crate::store::ledger::values::SettledV1;
 
 use super::waiting::{Waiting, waiting_at};
-use super::{Records, end_of, is_in_scope, is_long_before, is_wanted};
+use super::{Records, is_in_scope, is_wanted};
 
 /// The attempts of one delivery.
 pub type Log = Vec<Attempt>;
@@ -51,7 +52,8 @@ impl Window {
         for (place, found) in &mut window.found {
             found.waiting = waiting_at(records.shared, *place)?;
         }
-        let mut logs = logs_of(records.shared, window.found.keys().map(|(event, _)| *event).collect())?;
+        let events = window.found.keys().map(|(event, _)| *event).collect();
+        let mut logs = logs_of(records.shared, events, |place| window.found.contains_key(&place))?;
         for (place, found) in &mut window.found {
             found.log = logs.remove(place).unwrap_or_default();
         }
@@ -67,12 +69,11 @@ impl Window {
         let mut window = Self { found: BTreeMap::new(), end: (EventNo(0), SubscriptionNo(0)), is_last: true };
         let shared = records.shared;
         let newest = query.event.map_or(below.0, |event| event.min(below.0));
-        let end = newest.0.saturating_add(1).min(end_of(shared, query.accepted)?);
+        let oldest = query.event.map_or(0, |event| event.0);
         let owner = query.subscription.map_or(Owner::Account(query.account), Owner::Subscription);
-        events_of(shared, owner, end, |no, event| {
-            if query.event.is_some_and(|wanted| no < wanted)
-                || is_long_before(event.accepted_at(), query.accepted)
-            {
+        let listed = Wanted { owner, within: oldest..newest.0.saturating_add(1), accepted: query.accepted };
+        events_of(shared, &listed, |no, event| {
+            if query.accepted.begins_long_after(event.accepted_at()) {
                 return Ok(false);
             }
             if event.account() == query.account {
@@ -141,21 +142,33 @@ pub fn has_succeeded(log: &[Attempt]) -> Option<bool> {
     log.iter().max_by_key(|attempt| attempt.n).map(|last| last.outcome.is_success())
 }
 
-/// The attempts that were made to deliver these events.
-pub fn logs_of(shared: &Shared, events: BTreeSet<EventNo>) -> Result<BTreeMap<Place, Log>, Error> {
+/// The attempts that were made of those deliveries of some events that are wanted.
+pub fn logs_of(
+    shared: &Shared,
+    events: BTreeSet<EventNo>,
+    is_wanted: impl Fn(Place) -> bool,
+) -> Result<BTreeMap<Place, Log>, Error> {
     let mut logs: BTreeMap<Place, Log> = BTreeMap::new();
     attempts_at(shared, &events, |settled| {
-        logs.entry(settled.delivery()).or_default().push(settled.attempt());
+        if is_wanted(settled.delivery()) {
+            logs.entry(settled.delivery()).or_default().push(settled.attempt());
+        }
     })?;
     Ok(logs)
 }
 
-/// How many attempts were made for each delivery of these events.
-pub fn made_of(shared: &Shared, events: BTreeSet<EventNo>) -> Result<HashMap<Place, u16>, Error> {
+/// How many attempts were made to deliver some events to those subscriptions that are wanted.
+pub fn made_of(
+    shared: &Shared,
+    events: BTreeSet<EventNo>,
+    is_wanted: impl Fn(SubscriptionNo) -> bool,
+) -> Result<HashMap<Place, u16>, Error> {
     let mut made: HashMap<Place, u16> = HashMap::new();
     attempts_at(shared, &events, |settled| {
-        let made = made.entry(settled.delivery()).or_default();
-        *made = settled.attempts().max(*made);
+        if is_wanted(settled.delivery().1) {
+            let made = made.entry(settled.delivery()).or_default();
+            *made = settled.attempts().max(*made);
+        }
     })?;
     Ok(made)
 }

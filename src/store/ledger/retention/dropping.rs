@@ -1,7 +1,7 @@
 //! Dropping a window's events with their dead letters: whole blocks go, and one with holes becomes a block for each run
 //! of kept neighbours.
 
-use crate::id::EventNo;
+use crate::id::{EventNo, SubscriptionNo};
 use crate::store::history::Place;
 use crate::store::ledger::blocks::{delete, get, put};
 use crate::store::ledger::chapters::events;
@@ -103,12 +103,14 @@ impl Step<'_> {
         if dropping.rows.len() == 0 {
             return Ok(());
         }
-        let mut volatile = self.shared.volatile();
+        let mut forgotten = 0;
         for (event, subscription) in dropping.unnamed {
-            if !volatile.chapters.events.name(event, subscription) {
-                events::forget_that_of(&self.shared.tree, &mut dropping.rows, event)?;
+            let is_open = self.shared.volatile().chapters.events.name(event, subscription);
+            if !is_open && event.0 >= forgotten {
+                forgotten = events::forget_that_of(&self.shared.tree, &mut dropping.rows, event)?;
             }
         }
+        let mut volatile = self.shared.volatile();
         volatile.bytes = volatile.bytes + dropping.bytes_after - dropping.bytes_before;
         volatile.expired.events += dropping.expired.events;
         volatile.expired.dead_letters += dropping.expired.dead_letters;
@@ -150,8 +152,9 @@ fn runs<'a>(first: u64, block: EventBlock<'a>, window: &Window, unnamed: &mut Ve
         let event: EventV1<'a> = match window.is_promised(EventNo(no)) {
             true => event,
             false => {
+                let matched: Vec<SubscriptionNo> = event.matched().collect();
                 let kept = window.kept_of(EventNo(no)).map(|kept| kept.subscription);
-                let new = kept.filter(|kept| !event.matched().any(|matched| matched == *kept));
+                let new = kept.filter(|kept| matched.binary_search(kept).is_err());
                 unnamed.extend(new.map(|subscription| (EventNo(no), subscription)));
                 event.matching(window.kept_of(EventNo(no)))
             }

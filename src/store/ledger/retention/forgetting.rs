@@ -43,12 +43,16 @@ impl Step<'_> {
         Ok(more)
     }
 
-    /// Forgets the chapters of events before one, and those of attempts that are gone.
-    pub fn forget_chapters(&self, before: u64) -> Result<(), Error> {
+    /// Forgets some of the chapters of events before one, and of those of attempts that are gone; says whether there are
+    /// more.
+    pub fn forget_chapters(&self, before: u64) -> Result<bool, Error> {
         let mut rows = self.shared.rows();
-        events::forget(&self.shared.tree, &mut rows, before)?;
-        attempts::forget(&self.shared.tree, &mut rows)?;
-        if rows.len() > 0 { rows.apply() } else { Ok(()) }
+        let more = events::forget(&self.shared.tree, &mut rows, before, STEP_ROWS)?
+            || attempts::forget(&self.shared.tree, &mut rows, STEP_ROWS)?;
+        if rows.len() > 0 {
+            rows.apply()?;
+        }
+        Ok(more)
     }
 
     /// Whether a block alone tells of a delivery that waits: one that was replayed, though its event did not match, and

@@ -10,6 +10,8 @@ use super::Moved;
 pub struct EventChapterV1 {
     /// How many events it covers.
     pub events: u64,
+    /// When they were accepted: the first of these times, and the last, in milliseconds since 1970.
+    pub accepted: (u64, u64),
     /// Distances between the numbers of accounts, and the bytes of each one's list.
     pub accounts: Vec<(u64, u32)>,
     /// The same of subscriptions.

@@ -94,7 +94,12 @@ fn retry() -> Retry {
 }
 
 fn event_chapter() -> EventChapterV1 {
-    EventChapterV1 { events: 300, accounts: vec![(2, 4)], subscriptions: vec![(9, 4), (291, 8)] }
+    EventChapterV1 {
+        events: 300,
+        accepted: (1_000, 70_000),
+        accounts: vec![(2, 4)],
+        subscriptions: vec![(9, 4), (291, 8)],
+    }
 }
 
 fn attempt_chapter() -> AttemptChapterV1 {
@@ -270,6 +275,6 @@ const GOLDEN_RETRY: &str = "01fc70110100010202";
 const GOLDEN_CURSOR: &str = "0105fb2c01";
 const GOLDEN_USAGE: &str = "01fc70110100fb2c01";
 const GOLDEN_TIME: &str = "01fc70110100";
-const GOLDEN_EVENT_CHAPTER: &str = "01fb2c01010204020904fb230108";
+const GOLDEN_EVENT_CHAPTER: &str = "01fb2c01fbe803fc70110100010204020904fb230108";
 const GOLDEN_ATTEMPT_CHAPTER: &str = "01fb00200105fb6e0101";
 const GOLDEN_TOLD: &str = "0102fb0010020501fb270146000300010609";
