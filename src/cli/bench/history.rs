@@ -1,13 +1,13 @@
 //! History: what many settled deliveries cost, and how long it takes to look at some.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use super::course::Bench;
 use super::destination::Place;
-use super::figures::Figures;
+use super::figures::{Figures, median};
 use super::monotonic::now_ns;
 use super::part::arrivals::Fan;
 use super::request;
@@ -52,21 +52,23 @@ impl Bench {
         let (router, ready) = router.kill_and_start(&self.workshop)?;
         figures.set("ready_ms", ready.as_secs_f64() * 1e3);
         let looked_at = hooks?.into_iter().step_by((HOOKS / LOOKED_AT) as usize);
-        let (mut newest, mut amid) = (Duration::ZERO, Duration::ZERO);
+        let (mut newest, mut amid) = (Vec::new(), Vec::new());
         for hook in looked_at {
             let page = format!("/api/v1/hooks/{hook}/deliveries?limit={PAGE}");
-            newest = newest.max(look(&router, &page, |page| deliveries(page) > 0)?);
+            newest.push(look(&router, &page, |page| deliveries(page) > 0)?);
             let page = format!("{page}&until={middle}");
-            amid = amid.max(look(&router, &page, |page| deliveries(page) > 0)?);
+            amid.push(look(&router, &page, |page| deliveries(page) > 0)?);
         }
-        figures.set("newest_page_ms", newest.as_secs_f64() * 1e3);
-        figures.set("middle_page_ms", amid.as_secs_f64() * 1e3);
+        figures.set("newest_page_ms", median(newest.iter().copied()));
+        figures.set("newest_page_max_ms", newest.into_iter().fold(0.0, f64::max));
+        figures.set("middle_page_ms", median(amid.iter().copied()));
+        figures.set("middle_page_max_ms", amid.into_iter().fold(0.0, f64::max));
         let page = format!("/api/v1/hooks/{quiet}/deliveries");
         let quiet = look(&router, &page, |page| deliveries(page) == 1)?;
-        figures.set("quiet_page_ms", quiet.as_secs_f64() * 1e3);
+        figures.set("quiet_page_ms", quiet);
         let is_whole = |event: &Value| event["deliveries"][0]["attempts"] == 1;
         let oldest = look(&router, &format!("/api/v1/events/{oldest}"), is_whole)?;
-        figures.set("oldest_event_ms", oldest.as_secs_f64() * 1e3);
+        figures.set("oldest_event_ms", oldest);
         if let Some(again) = router.footprint().anonymous_bytes {
             figures.set("mib_ready", again / MIB);
         }
@@ -79,11 +81,11 @@ fn deliveries(page: &Value) -> usize {
     page.as_array().map_or(0, Vec::len)
 }
 
-/// How long it takes to look something up.
-fn look(router: &Router, path: &str, is_it: impl Fn(&Value) -> bool) -> anyhow::Result<Duration> {
+/// How many milliseconds it takes to look something up.
+fn look(router: &Router, path: &str, is_it: impl Fn(&Value) -> bool) -> anyhow::Result<f64> {
     let began = Instant::now();
     let found = router.get(path)?;
-    let took = began.elapsed();
+    let took = began.elapsed().as_secs_f64() * 1e3;
     ensure!(is_it(&found), "{path} was answered with something else");
     Ok(took)
 }

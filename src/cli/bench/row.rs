@@ -74,11 +74,14 @@ impl Row<'_> {
             shown("oldest_event_ms", 1),
         ) {
             let (mib, ready) = (shown("mib_ready", 0), shown("ready_ms", 0));
+            let most = |name: &str| shown(name, 1).unwrap_or_default();
             notes.push(format!(
-                "a hook's newest page within {newest} ms, one amid within {amid} ms, a quiet hook's within {quiet} ms, \
-                 the oldest event within {oldest} ms; after a kill ready in {} ms, in {} MiB",
+                "after a kill ready in {} ms, in {} MiB; then a hook's newest page in {newest} ms (at most {}), one amid in \
+                 {amid} ms (at most {}), a quiet hook's in {quiet} ms, the oldest event in {oldest} ms",
                 ready.unwrap_or_default(),
                 mib.unwrap_or_default(),
+                most("newest_page_max_ms"),
+                most("middle_page_max_ms"),
             ));
         }
         if !self.is_checked() {
