@@ -93,6 +93,7 @@ fn every_scenario_is_measured_and_held_against_its_baseline() {
         ("drain", Some("wire")),
         ("latency", None),
         ("half", None),
+        ("history", None),
         ("hooks", None),
     ];
     assert_eq!(baselines, expected);
@@ -129,6 +130,18 @@ fn what_is_compared_decides_how_the_bench_ends() {
     assert_eq!(complaints.matches("times what it is without").count(), slower, "{complaints}");
     assert_eq!(ended.status.code(), Some(i32::from(slower > 0)), "{complaints}");
     assert_eq!(figures[0]["rounds"][0]["with"]["count"], 97 * 3);
+}
+
+#[test]
+fn a_soak_tells_of_each_phase_and_fails_if_anything_grew() {
+    let ended = Bench::new().run(&["soak", "--rounds", "2", "--phase-seconds", "1"]);
+    let phases = rows(&ended);
+    assert_eq!(phases.len(), 2, "{ended:?}");
+    for phase in &phases {
+        assert!(phase["disk_mib"].as_f64() > Some(0.0), "{phase}");
+        assert_eq!(phase["delays"]["count"], 200, "{phase}");
+    }
+    assert_eq!(ended.status.code(), Some(i32::from(ended.complaints.contains("grew to"))), "{ended:?}");
 }
 
 #[test]

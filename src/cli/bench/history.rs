@@ -14,8 +14,8 @@ use super::request;
 use super::router::Router;
 use super::throughput::Shape;
 
-/// How many hooks share the deliveries.
-pub const HOOKS: u32 = 1_000;
+/// How many hooks share the deliveries, if there are as many of these.
+const HOOKS: u32 = 1_000;
 /// Of how many hooks pages are looked at.
 const LOOKED_AT: u32 = 20;
 /// How many deliveries a page has.
@@ -27,15 +27,15 @@ const MIB: f64 = 1024.0 * 1024.0;
 impl Bench {
     /// Deliveries to many hooks, each event to one of them, and a hook that has had one before all of these.
     pub fn history(&self) -> anyhow::Result<Figures> {
-        let (fan, place) = (Fan::One, Place::Paths);
-        let shape = Shape { hooks: HOOKS, fan, place, ..Shape::plain(self.events, self.connections) };
+        let (hooks, fan, place) = (self.history_hooks(), Fan::One, Place::Paths);
+        let shape = Shape { hooks, fan, place, ..Shape::plain(self.events, self.connections) };
         let mut destination = self.destination(place)?;
         let router = Router::start(&self.workshop, &self.networks())?;
-        let quiet = router.subscribe(&destination.url(HOOKS), RARE, None)?;
+        let quiet = router.subscribe(&destination.url(hooks), RARE, None)?;
         let oldest = router.post("/api/v1/events", &json!({"event": RARE, "data": {}}))?;
         let oldest = oldest["id"].as_str().context("an event without an id")?.to_owned();
         router.drained(self.patience)?;
-        let hooks: anyhow::Result<Vec<String>> = (0..HOOKS)
+        let ids: anyhow::Result<Vec<String>> = (0..hooks)
             .map(|hook| router.subscribe(&destination.url(hook), &request::event_of(hook), None))
             .collect();
         destination.expect(shape.expected(), self.receiver_fault)?;
@@ -51,13 +51,13 @@ impl Bench {
         figures.set_footprint(before, after, self.events.into());
         let (router, ready) = router.kill_and_start(&self.workshop)?;
         figures.set("ready_ms", ready.as_secs_f64() * 1e3);
-        let looked_at = hooks?.into_iter().step_by((HOOKS / LOOKED_AT) as usize);
+        let looked_at = ids?.into_iter().step_by((hooks / LOOKED_AT).max(1) as usize);
         let (mut newest, mut amid) = (Vec::new(), Vec::new());
         for hook in looked_at {
             let page = format!("/api/v1/hooks/{hook}/deliveries?limit={PAGE}");
             newest.push(look(&router, &page, |page| deliveries(page) > 0)?);
             let page = format!("{page}&until={middle}");
-            amid.push(look(&router, &page, |page| deliveries(page) > 0)?);
+            amid.push(look(&router, &page, Value::is_array)?);
         }
         figures.set("newest_page_ms", median(newest.iter().copied()));
         figures.set("newest_page_max_ms", newest.into_iter().fold(0.0, f64::max));
@@ -74,6 +74,11 @@ impl Bench {
         }
         router.stop()?;
         Ok(figures)
+    }
+
+    /// How many hooks share the deliveries.
+    pub fn history_hooks(&self) -> u32 {
+        HOOKS.min(self.events)
     }
 }
 

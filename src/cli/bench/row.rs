@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::course::Bench;
 use super::figures::Figures;
-use super::history;
 use super::scenario::Scenario;
 
 /// What was measured of a scenario, in all rounds.
@@ -107,7 +106,8 @@ impl Row<'_> {
             Scenario::Fanout => format!("{fanout} hooks, {connections} connections; counted in deliveries"),
             Scenario::Drain => format!("{waiting} events waited; footprint of the {whose}"),
             Scenario::History => {
-                format!("{} hooks; counted in deliveries; footprint of the {whose}", history::HOOKS)
+                let hooks = self.bench.history_hooks();
+                format!("{hooks} hooks; counted in deliveries; footprint of the {whose}")
             }
             Scenario::Hooks => format!("{hooks} hooks, {connections} connections; counted in subscriptions"),
             _ => format!("{connections} connections; footprint of the {whose}"),

@@ -1,5 +1,6 @@
 //! What the conformance suite cannot see: readers beside the writer.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::event::{Body, Draft};
 use crate::filter::Filter;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
-use crate::store::history::DeliveryStatus;
+use crate::store::history::{DeliveryQuery, DeliveryStatus, NEWEST, Period};
 use crate::store::ledger::{Durability, Ledger, Policy};
 use crate::store::{
     Address, Answer, Backend, Change, Follows, NewSubscription, Replay, Settlement, Untidy, Verb,
@@ -56,6 +57,21 @@ fn draft(bytes: usize, matched: bool) -> (Draft, Matches) {
     };
     let matched = matched.then_some(Match { subscription: SubscriptionNo(1), generation: Generation(0) });
     (draft, Arc::new(matched.into_iter().collect()))
+}
+
+/// The subscription's newest deliveries.
+fn newest(limit: usize) -> DeliveryQuery {
+    DeliveryQuery {
+        account: AT.account,
+        subscription: Some(AT.subscription),
+        event: None,
+        event_type: None,
+        hide_own: false,
+        status: None,
+        accepted: Period::ALWAYS,
+        below: NEWEST,
+        limit,
+    }
 }
 
 /// What became of the first attempt to deliver an event.
@@ -105,6 +121,10 @@ fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
                 for no in &kept {
                     assert!(reader.event(*no).unwrap().is_some(), "event {} is not found", no.0);
                 }
+                let listed = reader.deliveries(&newest(10_000)).unwrap().items;
+                let listed: BTreeSet<EventNo> = listed.iter().map(|delivery| delivery.event.no).collect();
+                let missing = kept.iter().find(|no| !listed.contains(no));
+                assert_eq!(missing, None, "it is in no list");
                 rounds += 1;
             }
         });
@@ -116,6 +136,25 @@ fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
     let expired = reader.retained().unwrap().expired.events;
     assert_eq!(expired, BLOCKS * EVENTS_A_BLOCK - kept.len() as u64);
     assert_eq!(reader.backlog(&subscription(), EventNo(0), 10_000).unwrap().waiting.len(), kept.len());
+}
+
+#[test]
+fn what_is_not_durable_yet_is_in_no_list() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ledger = subscribed(directory.path(), Policy { age: None, bytes: None });
+    let (reader, done) = (ledger.reader(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let listed = reader.deliveries(&newest(3)).unwrap().items;
+                let delivered = listed.iter().find(|one| one.status != DeliveryStatus::Pending);
+                assert_eq!(delivered, None, "nothing was attempted");
+            }
+        });
+        (0..REPLAYS).for_each(|_| drop(commit(&mut ledger, Verb::Append(vec![draft(10, true)]))));
+        done.store(true, Ordering::Relaxed);
+        looking.join().unwrap();
+    });
 }
 
 /// A delivery fails and its hook is given up at every moment of a pass.
