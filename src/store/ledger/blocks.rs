@@ -13,8 +13,6 @@ use crate::clock::Timestamp;
 use crate::event::{Heading, Recorded};
 use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
 use crate::store::Error;
-use crate::store::ledger::chapters::attempts::AttemptChapter;
-use crate::store::ledger::chapters::events::EventChapter;
 use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
@@ -31,35 +29,24 @@ pub const IN_PIECES: u8 = 0xFF;
 /// The lowest bits of a settlement block's number tell the blocks of one commit apart.
 pub const PART_BITS: u32 = 12;
 
-/// Stages the events of one commit, in as few blocks as their size allows, and adds them to the chapter; returns their
-/// bytes.
-pub fn put_events(
-    rows: &mut Rows,
-    events: &[(Arc<Recorded>, Nonce)],
-    commit: u64,
-    chapter: &mut EventChapter,
-) -> u64 {
+/// Stages the events of one commit, in as few blocks as their size allows; returns their bytes.
+pub fn put_events(rows: &mut Rows, events: &[(Arc<Recorded>, Nonce)], commit: u64) -> u64 {
     let mut bytes = 0;
     for block in by_weight(events, |(event, _)| EventV1::weight(event)) {
         let first = block[0].0.no.0;
         let events = block.iter().map(|(event, nonce)| EventV1::of(event, *nonce)).collect();
         bytes += put(rows, Block::Events, first, encode(&EventBlock { commit, events }));
     }
-    for (event, _) in events {
-        let matched = event.matches.iter().map(|matched| matched.subscription);
-        chapter.add(event.no, event.account, event.accepted_at, matched);
-    }
-    chapter.stage_if_complete(rows);
     bytes
 }
 
-/// Stages what one commit settled and moved, in as few blocks as its size allows, and adds them to the chapter; returns
-/// their bytes.
+/// Stages what one commit settled and moved, in as few blocks as its size allows, and hands each with its number to
+/// `each`; returns their bytes.
 pub fn put_settlements(
     rows: &mut Rows,
     block: SettlementBlock,
     commit: u64,
-    chapter: &mut AttemptChapter,
+    mut each: impl FnMut(u64, &SettlementBlock),
 ) -> u64 {
     let mut bytes = 0;
     let mut settled = block.settled.into_iter().peekable();
@@ -78,10 +65,9 @@ pub fn put_settlements(
             break;
         }
         let number = (commit << PART_BITS) + part;
-        chapter.add(number, &next);
+        each(number, &next);
         bytes += put(rows, Block::Settlements, number, next.encode());
     }
-    chapter.stage_if_complete(rows);
     bytes
 }
 

@@ -36,7 +36,7 @@ impl Chapters {
         Self { events: EventChapter::beginning_at(0), attempts: AttemptChapter::beginning_at(0) }
     }
 
-    /// Reads what the latest chapters do not cover. If that is much, new ones begin behind it.
+    /// Reads what the last chapters do not cover; if that is much, the latest of it.
     pub fn recover(tree: &Tree, next_event: EventNo, next_commit: u64) -> Result<Self, Error> {
         Ok(Self {
             events: EventChapter::recover(tree, next_event)?,

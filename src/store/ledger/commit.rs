@@ -93,11 +93,19 @@ impl<'a> Commit<'a> {
         let commit = self.writing.next_commit;
         let bears_blocks = !self.events.is_empty() || !self.settlements.is_empty();
         let chapters = &mut self.volatile.chapters;
-        let mut bytes = put_events(&mut self.rows, &self.events, commit, &mut chapters.events);
+        let mut bytes = put_events(&mut self.rows, &self.events, commit);
+        for (event, _) in &self.events {
+            let matched = event.matches.iter().map(|matched| matched.subscription);
+            chapters.events.add(event.no, event.account, event.accepted_at, matched);
+        }
+        chapters.events.stage_if_complete(&mut self.rows);
         if !self.settlements.is_empty() || self.volatile.synced.len() >= SYNCS_NOTED {
             self.settlements.synced = std::mem::take(&mut self.volatile.synced);
         }
-        bytes += put_settlements(&mut self.rows, self.settlements, commit, &mut chapters.attempts);
+        let attempts = &mut chapters.attempts;
+        bytes +=
+            put_settlements(&mut self.rows, self.settlements, commit, |no, block| attempts.add(no, block));
+        attempts.stage_if_complete(&mut self.rows);
         self.volatile.bytes += bytes;
         self.pages.stage(&mut self.rows);
         if let Some((keyed, _)) = self.events.iter().rfind(|(event, _)| event.idempotency.is_some()) {

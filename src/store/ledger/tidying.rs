@@ -146,8 +146,10 @@ impl<'a> Step<'a> {
     fn write(mut self, writing: &mut Writing, volatile: &mut Volatile) -> Result<(), Error> {
         let commit = writing.next_commit;
         writing.next_commit += 1;
-        let chapter = &mut volatile.chapters.attempts;
-        volatile.bytes += put_settlements(&mut self.rows, self.block, commit, chapter);
+        let attempts = &mut volatile.chapters.attempts;
+        volatile.bytes +=
+            put_settlements(&mut self.rows, self.block, commit, |no, block| attempts.add(no, block));
+        attempts.stage_if_complete(&mut self.rows);
         self.pages.stage(&mut self.rows);
         volatile.stage(&mut self.rows, commit + 1, commit);
         self.rows.apply()
