@@ -41,8 +41,6 @@ mod verification;
 mod verify;
 mod whole_file;
 mod word;
-#[cfg(target_os = "linux")]
-mod write_back;
 
 use std::process::ExitCode;
 use std::{fmt, io};

@@ -69,7 +69,10 @@ fn converse(seed: u64) {
             0 | 1 => conversation.crash(&mut ledger, &here),
             2 | 3 => conversation.idle(&mut ledger, &here),
             4 if seed.is_multiple_of(20) => {
-                drop(ledger);
+                match conversation.random.random() {
+                    true => ledger.abandon(),
+                    false => drop(ledger),
+                }
                 ledger = open();
                 conversation.expiring.restart();
                 conversation.crash(&mut ledger, &here);

@@ -1,4 +1,4 @@
-//! The ledger on sled: append-only blocks where it is hot, rows of its own only for what failed or waits.
+//! The ledger on a log and sled: append-only blocks where it is hot, rows of its own only for what failed or waits.
 //!
 //! | row | key | value |
 //! |---|---|---|
@@ -16,8 +16,9 @@
 //! | health | subscription | only while it is not perfect |
 //! | subscription, account, API key | their numbers or names | their records |
 //!
-//! One tree, one writer. A batch is written, flushed and synced as a whole. A closed generation needs no rows: what is
-//! unsettled in it *is* the dead letters.
+//! One table, one writer. A batch is one record of the log, and one sync makes it durable. There the rows of blocks stay,
+//! with the cursor, the usage and the latest key; all others are brought to sled behind the writer's back. A closed
+//! generation needs no rows: what is unsettled in it *is* the dead letters.
 
 #[cfg(feature = "benchmarks")]
 pub mod benchmarks;
@@ -27,6 +28,7 @@ mod census;
 mod changes;
 mod chapters;
 pub mod checking;
+mod checkpoint;
 mod commit;
 mod copying;
 mod disk;
@@ -35,11 +37,12 @@ mod fault;
 mod history;
 mod idempotency;
 mod keys;
+mod log;
 mod mark;
 mod pages;
-mod pool;
 mod popular;
 mod reader;
+mod recent;
 mod recovery;
 mod reopening;
 mod retention;
@@ -47,9 +50,11 @@ mod rows;
 mod shared;
 mod snapshots;
 mod sync;
+mod table;
 #[cfg(test)]
 mod tests;
 mod tidying;
+mod upgrading;
 mod values;
 
 #[cfg(test)]
@@ -60,7 +65,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sled::{Db, Tree};
+use sled::Db;
 use tracing::warn;
 
 use crate::clock::{Now, Timestamp};
@@ -75,11 +80,13 @@ use crate::store::ledger::copying::Copying;
 use crate::store::ledger::encrypting::SealedUnder;
 use crate::store::ledger::fault::failed;
 use crate::store::ledger::idempotency::KnownKeys;
+use crate::store::ledger::log::SEGMENT_BYTES;
 use crate::store::ledger::mark::Mark;
 use crate::store::ledger::reopening::Reopening;
 use crate::store::ledger::retention::Retention;
 use crate::store::ledger::shared::Shared;
-use crate::store::ledger::sync::{Syncer, sync_new_files};
+use crate::store::ledger::sync::{Batch, Syncer, sync_new_files};
+use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{Counters, Synced, decode, encode};
 use crate::store::{
     Answer, Backend, Committed, Copier, CopyError, Error, Farewell, Reader, Recovery, Untidy, Verb,
@@ -101,6 +108,10 @@ pub const STORE_DIRECTORY: &str = "ledger";
 const DATABASE: &str = "db";
 /// Memory for pages of the tree; everything hot is in the tail.
 const CACHE_BYTES: u64 = 32 << 20;
+/// How many segments the log has at least when it holds as much as is kept: they go as a whole.
+const SEGMENTS_KEPT: u64 = 16;
+/// And so many bytes a segment has at least.
+const SEGMENT_BYTES_LEAST: u64 = 64 << 10;
 /// How long an open waits for the lock of one that is just being closed.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -168,29 +179,15 @@ impl Ledger {
         policy: Policy,
         keyring: Keyring,
     ) -> Result<Self, OpenError> {
-        let unusable = |source| OpenError::Io { path: directory.to_owned(), source };
-        std::fs::create_dir_all(directory).map_err(unusable)?;
-        let db = open_sled(directory)?;
-        sync_new_files(directory).map_err(unusable)?;
-        pool::hold_threads(&db);
-        let syncer = Syncer::open((*db).clone(), directory, durability).map_err(unusable)?;
-        let damaged = |why: Error| OpenError::of(directory, why);
-        let found = read_schema(&db).map_err(damaged)?;
-        if let Some(found) = found.filter(|found| *found > SCHEMA_VERSION) {
-            return Err(OpenError::Newer { path: directory.to_owned(), found });
-        }
-        if let Some(missing) = SealedUnder::read(&db).map_err(damaged)?.lacks(&keyring) {
+        let syncer = open_files(directory, durability, policy)?;
+        let (table, damaged) = (syncer.table(), |why: Error| OpenError::of(directory, why));
+        if let Some(missing) = SealedUnder::read(table).map_err(damaged)?.lacks(&keyring) {
             let given: Vec<String> = keyring.known().map(|key| key.to_string()).collect();
             let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
             return Err(OpenError::Sealed { path: directory.to_owned(), missing, given });
         }
-        let seal = match found {
-            Some(found) => {
-                if found < SCHEMA_VERSION {
-                    claim(&syncer).map_err(damaged)?;
-                }
-                read_seal_of(&db).map_err(damaged)?
-            }
+        let seal = match read_schema(table).map_err(damaged)? {
+            Some(_) => read_seal_of(table).map_err(damaged)?,
             None if mark::exists(directory) => {
                 return Err(damaged(Error::damaged(mark::emptied(directory))));
             }
@@ -238,9 +235,14 @@ impl Ledger {
         Self::open_under(directory, durability, policy, Keyring::default())
     }
 
+    /// Closes it as a crash does.
+    pub fn abandon(self) {
+        self.shared.syncer.abandon();
+    }
+
     /// The bytes of all blocks, counted one by one.
     pub fn measure(&self) -> Result<u64, Error> {
-        blocks::bytes_since(&self.shared.tree, EventNo(0), 0)
+        blocks::bytes_since(&self.shared.table, EventNo(0), 0)
     }
 
     /// What is known to have been replayed.
@@ -251,7 +253,7 @@ impl Ledger {
     /// For which subscriptions the attempts were that are kept, oldest first.
     pub fn attempts_kept(&self) -> Result<Vec<SubscriptionNo>, Error> {
         let mut kept = Vec::new();
-        blocks::settlement_blocks(&self.shared.tree, 0, |block| {
+        blocks::settlement_blocks(&self.shared.table, 0, |block| {
             kept.extend(block.settled.iter().map(|settled| settled.delivery().1));
             true
         })?;
@@ -261,13 +263,13 @@ impl Ledger {
 
 impl Backend for Ledger {
     fn recover(&mut self, each: &mut dyn FnMut(Subscription)) -> Result<Recovery, Error> {
-        let recovery = recovery::recover(&self.shared, &mut self.writing, each)?;
-        self.mark.check(self.writing.next_commit - 1)?;
+        let recovery = recovery::recover(&self.shared, &mut self.writing, &self.mark, each)?;
         encrypting::bring_up(&self.shared.syncer, &self.shared.seal, &self.shared.keyring)?;
         Ok(recovery)
     }
 
     fn commit(&mut self, verbs: Vec<Verb>, now: Now) -> Result<Committed, Error> {
+        self.shared.syncer.make_room()?;
         let commit_no = self.writing.next_commit;
         let (answers, events) = {
             let mut volatile = self.shared.volatile();
@@ -292,6 +294,7 @@ impl Backend for Ledger {
     }
 
     fn tidy(&mut self, now: Now) -> Result<Untidy, Error> {
+        self.shared.syncer.make_room()?;
         self.writing.keys.forget_old(now.earlier());
         let parked = tidying::park(&self.shared, &mut self.writing, now.steady)?;
         self.shared.syncer.sync()?;
@@ -300,8 +303,9 @@ impl Backend for Ledger {
         }
         let swept = tidying::sweep(&self.shared)?;
         let expired = self.writing.retention.step(&self.shared, self.writing.next_commit, now.earlier())?;
+        let cleaned = if self.shared.syncer.clean()? { Untidy::Some } else { Untidy::Nothing };
         self.shared.syncer.sync()?;
-        Ok(parked.max(swept).max(expired))
+        Ok(parked.max(swept).max(expired).max(cleaned))
     }
 
     fn has_room(&self) -> bool {
@@ -341,6 +345,36 @@ impl Drop for Ledger {
     }
 }
 
+/// Opens sled and the log, each of which is made if it is missing, and moves what an earlier version has elsewhere.
+fn open_files(directory: &Path, durability: Durability, policy: Policy) -> Result<Syncer, OpenError> {
+    let unusable = |source| OpenError::Io { path: directory.to_owned(), source };
+    let damaged = |why: Error| OpenError::of(directory, why);
+    std::fs::create_dir_all(directory).map_err(unusable)?;
+    let db = open_sled(directory)?;
+    sync_new_files(directory).map_err(unusable)?;
+    let found: Option<u32> = db
+        .get(keys::SCHEMA)
+        .map_err(failed)
+        .and_then(|stored| stored.map(|stored| decode(&stored)).transpose())
+        .map_err(damaged)?;
+    if let Some(found) = found.filter(|found| *found > SCHEMA_VERSION) {
+        return Err(OpenError::Newer { path: directory.to_owned(), found });
+    }
+    let is_earlier = found.is_some_and(|found| found < SCHEMA_VERSION);
+    if is_earlier {
+        upgrading::begin(directory).map_err(unusable)?;
+    }
+    let segment_bytes =
+        policy.bytes.map_or(u64::MAX, |bytes| (bytes / SEGMENTS_KEPT).max(SEGMENT_BYTES_LEAST));
+    let syncer =
+        Syncer::open(&db, directory, durability, segment_bytes.min(SEGMENT_BYTES)).map_err(damaged)?;
+    if is_earlier {
+        upgrading::copy_blocks(&db, &syncer).map_err(damaged)?;
+    }
+    upgrading::sweep(&db, &syncer).map_err(damaged)?;
+    Ok(syncer)
+}
+
 fn open_sled(directory: &Path) -> Result<Db, OpenError> {
     let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(Some(200));
     let began = Instant::now();
@@ -372,33 +406,25 @@ fn is_locked(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
 }
 
-fn read_schema(db: &Db) -> Result<Option<u32>, Error> {
-    let stored = db.get(keys::SCHEMA).map_err(failed)?;
+fn read_schema(table: &Table) -> Result<Option<u32>, Error> {
+    let stored = table.get(keys::SCHEMA)?;
     stored.map(|bytes| decode(&bytes)).transpose()
 }
 
-fn read_seal_of(tree: &Tree) -> Result<[u8; 32], Error> {
-    let stored =
-        tree.get(keys::SEAL).map_err(failed)?.ok_or_else(|| Error::damaged("the seal is missing"))?;
+fn read_seal_of(table: &Table) -> Result<[u8; 32], Error> {
+    let stored = table.get(keys::SEAL)?.ok_or_else(|| Error::damaged("the seal is missing"))?;
     decode(&stored)
-}
-
-/// Notes that this version writes here from now on, so that an earlier one refuses what it would not understand.
-fn claim(syncer: &Syncer) -> Result<(), Error> {
-    let mut batch = sled::Batch::default();
-    batch.insert(keys::SCHEMA, encode(&SCHEMA_VERSION));
-    syncer.apply(batch)?;
-    syncer.sync()
 }
 
 /// Writes what every store begins with; returns its seal.
 fn begin(syncer: &Syncer) -> Result<[u8; 32], Error> {
     let seal: [u8; 32] = rand::random();
-    let mut batch = sled::Batch::default();
-    batch.insert(keys::SCHEMA, encode(&SCHEMA_VERSION));
-    batch.insert(keys::SEAL, encode(&seal));
-    batch.insert(keys::KEYED, encode(&0_u64));
-    syncer.apply(batch)?;
-    syncer.sync()?;
+    syncer.apply(&Batch::from([
+        (keys::SCHEMA.into(), Some(encode(&SCHEMA_VERSION))),
+        (keys::SEAL.into(), Some(encode(&seal))),
+        (keys::KEYED.into(), Some(encode(&0_u64))),
+    ]))?;
+    // An earlier version looks for the first of these in sled.
+    syncer.checkpoint()?;
     Ok(seal)
 }

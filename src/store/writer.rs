@@ -27,7 +27,7 @@ use crate::store::{Answer, Backend, Committed, Error, Reader, Untidy, Verb};
 
 /// The most verbs in a commit.
 const COMMIT_VERBS: usize = 4_096;
-/// The most bytes of events in a commit, but for a single larger one; sled stops all readers while it applies a batch.
+/// The most bytes of events in a commit, but for a single larger one.
 const COMMIT_BYTES: usize = 1 << 20;
 /// How long settled attempts wait for company.
 const LINGER: Duration = Duration::from_millis(5);

@@ -21,6 +21,8 @@ use tokio::time::timeout;
 use crate::support::embedding::{account, leads, open, quick, subscribe, wait_until_all_is_delivered};
 use crate::support::receiver::Receiver;
 
+/// The log, of which there is so much.
+const SEGMENT: &str = "log/0000000001.log";
 /// Bytes of the events' data, in turn: small ones share a row, large ones lie in pieces.
 const SIZES: [usize; 6] = [10, 200, 900, 3_000, 9_000, 20_000];
 const EVENTS: usize = 150;
@@ -66,11 +68,11 @@ async fn a_store_without_its_files_is_refused_and_not_begun_anew() {
     let store = tempfile::tempdir().expect("a temporary directory");
     let acknowledged = fill(store.path()).await;
 
-    for gone in [&["db"] as &[_], &["db", "conf"], &["conf"], &["mark"]] {
+    for gone in [&["db"] as &[_], &["db", "conf"], &[SEGMENT], &["db", SEGMENT], &["conf"], &["mark"]] {
         let copy = copy_of(store.path());
         gone.iter().for_each(|file| fs::remove_file(file_of(copy.path(), file)).expect("it is there"));
         let looked = look_over(copy.path(), &acknowledged).await;
-        if gone.contains(&"db") {
+        if gone.contains(&"db") || gone.contains(&SEGMENT) {
             let why = looked.expect_err("a store without its rows is none");
             assert!(why.contains("Restore a backup"), "{gone:?}: {why}");
         } else {
@@ -87,8 +89,8 @@ async fn what_is_left_can_be_opened_once_somebody_says_so() {
     // As a kill leaves it: what came last is in the log alone.
     let copy = copy_of(store.path());
     hookyard.shutdown().await;
-    let size = fs::metadata(file_of(copy.path(), "db")).expect("it is there").len();
-    cut(copy.path(), "db", size / 2);
+    let size = fs::metadata(file_of(copy.path(), SEGMENT)).expect("it is there").len();
+    cut(copy.path(), SEGMENT, size / 2);
 
     let why = Hookyard::open(quick(copy.path())).await.err().expect("it is refused").to_string();
     let mark = file_of(copy.path(), "mark");
@@ -166,7 +168,7 @@ type Damage = Box<dyn Fn(&Path)>;
 /// Ways to damage the store in `directory`, each with its name.
 fn damages(directory: &Path) -> Vec<(String, Damage)> {
     let mut damages: Vec<(String, Damage)> = Vec::new();
-    for file in ["db", "conf", "mark"] {
+    for file in ["db", "conf", "mark", SEGMENT] {
         let size = fs::metadata(file_of(directory, file)).expect("it is there").len();
         let places = PLACES.min(size);
         for place in (0..places).map(|n| n * size / places) {
@@ -176,9 +178,14 @@ fn damages(directory: &Path) -> Vec<(String, Damage)> {
             damages.push((format!("{file} cut to {length}"), Box::new(move |at| cut(at, file, length))));
         }
     }
-    let size = fs::metadata(file_of(directory, "db")).expect("it is there").len();
-    for page in (0..PLACES).map(|n| n * size / PLACES / 4096 * 4096) {
-        damages.push((format!("a page of zeros at {page}"), Box::new(move |at| zero(at, page))));
+    for file in ["db", SEGMENT] {
+        let size = fs::metadata(file_of(directory, file)).expect("it is there").len();
+        for page in (0..PLACES).map(|n| n * size / PLACES / 4096 * 4096) {
+            damages.push((
+                format!("a page of zeros in {file} at {page}"),
+                Box::new(move |at| zero(at, file, page)),
+            ));
+        }
     }
     for snapshot in names(directory).into_iter().filter(|name| name.starts_with("snap.")) {
         let size = fs::metadata(file_of(directory, &snapshot)).expect("it is there").len();
@@ -203,8 +210,8 @@ fn cut(directory: &Path, file: &str, length: u64) {
     writable(directory, file).set_len(length).expect("it is writable");
 }
 
-fn zero(directory: &Path, place: u64) {
-    writable(directory, "db").write_all_at(&[0; 4096], place).expect("it is writable");
+fn zero(directory: &Path, file: &str, place: u64) {
+    writable(directory, file).write_all_at(&[0; 4096], place).expect("it is writable");
 }
 
 fn writable(directory: &Path, file: &str) -> fs::File {
@@ -222,8 +229,8 @@ fn names(directory: &Path) -> Vec<String> {
 
 fn copy_of(directory: &Path) -> TempDir {
     let copy = tempfile::tempdir().expect("a temporary directory");
-    fs::create_dir(copy.path().join("ledger")).expect("it is empty");
-    for name in names(directory) {
+    fs::create_dir_all(copy.path().join("ledger/log")).expect("it is empty");
+    for name in names(directory).into_iter().chain([SEGMENT.to_owned()]) {
         let from = file_of(directory, &name);
         if from.is_file() {
             fs::copy(from, file_of(copy.path(), &name)).expect("it can be copied");

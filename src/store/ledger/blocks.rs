@@ -7,15 +7,13 @@ use std::iter::Peekable;
 use std::ops::Range;
 use std::sync::Arc;
 
-use sled::{IVec, Tree};
-
 use crate::clock::Timestamp;
 use crate::event::{Heading, Recorded};
 use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
 use crate::store::Error;
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
+use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{EventBlock, EventV1, SettledV1, SettlementBlock, decode, encode};
 
 /// The most bytes that a row holds.
@@ -94,14 +92,14 @@ fn weight_of_numbers<T>(numbers: &T) -> usize {
 
 /// Reads events in the order of their numbers, and keeps the block it read last.
 pub struct EventReader<'a> {
-    tree: &'a Tree,
+    table: &'a Table,
     seal: &'a Seal,
     block: Option<(u64, Vec<u8>)>,
 }
 
 impl<'a> EventReader<'a> {
-    pub fn new(tree: &'a Tree, seal: &'a Seal) -> Self {
-        Self { tree, seal, block: None }
+    pub fn new(table: &'a Table, seal: &'a Seal) -> Self {
+        Self { table, seal, block: None }
     }
 
     /// The event at `no`.
@@ -141,11 +139,11 @@ impl<'a> EventReader<'a> {
             return Ok(Some(taken));
         }
         let mut looked_at = None;
-        while let Some(first) = last_at_or_below(self.tree, Block::Events, no.0)? {
+        while let Some(first) = last_at_or_below(self.table, Block::Events, no.0)? {
             if looked_at == Some(first) {
                 break;
             }
-            self.block = get(self.tree, Block::Events, first)?.map(|bytes| (first, bytes));
+            self.block = get(self.table, Block::Events, first)?.map(|bytes| (first, bytes));
             if let Some(taken) = self.in_block(no, &take)? {
                 return Ok(Some(taken));
             }
@@ -170,14 +168,14 @@ impl<'a> EventReader<'a> {
 
 /// Hands every event block from the one that holds `from` on to `each`, oldest first: its first number and the block.
 pub fn event_blocks(
-    tree: &Tree,
+    table: &Table,
     from: EventNo,
     mut each: impl FnMut(u64, &EventBlock<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let start = last_at_or_below(tree, Block::Events, from.0)?.unwrap_or(from.0);
-    for first in numbers(tree, Block::Events, start) {
+    let start = last_at_or_below(table, Block::Events, from.0)?.unwrap_or(from.0);
+    for first in numbers(table, Block::Events, start) {
         let first = first?;
-        if let Some(bytes) = get(tree, Block::Events, first)? {
+        if let Some(bytes) = get(table, Block::Events, first)? {
             each(first, &decode(&bytes)?)?;
         }
     }
@@ -185,9 +183,9 @@ pub fn event_blocks(
 }
 
 /// When the oldest event of all was accepted.
-pub fn oldest_event(tree: &Tree) -> Result<Option<Timestamp>, Error> {
-    for first in numbers(tree, Block::Events, 0) {
-        if let Some(bytes) = get(tree, Block::Events, first?)? {
+pub fn oldest_event(table: &Table) -> Result<Option<Timestamp>, Error> {
+    for first in numbers(table, Block::Events, 0) {
+        if let Some(bytes) = get(table, Block::Events, first?)? {
             let block: EventBlock<'_> = decode(&bytes)?;
             return Ok(block.events.first().map(EventV1::accepted_at));
         }
@@ -197,25 +195,25 @@ pub fn oldest_event(tree: &Tree) -> Result<Option<Timestamp>, Error> {
 
 /// The event blocks that begin within a range, newest first, while `each` returns `true`.
 pub fn event_blocks_backwards(
-    tree: &Tree,
+    table: &Table,
     within: Range<u64>,
     mut each: impl FnMut(u64, &EventBlock<'_>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    backwards(tree, Block::Events, within, |first, bytes| each(first, &decode(bytes)?))
+    backwards(table, Block::Events, within, |first, bytes| each(first, &decode(bytes)?))
 }
 
 /// The bytes of all blocks that were written since `commit`, whose events begin with `from` or later.
-pub fn bytes_since(tree: &Tree, from: EventNo, commit: u64) -> Result<u64, Error> {
+pub fn bytes_since(table: &Table, from: EventNo, commit: u64) -> Result<u64, Error> {
     let mut sum = 0;
-    for first in numbers(tree, Block::Events, from.0) {
-        if let Some(bytes) = get(tree, Block::Events, first?)?
+    for first in numbers(table, Block::Events, from.0) {
+        if let Some(bytes) = get(table, Block::Events, first?)?
             && decode::<EventBlock<'_>>(&bytes)?.commit > commit
         {
             sum += bytes.len() as u64;
         }
     }
-    for number in numbers(tree, Block::Settlements, (commit + 1) << PART_BITS) {
-        sum += get(tree, Block::Settlements, number?)?.map_or(0, |bytes| bytes.len() as u64);
+    for number in numbers(table, Block::Settlements, (commit + 1) << PART_BITS) {
+        sum += get(table, Block::Settlements, number?)?.map_or(0, |bytes| bytes.len() as u64);
     }
     Ok(sum)
 }
@@ -224,15 +222,15 @@ pub fn bytes_since(tree: &Tree, from: EventNo, commit: u64) -> Result<u64, Error
 ///
 /// Returns the last commit that it saw.
 pub fn settlement_blocks(
-    tree: &Tree,
+    table: &Table,
     commit: u64,
     mut each: impl FnMut(SettlementBlock) -> bool,
 ) -> Result<u64, Error> {
     let mut last = 0;
-    for number in numbers(tree, Block::Settlements, commit << PART_BITS) {
+    for number in numbers(table, Block::Settlements, commit << PART_BITS) {
         let number = number?;
         last = commit_of(number);
-        if let Some(bytes) = get(tree, Block::Settlements, number)?
+        if let Some(bytes) = get(table, Block::Settlements, number)?
             && !each(SettlementBlock::decode(&bytes)?)
         {
             break;
@@ -243,15 +241,15 @@ pub fn settlement_blocks(
 
 /// The settlement blocks of a range with their numbers, newest first, while `each` returns `true`.
 pub fn settlement_blocks_backwards(
-    tree: &Tree,
+    table: &Table,
     within: Range<u64>,
     mut each: impl FnMut(u64, SettlementBlock) -> bool,
 ) -> Result<(), Error> {
-    backwards(tree, Block::Settlements, within, |no, bytes| Ok(each(no, SettlementBlock::decode(bytes)?)))
+    backwards(table, Block::Settlements, within, |no, bytes| Ok(each(no, SettlementBlock::decode(bytes)?)))
 }
 
 fn backwards(
-    tree: &Tree,
+    table: &Table,
     kind: Block,
     within: Range<u64>,
     mut each: impl FnMut(u64, &[u8]) -> Result<bool, Error>,
@@ -259,12 +257,12 @@ fn backwards(
     if within.is_empty() {
         return Ok(());
     }
-    for key in tree.range(kind.range(within.start..=within.end - 1)).keys().rev() {
-        let key = key.map_err(failed)?;
+    for key in table.range(kind.range(within.start..=within.end - 1)).rev().keys() {
+        let key = key?;
         let Some((no, 0)) = Block::read(&key) else {
             continue;
         };
-        if let Some(bytes) = get(tree, kind, no)?
+        if let Some(bytes) = get(table, kind, no)?
             && !each(no, &bytes)?
         {
             break;
@@ -279,16 +277,16 @@ pub fn commit_of(number: u64) -> u64 {
 }
 
 /// The numbers of the blocks that begin with `from` or later.
-pub fn numbers(tree: &Tree, kind: Block, from: u64) -> impl Iterator<Item = Result<u64, Error>> {
-    tree.range(kind.range(from..=u64::MAX)).keys().filter_map(|key| match key {
+pub fn numbers(table: &Table, kind: Block, from: u64) -> impl Iterator<Item = Result<u64, Error>> {
+    table.range(kind.range(from..=u64::MAX)).keys().filter_map(|key| match key {
         Ok(key) => Block::read(&key).filter(|(_, piece)| *piece == 0).map(|(no, _)| Ok(no)),
-        Err(error) => Some(Err(failed(error))),
+        Err(error) => Some(Err(error)),
     })
 }
 
 /// Where the last block begins that begins at or below `no`.
-pub fn last_at_or_below(tree: &Tree, kind: Block, no: u64) -> Result<Option<u64>, Error> {
-    let key = tree.range(kind.range(0..=no)).keys().next_back().transpose().map_err(failed)?;
+pub fn last_at_or_below(table: &Table, kind: Block, no: u64) -> Result<Option<u64>, Error> {
+    let key = table.range(kind.range(0..=no)).rev().keys().next().transpose()?;
     Ok(key.and_then(|key| Block::read(&key)).map(|(first, _)| first))
 }
 
@@ -321,8 +319,8 @@ pub fn rows_of(bytes: usize) -> usize {
 }
 
 /// The bytes of a block.
-pub fn get(tree: &Tree, kind: Block, no: u64) -> Result<Option<Vec<u8>>, Error> {
-    let mut head = tree.get(kind.key(no, 0)).map_err(failed)?;
+pub fn get(table: &Table, kind: Block, no: u64) -> Result<Option<Vec<u8>>, Error> {
+    let mut head = table.get(kind.key(no, 0))?;
     loop {
         let length = match head.as_ref().map(|head| head.split_first()) {
             None => return Ok(None),
@@ -330,11 +328,11 @@ pub fn get(tree: &Tree, kind: Block, no: u64) -> Result<Option<Vec<u8>>, Error> 
             Some(_) => return Ok(head.map(|head| head.to_vec())),
         };
         let length = length.map_err(|_| Error::damaged("a block's head"))?;
-        if let Some(whole) = gather(tree, kind, no, length as usize)? {
+        if let Some(whole) = gather(table, kind, no, length as usize)? {
             return Ok(Some(whole));
         }
         // Retention may just have dropped the block, or rewritten it smaller.
-        let now = tree.get(kind.key(no, 0)).map_err(failed)?;
+        let now = table.get(kind.key(no, 0))?;
         if now == head {
             return Err(Error::damaged("a block lacks pieces"));
         }
@@ -343,8 +341,8 @@ pub fn get(tree: &Tree, kind: Block, no: u64) -> Result<Option<Vec<u8>>, Error> 
 }
 
 /// How many bytes a block has.
-pub fn length(tree: &Tree, kind: Block, no: u64) -> Result<Option<usize>, Error> {
-    let Some(head) = tree.get(kind.key(no, 0)).map_err(failed)? else {
+pub fn length(table: &Table, kind: Block, no: u64) -> Result<Option<usize>, Error> {
+    let Some(head) = table.get(kind.key(no, 0))? else {
         return Ok(None);
     };
     match head.split_first() {
@@ -357,8 +355,8 @@ pub fn length(tree: &Tree, kind: Block, no: u64) -> Result<Option<usize>, Error>
 }
 
 /// Some bytes of a block.
-pub fn get_part(tree: &Tree, kind: Block, no: u64, part: Range<usize>) -> Result<Option<Vec<u8>>, Error> {
-    let Some(head) = tree.get(kind.key(no, 0)).map_err(failed)? else {
+pub fn get_part(table: &Table, kind: Block, no: u64, part: Range<usize>) -> Result<Option<Vec<u8>>, Error> {
+    let Some(head) = table.get(kind.key(no, 0))? else {
         return Ok(None);
     };
     if head.first() != Some(&IN_PIECES) {
@@ -366,19 +364,18 @@ pub fn get_part(tree: &Tree, kind: Block, no: u64, part: Range<usize>) -> Result
     }
     let piece = |at: usize| kind.key(no, u16::try_from(at / PIECE + 1).unwrap_or(u16::MAX));
     let mut value = Vec::new();
-    for piece in tree.range(piece(part.start)..=piece(part.end)).values() {
-        value.extend_from_slice(&piece.map_err(failed)?);
+    for piece in table.range(piece(part.start)..=piece(part.end)) {
+        value.extend_from_slice(&piece?.1);
     }
     let begin = part.start % PIECE;
     Ok(value.get(begin..begin + part.len()).map(<[u8]>::to_vec))
 }
 
 /// The pieces of a block put together, if they have this length.
-fn gather(tree: &Tree, kind: Block, no: u64, length: usize) -> Result<Option<Vec<u8>>, Error> {
+fn gather(table: &Table, kind: Block, no: u64, length: usize) -> Result<Option<Vec<u8>>, Error> {
     let mut value = Vec::new();
-    for piece in tree.range(kind.key(no, 1)..=kind.key(no, u16::MAX)).values() {
-        let piece: IVec = piece.map_err(failed)?;
-        value.extend_from_slice(&piece);
+    for piece in table.range(kind.key(no, 1)..=kind.key(no, u16::MAX)) {
+        value.extend_from_slice(&piece?.1);
     }
     Ok((value.len() == length).then_some(value))
 }

@@ -10,7 +10,6 @@ use smallvec::SmallVec;
 use crate::clock::Timestamp;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::blocks::EventReader;
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Pair;
 use crate::store::ledger::pages::pages_of;
 use crate::store::ledger::shared::Shared;
@@ -95,8 +94,8 @@ impl Count<'_> {
         let mut next: Option<SubscriptionNo> = None;
         for kind in [Pair::Retry, Pair::Page] {
             let rest = kind.key(from, EventNo(0))..=*kind.of(SubscriptionNo(u64::MAX)).end();
-            if let Some(key) = self.shared.tree.range(rest).keys().next() {
-                let key = key.map_err(failed)?;
+            if let Some(key) = self.shared.table.range(rest).keys().next() {
+                let key = key?;
                 let (no, _) = Pair::read(&key).ok_or_else(|| Error::damaged("the key of a delivery"))?;
                 next = Some(next.map_or(no, |next| next.min(no)));
             }
@@ -106,7 +105,7 @@ impl Count<'_> {
 
     fn read_rows(&self, no: SubscriptionNo, waiting: &mut Waiting) -> Result<(), Error> {
         let mut known = None;
-        pages_of(&self.shared.tree, no, EventNo(0), |page| {
+        pages_of(&self.shared.table, no, EventNo(0), |page| {
             for (event, generation) in page.waiting() {
                 let life = waiting.life(generation);
                 life.first += 1;
@@ -161,7 +160,7 @@ impl Count<'_> {
 
     fn due_since(&self, life: &Life, subscription: &Subscription) -> Result<Option<Timestamp>, Error> {
         let oldest = match life.oldest {
-            Some(no) => EventReader::new(&self.shared.tree, &self.shared.seal).event(no)?,
+            Some(no) => EventReader::new(&self.shared.table, &self.shared.seal).event(no)?,
             None => None,
         };
         let in_pages = oldest.map(|event| event.accepted_at);

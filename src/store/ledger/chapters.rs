@@ -13,13 +13,12 @@ mod tests;
 
 use std::ops::Range;
 
-use sled::Tree;
-
 use crate::id::EventNo;
 use crate::store::Error;
 use crate::store::ledger::blocks::{delete, length, numbers};
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
+use crate::store::ledger::table::Table;
 
 use self::attempts::AttemptChapter;
 use self::events::EventChapter;
@@ -37,22 +36,22 @@ impl Chapters {
     }
 
     /// Reads what the last chapters do not cover; if that is much, the latest of it.
-    pub fn recover(tree: &Tree, next_event: EventNo, next_commit: u64) -> Result<Self, Error> {
+    pub fn recover(table: &Table, next_event: EventNo, next_commit: u64) -> Result<Self, Error> {
         Ok(Self {
-            events: EventChapter::recover(tree, next_event)?,
-            attempts: AttemptChapter::recover(tree, next_commit)?,
+            events: EventChapter::recover(table, next_event)?,
+            attempts: AttemptChapter::recover(table, next_commit)?,
         })
     }
 }
 
 /// Where the first block of a kind begins.
-fn first_of(tree: &Tree, kind: Block) -> Result<Option<u64>, Error> {
-    numbers(tree, kind, 0).next().transpose()
+fn first_of(table: &Table, kind: Block) -> Result<Option<u64>, Error> {
+    numbers(table, kind, 0).next().transpose()
 }
 
 /// Stages the end of a block of any length.
-fn drop_block(tree: &Tree, rows: &mut Rows, kind: Block, no: u64) -> Result<(), Error> {
-    if let Some(bytes) = length(tree, kind, no)? {
+fn drop_block(table: &Table, rows: &mut Rows, kind: Block, no: u64) -> Result<(), Error> {
+    if let Some(bytes) = length(table, kind, no)? {
         delete(rows, kind, no, bytes);
     }
     Ok(())

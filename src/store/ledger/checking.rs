@@ -2,7 +2,8 @@
 //!
 //! Each [`Invariant`] holds whenever a batch is whole, so it holds after every stop, kill and power cut. One that does not
 //! is a fault of the disk, of the file system, or of hookyard. Nothing is repaired here, and the store is not
-//! changed, but for what opening its files does: sled drops what a crash left half-written at their end.
+//! changed, but for what opening its files does: sled drops what a crash left half-written at their end, and what an
+//! earlier version left is brought to where this one has it.
 
 mod references;
 mod survey;
@@ -15,8 +16,9 @@ use std::path::Path;
 
 use crate::id::Seal;
 use crate::store::ledger::mark::Mark;
-use crate::store::ledger::values::SCHEMA_VERSION;
-use crate::store::ledger::{DATABASE, STORE_DIRECTORY, open_sled, read_schema, read_seal_of};
+use crate::store::ledger::retention::Policy;
+use crate::store::ledger::sync::Durability;
+use crate::store::ledger::{DATABASE, STORE_DIRECTORY, open_files, read_schema, read_seal_of};
 
 use self::survey::Survey;
 
@@ -90,24 +92,21 @@ pub fn check(data_dir: &Path, each: &mut dyn FnMut(Violation)) -> Result<Checked
 
 /// The same for the directory of the store itself.
 pub(crate) fn check_store(directory: &Path, each: &mut dyn FnMut(Violation)) -> Result<Checked, OpenError> {
-    let tree = open_sled(directory)?;
+    let syncer = open_files(directory, Durability::default(), Policy::default())?;
+    let table = syncer.table();
     let damaged = |why: String| OpenError::Damaged { path: directory.to_owned(), why };
-    match read_schema(&tree).map_err(|error| OpenError::of(directory, error))? {
-        Some(found) if found > SCHEMA_VERSION => {
-            return Err(OpenError::Newer { path: directory.to_owned(), found });
-        }
-        Some(_) => {}
-        None => return Err(damaged("its schema version is missing".to_owned())),
-    }
     let refused = |error| OpenError::of(directory, error);
-    let seal = read_seal_of(&tree).map_err(refused)?;
+    if read_schema(table).map_err(refused)?.is_none() {
+        return Err(damaged("its schema version is missing".to_owned()));
+    }
+    let seal = read_seal_of(table).map_err(refused)?;
     let mark = Mark::find(directory, &seal).map_err(refused)?;
     let seal = Seal::new(&seal);
     let mut findings = Findings { each, count: 0 };
     // sled panics over some kinds of damage.
     let checked = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let survey = Survey::of(&tree, &seal, &mut findings);
-        references::check(&tree, &survey, &mut findings);
+        let survey = Survey::of(table, &seal, &mut findings);
+        references::check(table, &survey, &mut findings);
         (survey.checked(), survey.last_commit)
     }));
     let (checked, last_commit) =

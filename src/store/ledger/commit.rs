@@ -172,7 +172,7 @@ impl<'a> Commit<'a> {
         if let Some(event) = self.volatile.tail.event(no) {
             return Ok(Some(event.clone()));
         }
-        let event = EventReader::new(&self.shared.tree, &self.shared.seal).event(no)?;
+        let event = EventReader::new(&self.shared.table, &self.shared.seal).event(no)?;
         Ok(event.map(Arc::new))
     }
 
@@ -238,7 +238,7 @@ impl<'a> Commit<'a> {
         if self.rows.get(&Pair::Retry.key(subscription, event))?.is_some() {
             return Ok(Some(Place::Retry));
         }
-        let waited = self.pages.finish(&self.shared.tree, subscription, event)?;
+        let waited = self.pages.finish(&self.shared.table, subscription, event)?;
         Ok(waited.then_some(Place::Page))
     }
 
@@ -299,7 +299,7 @@ impl<'a> Commit<'a> {
         let Some(subscription) = subscription.filter(alive) else {
             return Ok(Answer::Replayed(0));
         };
-        let mut reader = EventReader::new(&self.shared.tree, &self.shared.seal);
+        let mut reader = EventReader::new(&self.shared.table, &self.shared.seal);
         let since = self.settled_since(read_at, at.subscription)?;
         let mut replayed = 0;
         for (event, attempts) in events {
@@ -323,7 +323,7 @@ impl<'a> Commit<'a> {
                 *attempts = settled.attempts().max(*attempts);
             }
         };
-        settlement_blocks(&self.shared.tree, commits + 1, |block| {
+        settlement_blocks(&self.shared.table, commits + 1, |block| {
             block.settled.iter().for_each(&mut note);
             true
         })?;
@@ -349,11 +349,11 @@ impl<'a> Commit<'a> {
             self.settlements.parked.push(moved);
         } else if let Some(row) = self.rows.get(&key)? {
             attempts = Retry::decode(&row, event)?.attempts;
-        } else if let Some(generation) = self.pages.generation(&self.shared.tree, subscription.no, event)? {
+        } else if let Some(generation) = self.pages.generation(&self.shared.table, subscription.no, event)? {
             if subscription.is_live(generation) {
                 return Ok(true);
             }
-            self.pages.finish(&self.shared.tree, subscription.no, event)?;
+            self.pages.finish(&self.shared.table, subscription.no, event)?;
         } else if events.account(event)? != Some(subscription.account) {
             return Ok(false);
         }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use sled::IVec;
 
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::shared::Shared;
 use crate::store::ledger::values::SCHEMA_VERSION;
 use crate::store::{Copier, CopyError, EachRow, OwnedRow};
@@ -34,7 +33,7 @@ impl Copying {
     }
 
     fn read(&self, key: &[u8]) -> Result<Option<IVec>, CopyError> {
-        Ok(self.0.tree.get(key).map_err(failed)?)
+        Ok(self.0.table.get(key)?)
     }
 }
 
@@ -50,11 +49,11 @@ impl Copier for Copying {
     }
 
     fn copy(&mut self, each: &mut EachRow<'_>) -> Result<(), CopyError> {
-        for (index, row) in self.0.tree.iter().enumerate() {
+        for (index, row) in self.0.table.iter().enumerate() {
             if index.is_multiple_of(LOOK_EVERY) {
                 self.0.changes.count()?;
             }
-            let (key, value) = row.map_err(failed)?;
+            let (key, value) = row?;
             each(&key, Some(&value))?;
         }
         for _ in 0..ROUNDS {
@@ -89,13 +88,14 @@ mod tests {
     use super::*;
     use crate::id::{EventNo, Seal};
     use crate::store::ledger::keys::Block;
-    use crate::store::ledger::sync::{Durability, Syncer};
+    use crate::store::ledger::open_files;
+    use crate::store::ledger::retention::Policy;
+    use crate::store::ledger::sync::Durability;
 
     type Dump = BTreeMap<Vec<u8>, Vec<u8>>;
 
     fn shared(directory: &std::path::Path) -> Arc<Shared> {
-        let tree = (*super::super::open_sled(directory).unwrap()).clone();
-        let syncer = Syncer::open(tree, directory, Durability::FlushOnly).unwrap();
+        let syncer = open_files(directory, Durability::FlushOnly, Policy::default()).unwrap();
         let keyring = crate::encryption::Keyring::default();
         Arc::new(Shared::new(syncer, Seal::new(&[1; 32]), keyring, directory))
     }
@@ -145,7 +145,7 @@ mod tests {
             for (key, value) in copying.finish().unwrap() {
                 put(&mut copy, &key, value.as_deref());
             }
-            let rows = shared.tree.iter().map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())));
+            let rows = shared.table.iter().map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())));
             assert!(copy == rows.collect::<Result<Dump, _>>().unwrap(), "seed {seed}");
         }
     }

@@ -9,15 +9,15 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
-use sled::{Batch, IVec, Tree};
+use sled::IVec;
 use tracing::info;
 
 use crate::encryption::{Fingerprint, Keyring};
 use crate::id::Seal;
 use crate::store::Error;
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys;
-use crate::store::ledger::sync::Syncer;
+use crate::store::ledger::sync::{Batch, Syncer};
+use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{
     SubscriptionKey, decode, decode_subscription, encode, encode_subscription, sealed_under,
 };
@@ -34,8 +34,8 @@ pub struct SealedUnder {
 
 impl SealedUnder {
     /// What a store says of itself; one of a version that sealed nothing says nothing.
-    pub fn read(tree: &Tree) -> Result<Self, Error> {
-        let stored = tree.get(keys::SEALED_UNDER).map_err(failed)?;
+    pub fn read(table: &Table) -> Result<Self, Error> {
+        let stored = table.get(keys::SEALED_UNDER)?;
         stored.map_or(Ok(Self { clear: true, keys: BTreeSet::new() }), |stored| decode(&stored))
     }
 
@@ -55,17 +55,15 @@ impl SealedUnder {
     }
 
     fn write(&self, syncer: &Syncer) -> Result<(), Error> {
-        let mut batch = Batch::default();
-        batch.insert(keys::SEALED_UNDER, encode(self));
-        syncer.apply(batch)?;
+        syncer.apply(&Batch::from([(keys::SEALED_UNDER.into(), Some(encode(self)))]))?;
         syncer.sync()
     }
 }
 
 /// Brings every value where it has to be; does nothing where all of them are. The keyring lacks no key.
 pub fn bring_up(syncer: &Syncer, seal: &Seal, keyring: &Keyring) -> Result<(), Error> {
-    let tree = syncer.tree();
-    let (before, wanted) = (SealedUnder::read(tree)?, SealedUnder::wanted(keyring));
+    let table = syncer.table();
+    let (before, wanted) = (SealedUnder::read(table)?, SealedUnder::wanted(keyring));
     if before == wanted {
         return Ok(());
     }
@@ -73,13 +71,11 @@ pub fn bring_up(syncer: &Syncer, seal: &Seal, keyring: &Keyring) -> Result<(), E
     info!(under = under(keyring), "hooks' secrets are being sealed anew");
     let mut changed = 0;
     let mut after = Bound::Included(IVec::from(&keys::ALL_SUBSCRIPTIONS));
-    while let Some((last, step)) = next_step(tree, seal, keyring, after)? {
-        let Step { batch, count } = step;
-        if count > 0 {
-            syncer.apply(batch)?;
-            syncer.sync()?;
-        }
-        changed += count;
+    while let Some((last, step)) = next_step(table, seal, keyring, after)? {
+        syncer.make_room()?;
+        syncer.apply(&step)?;
+        syncer.sync()?;
+        changed += step.len();
         after = Bound::Excluded(last);
     }
     wanted.write(syncer)?;
@@ -91,22 +87,16 @@ pub fn bring_up(syncer: &Syncer, seal: &Seal, keyring: &Keyring) -> Result<(), E
     Ok(())
 }
 
-#[derive(Default)]
-struct Step {
-    batch: Batch,
-    count: usize,
-}
-
 /// Prepares the next step, and says up to which row it goes; nothing where there is no row left.
 fn next_step(
-    tree: &Tree,
+    table: &Table,
     seal: &Seal,
     keyring: &Keyring,
     after: Bound<IVec>,
-) -> Result<Option<(IVec, Step)>, Error> {
-    let (mut step, mut last) = (Step::default(), None);
-    for row in tree.range((after, Bound::Unbounded)) {
-        let (key, value) = row.map_err(failed)?;
+) -> Result<Option<(IVec, Batch)>, Error> {
+    let (mut step, mut last) = (Batch::new(), None);
+    for row in table.range((after, Bound::Unbounded)) {
+        let (key, value) = row?;
         let is_subscription = key.starts_with(&keys::ALL_SUBSCRIPTIONS);
         let Some(at) = keys::read_subscription(&key).filter(|_| is_subscription) else {
             break;
@@ -114,11 +104,10 @@ fn next_step(
         if sealed_under(&value)? != keyring.current() {
             let place = SubscriptionKey { account: at.account, no: at.subscription, seal, keyring };
             let subscription = decode_subscription(&value, place)?;
-            step.batch.insert(key.clone(), encode_subscription(&subscription, seal, keyring));
-            step.count += 1;
+            step.insert(key.clone(), Some(encode_subscription(&subscription, seal, keyring)));
         }
         last = Some(key);
-        if step.count >= STEP {
+        if step.len() >= STEP {
             break;
         }
     }

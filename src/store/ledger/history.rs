@@ -54,7 +54,7 @@ pub fn events(shared: &Shared, query: &EventQuery) -> Result<Listed<Arc<Recorded
 
 /// When the commit that recorded an event had become durable.
 pub fn synced_at(shared: &Shared, event: EventNo) -> Result<Option<Timestamp>, Error> {
-    let Some(commit) = EventReader::new(&shared.tree, &shared.seal).commit(event)? else {
+    let Some(commit) = EventReader::new(&shared.table, &shared.seal).commit(event)? else {
         return Ok(None);
     };
     let noted = shared.volatile().synced.iter().find(|synced| synced.commit == commit).copied();
@@ -62,7 +62,7 @@ pub fn synced_at(shared: &Shared, event: EventNo) -> Result<Option<Timestamp>, E
         return Ok(Some(Timestamp(noted.at_ms)));
     }
     let mut found = None;
-    settlement_blocks(&shared.tree, commit, |block| {
+    settlement_blocks(&shared.table, commit, |block| {
         found = block.synced.iter().find(|synced| synced.commit == commit).copied();
         // They are written in order: a later one says that this one was lost with a crash.
         block.synced.iter().all(|synced| synced.commit < commit)

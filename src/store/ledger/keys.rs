@@ -1,7 +1,9 @@
-//! The keys of the ledger's rows: one tree, a letter for the kind, then big-endian numbers, so that every list is one
+//! The keys of the ledger's rows: one table, a letter for the kind, then big-endian numbers, so that every list is one
 //! range scan and "the greatest at or below" finds a block or a page.
 
 use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountId, KeyHash};
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
@@ -21,6 +23,11 @@ pub const KEYED: &[u8] = b"0keyed";
 pub const USAGE: &[u8] = b"0usage";
 /// Where the steady clock stood when something was last made due.
 pub const TIME: &[u8] = b"0time";
+
+/// Up to which record of the log its other rows are in sled. It says nothing of another store, and is never copied.
+pub const CHECKPOINT: &[u8] = b"0logged";
+/// The first segment of the log that is needed; never copied either.
+pub const BEGINNING: &[u8] = b"0begin";
 
 /// Under which master keys anything may be sealed.
 pub const SEALED_UNDER: &[u8] = b"0sealed-under";
@@ -83,6 +90,16 @@ pub enum Block {
 }
 
 impl Block {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::Events,
+        Self::Settlements,
+        Self::EventChapter,
+        Self::Postings,
+        Self::AttemptChapter,
+        Self::Told,
+    ];
+
     fn letter(self) -> u8 {
         match self {
             Self::Events => EVENT_BLOCK,
@@ -112,6 +129,33 @@ impl Block {
         let no = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
         let piece = u16::from_be_bytes(key.get(9..11)?.try_into().ok()?);
         Some((no, piece))
+    }
+}
+
+/// The key of a row that lies in the log alone: a block's, or what is written with blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Logged([u8; BLOCK_KEY]);
+
+impl Logged {
+    /// The key, if its row lies in the log.
+    pub fn of(key: &[u8]) -> Option<Self> {
+        let is_logged = match *key.first()? {
+            EVENT_BLOCK | SETTLEMENT_BLOCK | EVENT_CHAPTER | POSTINGS | ATTEMPT_CHAPTER | TOLD => {
+                key.len() == BLOCK_KEY
+            }
+            _ => [BEGINNING, CURSOR, KEYED, USAGE].contains(&key),
+        };
+        let mut logged = Self([0; BLOCK_KEY]);
+        logged.0.get_mut(..key.len())?.copy_from_slice(key);
+        is_logged.then_some(logged)
+    }
+
+    /// The key as bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self.0[0] {
+            b'0' => self.0.split(|byte| *byte == 0).next().unwrap_or_default(),
+            _ => &self.0,
+        }
     }
 }
 

@@ -34,6 +34,17 @@ pub fn emptied(directory: &Path) -> String {
     advice(&directory.join(NAME), "it is empty, and was not")
 }
 
+/// Objects to opening a store that lacks something, as long as there is a mark.
+///
+/// # Errors
+/// That it is damaged, and what to do for those who know better.
+pub fn object(directory: &Path, what: &str) -> Result<(), Error> {
+    match exists(directory) {
+        true => Err(Error::damaged(advice(&directory.join(NAME), what))),
+        false => Ok(()),
+    }
+}
+
 /// Whether there is a mark in the store's directory.
 pub fn exists(directory: &Path) -> bool {
     directory.join(NAME).exists()

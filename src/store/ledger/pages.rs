@@ -8,13 +8,12 @@ use std::collections::btree_map::Entry;
 use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
-use sled::Tree;
 
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::Error;
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Pair;
 use crate::store::ledger::rows::Rows;
+use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{decode, encode, with_an_end};
 use crate::subscription::Generation;
 
@@ -75,12 +74,12 @@ impl Page {
 
     /// A page as it is stored, with its progress.
     pub fn read(
-        tree: &Tree,
+        table: &Table,
         subscription: SubscriptionNo,
         first: EventNo,
         value: &[u8],
     ) -> Result<Self, Error> {
-        let done = tree.get(Pair::Progress.key(subscription, first)).map_err(failed)?;
+        let done = table.get(Pair::Progress.key(subscription, first))?;
         Self::decode(value, done.map(|done| done.to_vec()).unwrap_or_default())
     }
 
@@ -126,11 +125,11 @@ impl Pages {
     /// Takes a delivery out of the page that it waits in; says whether it waited.
     pub fn finish(
         &mut self,
-        tree: &Tree,
+        table: &Table,
         subscription: SubscriptionNo,
         event: EventNo,
     ) -> Result<bool, Error> {
-        let Some(touched) = self.at_or_below(tree, subscription, event)? else {
+        let Some(touched) = self.at_or_below(table, subscription, event)? else {
             return Ok(false);
         };
         let waited = touched.page.finish(event);
@@ -141,22 +140,22 @@ impl Pages {
     /// In which generation a delivery waits in a page, if it does.
     pub fn generation(
         &mut self,
-        tree: &Tree,
+        table: &Table,
         subscription: SubscriptionNo,
         event: EventNo,
     ) -> Result<Option<Generation>, Error> {
-        Ok(self.at_or_below(tree, subscription, event)?.and_then(|touched| touched.page.generation(event)))
+        Ok(self.at_or_below(table, subscription, event)?.and_then(|touched| touched.page.generation(event)))
     }
 
     /// Lets a delivery wait, behind all of its subscription's that wait already.
     pub fn add(
         &mut self,
-        tree: &Tree,
+        table: &Table,
         subscription: SubscriptionNo,
         event: EventNo,
         generation: Generation,
     ) -> Result<(), Error> {
-        if let Some(last) = self.at_or_below(tree, subscription, EventNo(u64::MAX))?
+        if let Some(last) = self.at_or_below(table, subscription, EventNo(u64::MAX))?
             && last.page.entries.len() < PAGE_LIMIT
             && last.page.entries.last().is_some_and(|(end, _)| *end < event)
         {
@@ -189,11 +188,11 @@ impl Pages {
     /// The page with the greatest first event at or below `event`, as this batch leaves it.
     fn at_or_below(
         &mut self,
-        tree: &Tree,
+        table: &Table,
         subscription: SubscriptionNo,
         event: EventNo,
     ) -> Result<Option<&mut Touched>, Error> {
-        let stored = first_at_or_below(tree, subscription, event)?;
+        let stored = first_at_or_below(table, subscription, event)?;
         let known = (subscription, EventNo(0))..=(subscription, event);
         let touched = self.touched.range(known).next_back().map(|((_, first), _)| *first);
         let Some(first) = stored.max(touched) else {
@@ -203,27 +202,27 @@ impl Pages {
             Entry::Occupied(touched) => return Ok(Some(touched.into_mut())),
             Entry::Vacant(vacant) => vacant,
         };
-        let Some(value) = tree.get(Pair::Page.key(subscription, first)).map_err(failed)? else {
+        let Some(value) = table.get(Pair::Page.key(subscription, first))? else {
             return Ok(None);
         };
-        let page = Page::read(tree, subscription, first, &value)?;
+        let page = Page::read(table, subscription, first, &value)?;
         Ok(Some(vacant.insert(Touched { page, grew: false, progressed: false })))
     }
 }
 
 /// A subscription's pages in order, from the one that `from` falls into.
 pub fn pages_of(
-    tree: &Tree,
+    table: &Table,
     subscription: SubscriptionNo,
     from: EventNo,
     mut each: impl FnMut(&Page) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    let start = first_at_or_below(tree, subscription, from)?.unwrap_or(from);
+    let start = first_at_or_below(table, subscription, from)?.unwrap_or(from);
     let end = *Pair::Page.of(subscription).end();
-    for row in tree.range(Pair::Page.key(subscription, start)..=end) {
-        let (key, value) = row.map_err(failed)?;
+    for row in table.range(Pair::Page.key(subscription, start)..=end) {
+        let (key, value) = row?;
         let (_, first) = Pair::read(&key).ok_or_else(|| Error::damaged("the key of a page"))?;
-        if each(&Page::read(tree, subscription, first, &value)?).is_break() {
+        if each(&Page::read(table, subscription, first, &value)?).is_break() {
             break;
         }
     }
@@ -231,33 +230,32 @@ pub fn pages_of(
 }
 
 /// The page of a subscription that an event falls into, if there is one.
-pub fn page_of(tree: &Tree, subscription: SubscriptionNo, event: EventNo) -> Result<Option<Page>, Error> {
-    pages_backwards(tree, subscription, event).next().transpose()
+pub fn page_of(table: &Table, subscription: SubscriptionNo, event: EventNo) -> Result<Option<Page>, Error> {
+    pages_backwards(table, subscription, event).next().transpose()
 }
 
 /// A subscription's pages that begin at or below `from`, newest first.
 pub fn pages_backwards(
-    tree: &Tree,
+    table: &Table,
     subscription: SubscriptionNo,
     from: EventNo,
 ) -> impl Iterator<Item = Result<Page, Error>> + use<> {
     let range = Pair::Page.key(subscription, EventNo(0))..=Pair::Page.key(subscription, from);
-    let tree = tree.clone();
-    tree.range(range).rev().map(move |row| {
-        let (key, value) = row.map_err(failed)?;
+    let table = table.clone();
+    table.range(range).rev().map(move |row| {
+        let (key, value) = row?;
         let (_, first) = Pair::read(&key).ok_or_else(|| Error::damaged("the key of a page"))?;
-        Page::read(&tree, subscription, first, &value)
+        Page::read(&table, subscription, first, &value)
     })
 }
 
 /// The subscriptions that have pages.
-pub fn subscriptions_with_pages(tree: &Tree) -> Result<Vec<SubscriptionNo>, Error> {
+pub fn subscriptions_with_pages(table: &Table) -> Result<Vec<SubscriptionNo>, Error> {
     let mut found = Vec::new();
     let mut from = SubscriptionNo(0);
     let end = *Pair::Page.of(SubscriptionNo(u64::MAX)).end();
-    while let Some(key) = tree.range(Pair::Page.key(from, EventNo(0))..=end).keys().next() {
-        let (subscription, _) =
-            Pair::read(&key.map_err(failed)?).ok_or_else(|| Error::damaged("the key of a page"))?;
+    while let Some(key) = table.range(Pair::Page.key(from, EventNo(0))..=end).keys().next() {
+        let (subscription, _) = Pair::read(&key?).ok_or_else(|| Error::damaged("the key of a page"))?;
         found.push(subscription);
         from = SubscriptionNo(subscription.0 + 1);
     }
@@ -265,11 +263,11 @@ pub fn subscriptions_with_pages(tree: &Tree) -> Result<Vec<SubscriptionNo>, Erro
 }
 
 fn first_at_or_below(
-    tree: &Tree,
+    table: &Table,
     subscription: SubscriptionNo,
     event: EventNo,
 ) -> Result<Option<EventNo>, Error> {
     let range = Pair::Page.key(subscription, EventNo(0))..=Pair::Page.key(subscription, event);
-    let key = tree.range(range).keys().next_back().transpose().map_err(failed)?;
+    let key = table.range(range).rev().keys().next().transpose()?;
     Ok(key.and_then(|key| Pair::read(&key)).map(|(_, first)| first))
 }

@@ -14,7 +14,6 @@ use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed};
 use crate::store::ledger::blocks::{EventReader, oldest_event, settlement_blocks_backwards};
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::history;
 use crate::store::ledger::keys;
 use crate::store::ledger::pages::pages_of;
@@ -41,7 +40,7 @@ impl Shared {
     /// Counts what waits in rows, but for what was counted in the tail and has moved since.
     fn count_rows(&self, count: &mut Count<'_>) -> Result<(), Error> {
         let subscription = count.subscription;
-        pages_of(&self.tree, subscription.no, EventNo(0), |page| {
+        pages_of(&self.table, subscription.no, EventNo(0), |page| {
             let waiting = page.waiting().filter(|(event, _)| !count.in_tail.contains(event));
             let waiting: Vec<(EventNo, Generation)> = waiting.collect();
             waiting.into_iter().for_each(|(event, generation)| count.add_first(event, generation));
@@ -74,7 +73,7 @@ impl Shared {
         if missing.is_empty() {
             return Ok(());
         }
-        settlement_blocks_backwards(&self.tree, 0..u64::MAX, |_, block| {
+        settlement_blocks_backwards(&self.table, 0..u64::MAX, |_, block| {
             for settled in block.settled.iter().rev() {
                 if let Some(count) = missing.remove(&settled.delivery().1) {
                     count.tally.last_attempt_at = Some(settled.at());
@@ -118,7 +117,7 @@ impl<'a> Count<'a> {
 
 impl Reader for Shared {
     fn subscription(&self, at: Address) -> Result<Option<Subscription>, Error> {
-        let value = self.tree.get(keys::subscription(at)).map_err(failed)?;
+        let value = self.table.get(keys::subscription(at))?;
         value.map(|value| decode_subscription(&value, self.subscription_key(at))).transpose()
     }
 
@@ -128,8 +127,8 @@ impl Reader for Shared {
         below: SubscriptionNo,
         each: &mut dyn FnMut(Subscription) -> bool,
     ) -> Result<(), Error> {
-        for row in self.tree.range(keys::subscriptions_below(account, below)).rev() {
-            let (key, value) = row.map_err(failed)?;
+        for row in self.table.range(keys::subscriptions_below(account, below)).rev() {
+            let (key, value) = row?;
             let at = keys::read_subscription(&key).ok_or_else(|| Error::damaged("the key of a hook"))?;
             if !each(decode_subscription(&value, self.subscription_key(at))?) {
                 break;
@@ -139,7 +138,7 @@ impl Reader for Shared {
     }
 
     fn health(&self, no: SubscriptionNo) -> Result<Health, Error> {
-        let value = self.tree.get(keys::health(no)).map_err(failed)?;
+        let value = self.table.get(keys::health(no))?;
         value.map_or(Ok(Health::default()), |value| Health::decode(&value, ()))
     }
 
@@ -147,14 +146,14 @@ impl Reader for Shared {
         if let Some(event) = self.volatile().tail.event(no) {
             return Ok(Some(event.clone()));
         }
-        Ok(EventReader::new(&self.tree, &self.seal).event(no)?.map(Arc::new))
+        Ok(EventReader::new(&self.table, &self.seal).event(no)?.map(Arc::new))
     }
 
     fn awaited(&self, no: EventNo) -> Result<Option<Arc<Recorded>>, Error> {
         if let Some(event) = self.volatile().tail.event(no) {
             return Ok(Some(event.clone()));
         }
-        self.parked(no, &mut EventReader::new(&self.tree, &self.seal))
+        self.parked(no, &mut EventReader::new(&self.table, &self.seal))
     }
 
     fn backlog(&self, subscription: &Subscription, after: EventNo, limit: usize) -> Result<Backlog, Error> {
@@ -169,7 +168,7 @@ impl Reader for Shared {
             EventNo(volatile.tail.next().0 - 1)
         };
         let mut in_pages = 0;
-        pages_of(&self.tree, subscription.no, after, |page| {
+        pages_of(&self.table, subscription.no, after, |page| {
             for (event, generation) in page.waiting() {
                 if event > after && subscription.is_live(generation) && in_pages <= limit {
                     found.entry(event).or_insert((None, generation));
@@ -179,7 +178,7 @@ impl Reader for Shared {
             if in_pages > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         let more = found.len() > limit;
-        let mut events = EventReader::new(&self.tree, &self.seal);
+        let mut events = EventReader::new(&self.table, &self.seal);
         let mut waiting = Vec::with_capacity(found.len().min(limit));
         for (no, (event, generation)) in found.into_iter().take(limit) {
             let event = match event {
@@ -275,14 +274,14 @@ impl Reader for Shared {
             let volatile = self.volatile();
             (volatile.bytes, volatile.expired)
         };
-        Ok(Retained { bytes, oldest: oldest_event(&self.tree)?, expired })
+        Ok(Retained { bytes, oldest: oldest_event(&self.table)?, expired })
     }
 
     fn accounts(&self) -> Result<Vec<Account>, Error> {
-        let rows = self.tree.scan_prefix(keys::ALL_ACCOUNTS);
+        let rows = self.table.scan_prefix(keys::ALL_ACCOUNTS);
         let accounts: Result<Vec<Account>, Error> = rows
             .map(|row| {
-                let (key, value) = row.map_err(failed)?;
+                let (key, value) = row?;
                 Account::decode(&value, keys::rest(&key).to_vec())
             })
             .collect();
@@ -292,9 +291,9 @@ impl Reader for Shared {
     }
 
     fn keys(&self) -> Result<Vec<ApiKey>, Error> {
-        let rows = self.tree.scan_prefix(keys::ALL_API_KEYS);
+        let rows = self.table.scan_prefix(keys::ALL_API_KEYS);
         rows.map(|row| {
-            let (key, value) = row.map_err(failed)?;
+            let (key, value) = row?;
             ApiKey::decode(&value, keys::rest(&key).to_vec())
         })
         .collect()

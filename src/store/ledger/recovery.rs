@@ -10,9 +10,9 @@ use crate::event_type::EventType;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::blocks::{bytes_since, event_blocks, event_blocks_backwards, settlement_blocks};
 use crate::store::ledger::chapters::Chapters;
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::keys::{self, Pair};
+use crate::store::ledger::mark::Mark;
 use crate::store::ledger::pages::subscriptions_with_pages;
 use crate::store::ledger::shared::Shared;
 use crate::store::ledger::values::{Counters, Usage, Value, decode, decode_subscription};
@@ -25,19 +25,22 @@ use crate::subscription::{Generation, Matches, Subscription};
 pub fn recover(
     shared: &Shared,
     writing: &mut Writing,
+    mark: &Mark,
     each: &mut dyn FnMut(Subscription),
 ) -> Result<Recovery, Error> {
     writing.counters = recover_counters(shared)?;
     recover_tail(shared, writing)?;
+    // Before anything is written: what is missing may still be there behind what is damaged.
+    mark.check(writing.next_commit - 1)?;
     writing.keys = recover_keys(shared)?;
     let next_event = shared.volatile().tail.next();
-    let chapters = Chapters::recover(&shared.tree, next_event, writing.next_commit)?;
+    let chapters = Chapters::recover(&shared.table, next_event, writing.next_commit)?;
     shared.volatile().chapters = chapters;
     writing.retention.forget_pass();
     let mut waiting = Waiting::default();
     waiting.find(shared)?;
-    for row in shared.tree.scan_prefix(keys::ALL_SUBSCRIPTIONS) {
-        let (key, value) = row.map_err(failed)?;
+    for row in shared.table.scan_prefix(keys::ALL_SUBSCRIPTIONS) {
+        let (key, value) = row?;
         let at = keys::read_subscription(&key).ok_or_else(|| Error::damaged("the key of a hook"))?;
         let subscription = decode_subscription(&value, shared.subscription_key(at))?;
         waiting.confirm(&subscription);
@@ -48,14 +51,14 @@ pub fn recover(
         next_subscription: SubscriptionNo(writing.counters.next_subscription),
         waiting: waiting.due,
         seen: recover_time(shared)?,
-        seal: read_seal_of(&shared.tree)?,
+        seal: read_seal_of(&shared.table)?,
     })
 }
 
 fn recover_counters(shared: &Shared) -> Result<Counters, Error> {
     let accounts: Vec<Account> = shared.accounts()?;
     let next_account = accounts.last().map_or(1, |account| account.no.0 + 1);
-    let stored = shared.tree.get(keys::COUNTERS).map_err(failed)?;
+    let stored = shared.table.get(keys::COUNTERS)?;
     let mut counters = match stored {
         Some(bytes) => decode(&bytes)?,
         None => Counters { next_subscription: 1, next_account },
@@ -66,7 +69,7 @@ fn recover_counters(shared: &Shared) -> Result<Counters, Error> {
 
 /// Reads the events from the cursor on, less what was settled and parked since the commit that recorded the first.
 fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
-    let stored = shared.tree.get(keys::CURSOR).map_err(failed)?;
+    let stored = shared.table.get(keys::CURSOR)?;
     let cursor = match stored {
         Some(bytes) => Cursor::decode(&bytes, ())?,
         None => Cursor { event: EventNo(1), commit: 1 },
@@ -75,7 +78,7 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
     let mut last_commit = usage.commit.max(cursor.commit.saturating_sub(1));
     let mut tail = Tail::new(cursor.event);
     let mut known_matches: HashMap<(AccountNo, EventType), Matches> = HashMap::new();
-    event_blocks(&shared.tree, cursor.event, |first, block| {
+    event_blocks(&shared.table, cursor.event, |first, block| {
         last_commit = last_commit.max(block.commit);
         for (no, event) in (first..).zip(&block.events) {
             if no >= cursor.event.0 {
@@ -97,7 +100,7 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
     let mut volatile = shared.volatile();
     volatile.last_attempts.clear();
     volatile.synced.clear();
-    let last_settled = settlement_blocks(&shared.tree, cursor.commit, |block| {
+    let last_settled = settlement_blocks(&shared.table, cursor.commit, |block| {
         for settled in &block.settled {
             let (event, subscription) = settled.delivery();
             tail.close(event, subscription);
@@ -119,25 +122,25 @@ fn recover_tail(shared: &Shared, writing: &mut Writing) -> Result<(), Error> {
 /// The bytes of all blocks: those that were counted when the cursor was written, and those written since; with the
 /// commit up to which they were counted then.
 fn recover_usage(shared: &Shared, cursor: Cursor) -> Result<Usage, Error> {
-    let (counted, from) = match shared.tree.get(keys::USAGE).map_err(failed)? {
+    let (counted, from) = match shared.table.get(keys::USAGE)? {
         Some(counted) => (decode(&counted)?, cursor.event),
         None => (Usage::default(), EventNo(0)),
     };
-    let bytes = counted.bytes + bytes_since(&shared.tree, from, counted.commit)?;
+    let bytes = counted.bytes + bytes_since(&shared.table, from, counted.commit)?;
     Ok(Usage { bytes, ..counted })
 }
 
 fn recover_time(shared: &Shared) -> Result<Timestamp, Error> {
-    let stored = shared.tree.get(keys::TIME).map_err(failed)?;
+    let stored = shared.table.get(keys::TIME)?;
     Ok(Timestamp(stored.map(|bytes| decode(&bytes)).transpose()?.unwrap_or_default()))
 }
 
 /// Reads the events of the last day, from the latest on that has a key. Earlier versions did not note which that is.
 fn recover_keys(shared: &Shared) -> Result<KnownKeys, Error> {
     let (mut known, now) = (KnownKeys::default(), Timestamp::now());
-    let latest = shared.tree.get(keys::KEYED).map_err(failed)?;
+    let latest = shared.table.get(keys::KEYED)?;
     let latest = latest.map_or(Ok(u64::MAX), |latest| decode(&latest))?;
-    event_blocks_backwards(&shared.tree, 0..latest.saturating_add(1), |first, block| {
+    event_blocks_backwards(&shared.table, 0..latest.saturating_add(1), |first, block| {
         for (no, event) in (first..).zip(&block.events) {
             if let Some(key) = event.idempotency() {
                 known.insert(&key, EventNo(no), event.accepted_at());
@@ -158,14 +161,14 @@ struct Waiting {
 
 impl Waiting {
     fn find(&mut self, shared: &Shared) -> Result<(), Error> {
-        for row in shared.tree.scan_prefix(keys::ALL_RETRIES) {
-            let (key, value) = row.map_err(failed)?;
+        for row in shared.table.scan_prefix(keys::ALL_RETRIES) {
+            let (key, value) = row?;
             let (subscription, event) =
                 Pair::read(&key).ok_or_else(|| Error::damaged("the key of a retry"))?;
             let retry = crate::store::Retry::decode(&value, event)?;
             self.note(subscription, retry.due, Some(retry.generation));
         }
-        for subscription in subscriptions_with_pages(&shared.tree)? {
+        for subscription in subscriptions_with_pages(&shared.table)? {
             self.note(subscription, Timestamp(0), None);
         }
         for (_, matched) in shared.volatile().tail.open() {

@@ -1,7 +1,8 @@
 //! Reopening: how a store that failed comes back while the process lives.
 //!
-//! sled takes nothing more after one failed write, and a kernel may count pages as written that a failed sync left
-//! behind. So the files are opened anew, once the disk takes writes again, and every page is written again first.
+//! Neither sled nor the log takes anything more after one failed write, and a kernel may count pages as written that a
+//! failed sync left behind. So the files are opened anew, once the disk takes writes again, and every page that may be
+//! such a one is written again first.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -11,7 +12,7 @@ use crate::encryption::Keyring;
 use crate::store::Error;
 use crate::store::ledger::retention::Policy;
 use crate::store::ledger::sync::Durability;
-use crate::store::ledger::{DATABASE, Ledger, read_seal_of};
+use crate::store::ledger::{DATABASE, Ledger, log, read_seal_of};
 
 /// What is written to try the disk, beside sled's own files.
 const PROBE: &str = "probe";
@@ -39,10 +40,13 @@ impl Reopening {
     pub fn reopen(&self) -> Result<Ledger, Error> {
         let refused = |error: io::Error| Error::Failed(error.to_string().into());
         write_again(&self.directory.join(DATABASE)).map_err(refused)?;
+        for segment in log::open_segments(&self.directory).map_err(refused)? {
+            write_again(&segment).map_err(refused)?;
+        }
         let failed = |error: super::OpenError| Error::Failed(error.to_string().into());
         let ledger = Ledger::open_under(&self.directory, self.durability, self.policy, self.keyring.clone())
             .map_err(failed)?;
-        if read_seal_of(&ledger.shared.tree)? != self.seal {
+        if read_seal_of(&ledger.shared.table)? != self.seal {
             let why = format!("another store has taken the place of the one in {}", self.directory.display());
             return Err(Error::Failed(why.into()));
         }

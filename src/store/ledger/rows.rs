@@ -1,25 +1,20 @@
 //! Rows that are staged for one batch: what was written is seen before it is committed.
 
-use std::collections::HashMap;
-
-use sled::{Batch, IVec};
-
 use crate::store::Error;
 use crate::store::ledger::changes::Changes;
-use crate::store::ledger::fault::failed;
-use crate::store::ledger::sync::Syncer;
+use crate::store::ledger::sync::{Batch, Syncer};
 
 /// Changes of rows, and what will apply them.
 pub struct Rows<'a> {
     syncer: &'a Syncer,
     changes: &'a Changes,
-    staged: HashMap<IVec, Option<Vec<u8>>>,
+    staged: Batch,
 }
 
 impl<'a> Rows<'a> {
     /// Nothing staged yet; what is written will be noted in `changes`.
     pub fn new(syncer: &'a Syncer, changes: &'a Changes) -> Self {
-        Self { syncer, changes, staged: HashMap::new() }
+        Self { syncer, changes, staged: Batch::new() }
     }
 
     /// Stages a row.
@@ -36,7 +31,7 @@ impl<'a> Rows<'a> {
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         match self.staged.get(key) {
             Some(staged) => Ok(staged.clone()),
-            None => Ok(self.syncer.tree().get(key).map_err(failed)?.map(|value| value.to_vec())),
+            None => Ok(self.syncer.table().get(key)?.map(|value| value.to_vec())),
         }
     }
 
@@ -47,15 +42,8 @@ impl<'a> Rows<'a> {
 
     /// Writes everything that is staged, as one batch: after a crash all of it is there, or none. It is durable once it
     /// is synced.
-    pub fn apply(mut self) -> Result<(), Error> {
-        let mut batch = Batch::default();
-        for (key, value) in &mut self.staged {
-            match value {
-                Some(value) => batch.insert(key.clone(), std::mem::take(value)),
-                None => batch.remove(key.clone()),
-            }
-        }
-        self.syncer.apply(batch)?;
+    pub fn apply(self) -> Result<(), Error> {
+        self.syncer.apply(&self.staged)?;
         // Not before: what is noted may be read at once, and must then be what is written here.
         self.changes.note(self.staged.keys());
         Ok(())

@@ -1,21 +1,21 @@
-//! What the ledger's halves share: the tree, and what is held in memory beside it.
+//! What the ledger's halves share: the table, and what is held in memory beside it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use sled::{IVec, Tree};
+use sled::IVec;
 
 use crate::clock::Timestamp;
 use crate::encryption::Keyring;
 use crate::id::{EventNo, Seal, SubscriptionNo};
 use crate::store::ledger::changes::Changes;
 use crate::store::ledger::chapters::Chapters;
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::popular::Popular;
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::sync::Syncer;
+use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{SubscriptionKey, Synced, Usage, Value, encode};
 use crate::store::tail::Tail;
 use crate::store::{Address, Error, Expired, Retry};
@@ -23,8 +23,8 @@ use crate::subscription::Subscription;
 
 /// What the ledger's halves share.
 pub struct Shared {
-    pub tree: Tree,
-    /// What writes to the tree.
+    pub table: Table,
+    /// What writes to the table.
     pub syncer: Syncer,
     pub seal: Seal,
     /// The keys to what is confidential.
@@ -75,7 +75,7 @@ impl Shared {
         };
         let (changes, popular, directory) = (Changes::default(), Popular::default(), directory.to_owned());
         Self {
-            tree: syncer.tree().clone(),
+            table: syncer.table().clone(),
             syncer,
             seal,
             keyring,
@@ -107,7 +107,7 @@ impl Shared {
         &self,
         subscription: SubscriptionNo,
     ) -> impl Iterator<Item = Result<Retry, Error>> + use<> {
-        self.tree.range(Pair::Retry.of(subscription)).map(read_retry)
+        self.table.range(Pair::Retry.of(subscription)).map(read_retry)
     }
 
     /// A subscription's retries of events below `below`, newest event first.
@@ -117,12 +117,12 @@ impl Shared {
         below: EventNo,
     ) -> impl Iterator<Item = Result<Retry, Error>> + use<> {
         let range = Pair::Retry.key(subscription, EventNo(0))..Pair::Retry.key(subscription, below);
-        self.tree.range(range).rev().map(read_retry)
+        self.table.range(range).rev().map(read_retry)
     }
 }
 
-fn read_retry(row: sled::Result<(IVec, IVec)>) -> Result<Retry, Error> {
-    let (key, value) = row.map_err(failed)?;
+fn read_retry(row: Result<(IVec, IVec), Error>) -> Result<Retry, Error> {
+    let (key, value) = row?;
     let (_, event) = Pair::read(&key).ok_or_else(|| Error::damaged("the key of a retry"))?;
     Retry::decode(&value, event)
 }

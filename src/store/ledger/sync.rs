@@ -1,85 +1,188 @@
 //! Durability: what makes a committed batch survive a power cut.
 //!
-//! sled's flush on Linux ends in `sync_file_range`, which writes pages back but neither metadata nor the device's
-//! cache, and it does so twice for a batch. So the file is synced here, once all of a batch is written.
-//!
-//! sled uses space again once it believes that what freed it is stable, and by then it may be in the kernel alone. Within
-//! a batch it believes nothing stable. So each batch is synced before the next one is applied, whoever applies it.
+//! A batch goes to the log, and one sync makes it durable. Rows that do not stay there go to sled behind its back, many
+//! at a time: see [`super::checkpoint`].
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
-use sled::{Batch, Tree};
+use sled::{Db, IVec};
 
 use crate::store::Error;
-use crate::store::ledger::DATABASE;
+use crate::store::ledger::checkpoint::Checkpointer;
 use crate::store::ledger::fault::failed;
+use crate::store::ledger::keys::{self, Logged};
+use crate::store::ledger::log::record::Change;
+use crate::store::ledger::log::{Appended, Log};
+use crate::store::ledger::recent::{Recent, Row};
+use crate::store::ledger::table::Table;
+use crate::store::ledger::values::{decode, encode};
+use crate::store::ledger::{DATABASE, mark};
 
-/// What brings a flushed batch to the disk.
+/// What brings a batch to the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// `fdatasync` on sled's file after each flush: what was acknowledged survives a power cut.
+    /// `fdatasync` after each batch: what was acknowledged survives a power cut.
     #[default]
     SyncAfterFlush,
-    /// The flush alone: what was acknowledged survives the end of the process, and no power cut.
+    /// The write alone: what was acknowledged survives the end of the process, and no power cut.
     FlushOnly,
 }
 
+/// Rows that are put, or deleted.
+pub type Batch = BTreeMap<IVec, Option<Vec<u8>>>;
+
 /// Applies batches one after the other, and makes them durable.
-///
-/// It has a descriptor of its own: a failure to write pages back is told once to each descriptor, and that of sled's
-/// may be told in its background, where it is only logged.
 pub struct Syncer {
-    tree: Tree,
-    file: File,
-    durability: Durability,
-    /// Whether something was applied, or found by sled when it opened, that may not be durable.
-    is_ahead: AtomicBool,
+    table: Table,
+    checkpointer: Checkpointer,
 }
 
 impl Syncer {
-    /// A syncer for the sled database in `directory`, which has this tree.
+    /// Opens the log of the store in `directory`, whose other rows are in `sled`.
     ///
     /// # Errors
-    /// When sled's file cannot be opened.
-    pub fn open(tree: Tree, directory: &Path, durability: Durability) -> io::Result<Self> {
-        let file = File::open(directory.join(DATABASE))?;
-        Ok(Self { tree, file, durability, is_ahead: AtomicBool::new(true) })
+    /// When the log is damaged, or the disk refuses.
+    pub fn open(
+        sled: &Db,
+        directory: &Path,
+        durability: Durability,
+        segment_bytes: u64,
+    ) -> Result<Self, Error> {
+        let stored = sled.get(keys::CHECKPOINT).map_err(failed)?;
+        let checkpoint: u64 = stored.map_or(Ok(1), |stored| decode(&stored))?;
+        let recent = Recent::default();
+        let log = Log::open(directory, durability, segment_bytes, checkpoint, |record, change| {
+            let row = Row { record, value: change.value.map(IVec::from) };
+            recent.put([(change.key.into(), row)], u64::MAX);
+        })?;
+        let next = log.durable();
+        if next < checkpoint {
+            let what = format!("the log ends with record {} of {}", next - 1, checkpoint - 1);
+            mark::object(directory, &what)?;
+            // What the log says from here on is new to sled.
+            sled.insert(keys::CHECKPOINT, encode(&next)).and_then(|_| sled.flush()).map_err(failed)?;
+        }
+        let table = Table { sled: (**sled).clone(), log: Arc::new(log), recent: Arc::new(recent) };
+        let checkpointer = Checkpointer::start(table.clone(), directory, durability)
+            .map_err(|error| Error::Failed(error.to_string().into()))?;
+        Ok(Self { table, checkpointer })
     }
 
     /// What it applies batches to.
-    pub fn tree(&self) -> &Tree {
-        &self.tree
+    pub fn table(&self) -> &Table {
+        &self.table
     }
 
-    /// Applies a batch, of which all or nothing is there after a crash, once the one before is durable.
+    /// Waits while too much is on its way to sled.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn apply(&self, batch: Batch) -> Result<(), Error> {
-        self.sync()?;
-        self.is_ahead.store(true, Ordering::Relaxed);
-        self.tree.apply_batch(batch).map_err(failed)
+    /// As [`Self::sync`].
+    pub fn make_room(&self) -> Result<(), Error> {
+        if self.checkpointer.is_full() {
+            self.sync()?;
+            self.checkpointer.make_room()?;
+        }
+        Ok(())
+    }
+
+    /// Applies a batch, of which all or nothing is there after a crash.
+    ///
+    /// # Errors
+    /// When the disk refuses, or has refused.
+    pub fn apply(&self, batch: &Batch) -> Result<(), Error> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.checkpointer.check()?;
+        let changes: Vec<Change<'_>> =
+            batch.iter().map(|(key, value)| Change { key, value: value.as_deref() }).collect();
+        let (log, recent) = (&self.table.log, &self.table.recent);
+        let Appended { record, has_begun_segment } = log.append(&changes)?;
+        let row = |value: &Option<Vec<u8>>| Row { record, value: value.as_deref().map(IVec::from) };
+        let rows = batch.iter().filter(|(key, _)| Logged::of(key).is_none());
+        let is_first = recent.put(rows.map(|(key, value)| (key.clone(), row(value))), log.durable());
+        if is_first || has_begun_segment {
+            self.checkpointer.wake();
+        }
+        Ok(())
     }
 
     /// When this returns `Ok`, every batch that was applied before is as durable as was asked for.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk refuses, or has refused.
     pub fn sync(&self) -> Result<(), Error> {
-        if !self.is_ahead.load(Ordering::Relaxed) {
-            return Ok(());
+        self.checkpointer.check()?;
+        self.table.log.sync()
+    }
+
+    /// Brings every batch that was applied before to sled, where it is durable.
+    ///
+    /// # Errors
+    /// As [`Self::sync`].
+    pub fn checkpoint(&self) -> Result<(), Error> {
+        self.sync()?;
+        self.checkpointer.finish()
+    }
+
+    /// Leaves everything as it is, like a crash.
+    #[cfg(test)]
+    pub fn abandon(&self) {
+        self.checkpointer.abandon();
+    }
+
+    /// Takes rows from sled that lie in the log, and waits until they are gone.
+    ///
+    /// # Errors
+    /// As [`Self::sync`].
+    pub fn take_from_sled(&self, keys: Vec<IVec>) -> Result<(), Error> {
+        let gone = keys.into_iter().map(|key| (key, Row { record: 0, value: None }));
+        self.table.recent.put(gone, 0);
+        self.checkpoint()
+    }
+
+    /// Takes one step to let go of what the log holds in vain; says whether there may be another.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn clean(&self) -> Result<bool, Error> {
+        let log = &self.table.log;
+        let Some((oldest, is_empty)) = log.oldest() else {
+            return Ok(false);
+        };
+        if is_empty {
+            self.apply(&Batch::from([(keys::BEGINNING.into(), Some(encode(&(oldest + 1))))]))?;
+            self.sync()?;
+            log.remove_before(oldest + 1)?;
+            return Ok(true);
         }
-        self.tree.flush().map_err(failed)?;
-        if self.durability == Durability::SyncAfterFlush {
-            self.file.sync_data().map_err(|error| Error::Failed(error.to_string().into()))?;
+        if !log.is_wasteful() {
+            return Ok(false);
         }
-        self.is_ahead.store(false, Ordering::Relaxed);
-        Ok(())
+        let mut batch = Batch::new();
+        let mut bytes = 0;
+        for key in log.rows_in(oldest)? {
+            if bytes >= CLEAN_BYTES {
+                break;
+            }
+            if log.lies_in(&key, oldest)
+                && let Some(value) = log.get(&key)?
+            {
+                bytes += value.len();
+                batch.insert(key.bytes().into(), Some(value.to_vec()));
+            }
+        }
+        self.apply(&batch)?;
+        Ok(!batch.is_empty())
     }
 }
+
+/// How much of what is still needed is put once more in one step.
+const CLEAN_BYTES: usize = if cfg!(test) { 1 << 10 } else { 256 << 10 };
 
 /// Makes the files and names that opening created durable; sled never does.
 ///

@@ -10,7 +10,6 @@ use crate::event::Recorded;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::Writing;
 use crate::store::ledger::blocks::put_settlements;
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::Pages;
 use crate::store::ledger::rows::Rows;
@@ -84,18 +83,18 @@ fn choose(tail: &Tail, overdue: &[Arc<Recorded>]) -> BTreeSet<SubscriptionNo> {
 
 /// Deletes some rows of unsubscribed hooks.
 pub fn sweep(shared: &Shared) -> Result<Untidy, Error> {
-    let Some(note) = shared.tree.scan_prefix(keys::ALL_GARBAGE).keys().next() else {
+    let Some(note) = shared.table.scan_prefix(keys::ALL_GARBAGE).keys().next() else {
         return Ok(Untidy::Nothing);
     };
-    let note = note.map_err(failed)?;
+    let note = note?;
     let subscription = keys::read_numbered(&note).ok_or_else(|| Error::damaged("the key of a note"))?;
     if shared.volatile().tail.open_of(subscription, EventNo(0)).next().is_some() {
         return Ok(Untidy::Nothing);
     }
     let mut rows = shared.rows();
     for kind in [Pair::Retry, Pair::Page, Pair::Progress] {
-        for key in shared.tree.range(kind.of(subscription)).keys().take(SWEEP_STEP) {
-            rows.delete(&key.map_err(failed)?);
+        for key in shared.table.range(kind.of(subscription)).keys().take(SWEEP_STEP) {
+            rows.delete(&key?);
         }
     }
     if rows.len() == 0 {
@@ -127,7 +126,7 @@ impl<'a> Step<'a> {
     fn park(&mut self, event: &Recorded, matched: Match) -> Result<(), Error> {
         let Match { subscription, generation } = matched;
         if self.is_subscribed(event.account, subscription)? {
-            self.pages.add(&self.shared.tree, subscription, event.no, generation)?;
+            self.pages.add(&self.shared.table, subscription, event.no, generation)?;
         }
         self.block.parked.push(Moved { event: event.no.0, subscription: subscription.0 });
         Ok(())
@@ -138,7 +137,7 @@ impl<'a> Step<'a> {
             return Ok(*known);
         }
         let key = keys::subscription(Address { account, subscription });
-        let exists = self.shared.tree.contains_key(key).map_err(failed)?;
+        let exists = self.shared.table.contains_key(key)?;
         self.subscribed.insert(subscription, exists);
         Ok(exists)
     }

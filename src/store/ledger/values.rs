@@ -32,8 +32,9 @@ pub use subscription::{
 
 /// The layout that this code reads and writes.
 ///
-/// A store of an earlier one is read as it is: each value says its own version, and is written anew in the newest.
-pub const SCHEMA_VERSION: u32 = 4;
+/// What an earlier one wrote is read as it is: each value says its own version, and is written anew in the newest. Only
+/// where it lies has changed, with version 5.
+pub const SCHEMA_VERSION: u32 = 5;
 
 /// The version byte of values that have not changed.
 const V1: u8 = 1;

@@ -4,8 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use sled::Tree;
-
 use crate::id::EventNo;
 use crate::store::Error;
 use crate::store::history::Place;
@@ -15,6 +13,7 @@ use crate::store::ledger::blocks::{
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::shared::Shared;
+use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{
     AttemptChapterV1, Moved, SettledV1, SettlementBlock, ToldV1, decode, encode,
 };
@@ -42,13 +41,13 @@ impl AttemptChapter {
     }
 
     /// Takes in what the last chapter does not cover, or the latest of that.
-    pub fn recover(tree: &Tree, next_commit: u64) -> Result<Self, Error> {
+    pub fn recover(table: &Table, next_commit: u64) -> Result<Self, Error> {
         let (mut covered, next) = (0, next_commit << PART_BITS);
-        if let Some(last) = last_at_or_below(tree, Block::AttemptChapter, u64::MAX)? {
-            covered = Written::at(tree, last)?.map_or(0, |last| last.end()).min(next);
+        if let Some(last) = last_at_or_below(table, Block::AttemptChapter, u64::MAX)? {
+            covered = Written::at(table, last)?.map_or(0, |last| last.end()).min(next);
         }
         let mut latest = Vec::new();
-        settlement_blocks_backwards(tree, covered..next, |number, block| {
+        settlement_blocks_backwards(table, covered..next, |number, block| {
             latest.push((number, block));
             latest.len() < BLOCKS
         })?;
@@ -120,8 +119,8 @@ struct Written {
 }
 
 impl Written {
-    fn at(tree: &Tree, first: u64) -> Result<Option<Self>, Error> {
-        let bytes = get(tree, Block::AttemptChapter, first)?;
+    fn at(table: &Table, first: u64) -> Result<Option<Self>, Error> {
+        let bytes = get(table, Block::AttemptChapter, first)?;
         bytes.map(|bytes| Ok(Self { first, directory: decode(&bytes)? })).transpose()
     }
 
@@ -130,10 +129,10 @@ impl Written {
     }
 
     /// What its blocks tell of; nothing if the chapter, and with it all of them, has just been dropped.
-    fn told(&self, tree: &Tree) -> Result<Vec<ToldV1>, Error> {
-        match get(tree, Block::Told, self.first)? {
+    fn told(&self, table: &Table) -> Result<Vec<ToldV1>, Error> {
+        match get(table, Block::Told, self.first)? {
             Some(bytes) => decode(&bytes),
-            None if Self::at(tree, self.first)?.is_some() => {
+            None if Self::at(table, self.first)?.is_some() => {
                 Err(Error::damaged("a chapter does not say what its blocks tell of"))
             }
             None => Ok(Vec::new()),
@@ -156,52 +155,52 @@ fn walk(
     sought: &impl Sought,
     mut each: impl FnMut(SettlementBlock),
 ) -> Result<(), Error> {
-    let (tree, mut position) = (&shared.tree, from);
+    let (table, mut position) = (&shared.table, from);
     let is_wanted = |(number, told): &(u64, &ToldV1)| *number >= from && sought.is_told(told);
     let (end, latest) = {
         let open = &shared.volatile().chapters.attempts;
         (open.first, open.told.clone())
     };
-    let begin = last_at_or_below(tree, Block::AttemptChapter, from)?.unwrap_or(from);
-    for first in numbers(tree, Block::AttemptChapter, begin) {
+    let begin = last_at_or_below(table, Block::AttemptChapter, from)?.unwrap_or(from);
+    for first in numbers(table, Block::AttemptChapter, begin) {
         let first = first?;
         if first >= end {
             break;
         }
-        let Some(chapter) = Written::at(tree, first)?.filter(|chapter| chapter.end() > position) else {
+        let Some(chapter) = Written::at(table, first)?.filter(|chapter| chapter.end() > position) else {
             continue;
         };
-        uncovered(tree, position..first, &mut each)?;
+        uncovered(table, position..first, &mut each)?;
         if sought.is_in(&chapter.directory) {
-            for (number, _) in numbered(&chapter.told(tree)?, first).filter(is_wanted) {
-                read(tree, number)?.into_iter().for_each(&mut each);
+            for (number, _) in numbered(&chapter.told(table)?, first).filter(is_wanted) {
+                read(table, number)?.into_iter().for_each(&mut each);
             }
         }
         position = chapter.end();
     }
-    uncovered(tree, position..end, &mut each)?;
+    uncovered(table, position..end, &mut each)?;
     for (number, _) in numbered(latest.iter().map(Arc::as_ref), end).filter(is_wanted) {
-        read(tree, number)?.into_iter().for_each(&mut each);
+        read(table, number)?.into_iter().for_each(&mut each);
     }
     Ok(())
 }
 
-fn uncovered(tree: &Tree, blocks: Range<u64>, each: &mut impl FnMut(SettlementBlock)) -> Result<(), Error> {
+fn uncovered(table: &Table, blocks: Range<u64>, each: &mut impl FnMut(SettlementBlock)) -> Result<(), Error> {
     if blocks.is_empty() {
         return Ok(());
     }
-    for number in numbers(tree, Block::Settlements, blocks.start) {
+    for number in numbers(table, Block::Settlements, blocks.start) {
         let number = number?;
         if number >= blocks.end {
             break;
         }
-        read(tree, number)?.into_iter().for_each(&mut *each);
+        read(table, number)?.into_iter().for_each(&mut *each);
     }
     Ok(())
 }
 
-fn read(tree: &Tree, number: u64) -> Result<Option<SettlementBlock>, Error> {
-    get(tree, Block::Settlements, number)?.map(|bytes| SettlementBlock::decode(&bytes)).transpose()
+fn read(table: &Table, number: u64) -> Result<Option<SettlementBlock>, Error> {
+    get(table, Block::Settlements, number)?.map(|bytes| SettlementBlock::decode(&bytes)).transpose()
 }
 
 /// Attempts to deliver some events.
@@ -266,19 +265,19 @@ pub fn replayed_since(
 }
 
 /// Hands each block's number to `each` that a chapter covers, and yet does not say all that it tells of.
-pub fn left_out(tree: &Tree, mut each: impl FnMut(u64)) -> Result<(), Error> {
-    for first in numbers(tree, Block::AttemptChapter, 0) {
-        let Some(chapter) = Written::at(tree, first?)? else {
+pub fn left_out(table: &Table, mut each: impl FnMut(u64)) -> Result<(), Error> {
+    for first in numbers(table, Block::AttemptChapter, 0) {
+        let Some(chapter) = Written::at(table, first?)? else {
             continue;
         };
-        let all = chapter.told(tree)?;
+        let all = chapter.told(table)?;
         let told: HashMap<u64, &ToldV1> = numbered(&all, chapter.first).collect();
-        for number in numbers(tree, Block::Settlements, chapter.first) {
+        for number in numbers(table, Block::Settlements, chapter.first) {
             let number = number?;
             if number >= chapter.end() {
                 break;
             }
-            let Some(block) = read(tree, number)? else {
+            let Some(block) = read(table, number)? else {
                 continue;
             };
             let says_all = told.get(&number).is_some_and(|told| {
@@ -301,11 +300,11 @@ pub fn left_out(tree: &Tree, mut each: impl FnMut(u64)) -> Result<(), Error> {
 
 /// Stages the end of chapters of which every block is gone, until so many rows are staged; says whether there may be
 /// more.
-pub fn forget(tree: &Tree, rows: &mut Rows, limit: usize) -> Result<bool, Error> {
-    let oldest = first_of(tree, Block::Settlements)?.unwrap_or(u64::MAX);
-    for first in numbers(tree, Block::AttemptChapter, 0) {
+pub fn forget(table: &Table, rows: &mut Rows, limit: usize) -> Result<bool, Error> {
+    let oldest = first_of(table, Block::Settlements)?.unwrap_or(u64::MAX);
+    for first in numbers(table, Block::AttemptChapter, 0) {
         let first = first?;
-        let Some(chapter) = Written::at(tree, first)? else {
+        let Some(chapter) = Written::at(table, first)? else {
             continue;
         };
         if chapter.end() > oldest {
@@ -314,8 +313,8 @@ pub fn forget(tree: &Tree, rows: &mut Rows, limit: usize) -> Result<bool, Error>
         if rows.len() >= limit {
             return Ok(true);
         }
-        drop_block(tree, rows, Block::AttemptChapter, first)?;
-        drop_block(tree, rows, Block::Told, first)?;
+        drop_block(table, rows, Block::AttemptChapter, first)?;
+        drop_block(table, rows, Block::Told, first)?;
     }
     Ok(false)
 }

@@ -6,16 +6,14 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use sled::Tree;
-
 use crate::clock::Timestamp;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::Error;
 use crate::store::history::Period;
 use crate::store::ledger::blocks::{event_blocks_backwards, get, get_part, last_at_or_below, numbers, put};
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
+use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{EventChapterV1, EventV1, decode, encode};
 
 use super::{alone, drop_block, ranges, runs};
@@ -49,11 +47,11 @@ impl EventChapter {
     }
 
     /// Takes in what the last chapter does not cover, or the latest of that.
-    pub fn recover(tree: &Tree, next: EventNo) -> Result<Self, Error> {
-        let covered = Written::below(tree, u64::MAX)?.map_or(0, |last| last.end());
+    pub fn recover(table: &Table, next: EventNo) -> Result<Self, Error> {
+        let covered = Written::below(table, u64::MAX)?.map_or(0, |last| last.end());
         let start = covered.max(next.0.saturating_sub(EVENTS)).min(next.0);
         let mut chapter = Self::beginning_at(next.0);
-        event_blocks_backwards(tree, start..next.0, |first, block| {
+        event_blocks_backwards(table, start..next.0, |first, block| {
             for (no, event) in block.newest_first(first) {
                 chapter.add(no, event.account(), event.accepted_at(), event.matched());
             }
@@ -148,18 +146,18 @@ pub struct Written {
 
 impl Written {
     /// The last that begins below an event.
-    pub fn below(tree: &Tree, below: u64) -> Result<Option<Self>, Error> {
-        while let Some(first) = last_at_or_below(tree, Block::EventChapter, below.saturating_sub(1))? {
+    pub fn below(table: &Table, below: u64) -> Result<Option<Self>, Error> {
+        while let Some(first) = last_at_or_below(table, Block::EventChapter, below.saturating_sub(1))? {
             // One that has just been dropped is not found again.
-            if let Some(chapter) = Self::at(tree, first)? {
+            if let Some(chapter) = Self::at(table, first)? {
                 return Ok(Some(chapter));
             }
         }
         Ok(None)
     }
 
-    fn at(tree: &Tree, first: u64) -> Result<Option<Self>, Error> {
-        let bytes = get(tree, Block::EventChapter, first)?;
+    fn at(table: &Table, first: u64) -> Result<Option<Self>, Error> {
+        let bytes = get(table, Block::EventChapter, first)?;
         bytes.map(|bytes| Ok(Self { first, directory: decode(&bytes)? })).transpose()
     }
 
@@ -180,14 +178,14 @@ impl Written {
     }
 
     /// The events of an owner, ascending; nothing if the chapter has just been dropped.
-    pub fn events_of(&self, tree: &Tree, owner: Owner) -> Result<Option<Vec<Range<u64>>>, Error> {
+    pub fn events_of(&self, table: &Table, owner: Owner) -> Result<Option<Vec<Range<u64>>>, Error> {
         let mut begin = 0;
         for (one, bytes) in self.lists() {
             let end = begin + bytes;
             if one == owner {
-                return match get_part(tree, Block::Postings, self.first, begin..end)? {
+                return match get_part(table, Block::Postings, self.first, begin..end)? {
                     Some(list) => self.decode_list(&list).map(Some),
-                    None if tree.contains_key(Block::EventChapter.key(self.first, 0)).map_err(failed)? => {
+                    None if table.contains_key(Block::EventChapter.key(self.first, 0))? => {
                         Err(Error::damaged("a chapter lacks its lists"))
                     }
                     None => Ok(None),
@@ -213,9 +211,9 @@ impl Written {
         Ok(ranges(&runs).map(|range| from_first(range.start)..from_first(range.end)).collect())
     }
 
-    fn forget(&self, tree: &Tree, rows: &mut Rows) -> Result<(), Error> {
-        drop_block(tree, rows, Block::EventChapter, self.first)?;
-        drop_block(tree, rows, Block::Postings, self.first)
+    fn forget(&self, table: &Table, rows: &mut Rows) -> Result<(), Error> {
+        drop_block(table, rows, Block::EventChapter, self.first)?;
+        drop_block(table, rows, Block::Postings, self.first)
     }
 }
 
@@ -234,10 +232,11 @@ pub fn last_below(ranges: &[Range<u64>], below: u64) -> Option<u64> {
 }
 
 /// Hands each event to `each` that a chapter covers and yet leaves out.
-pub fn left_out(tree: &Tree, mut each: impl FnMut(EventNo)) -> Result<(), Error> {
-    for first in numbers(tree, Block::EventChapter, 0) {
+pub fn left_out(table: &Table, mut each: impl FnMut(EventNo)) -> Result<(), Error> {
+    for first in numbers(table, Block::EventChapter, 0) {
         let first = first?;
-        let (Some(chapter), Some(postings)) = (Written::at(tree, first)?, get(tree, Block::Postings, first)?)
+        let (Some(chapter), Some(postings)) =
+            (Written::at(table, first)?, get(table, Block::Postings, first)?)
         else {
             continue;
         };
@@ -250,7 +249,7 @@ pub fn left_out(tree: &Tree, mut each: impl FnMut(EventNo)) -> Result<(), Error>
         let is_named = |owner: Owner, no: EventNo| {
             lists.get(&owner).is_some_and(|list| last_below(list, no.0.saturating_add(1)) == Some(no.0))
         };
-        event_blocks_backwards(tree, first..chapter.end(), |start, block| {
+        event_blocks_backwards(table, first..chapter.end(), |start, block| {
             for (no, event) in block.newest_first(start) {
                 let is_whole = chapter.may_be_within(moment(event));
                 let is_known = is_named(Owner::Account(event.account()), no);
@@ -272,18 +271,18 @@ fn moment(event: &EventV1<'_>) -> Period {
 }
 
 /// Stages the end of the chapter that covers an event, if there is one; returns the number behind that.
-pub fn forget_that_of(tree: &Tree, rows: &mut Rows, event: EventNo) -> Result<u64, Error> {
-    match Written::below(tree, event.0.saturating_add(1))?.filter(|chapter| chapter.end() > event.0) {
-        Some(chapter) => chapter.forget(tree, rows).map(|()| chapter.end()),
+pub fn forget_that_of(table: &Table, rows: &mut Rows, event: EventNo) -> Result<u64, Error> {
+    match Written::below(table, event.0.saturating_add(1))?.filter(|chapter| chapter.end() > event.0) {
+        Some(chapter) => chapter.forget(table, rows).map(|()| chapter.end()),
         None => Ok(event.0.saturating_add(1)),
     }
 }
 
 /// Stages the end of chapters of which every event is below `before`, until so many rows are staged; says whether there
 /// may be more.
-pub fn forget(tree: &Tree, rows: &mut Rows, before: u64, limit: usize) -> Result<bool, Error> {
-    for first in numbers(tree, Block::EventChapter, 0) {
-        let Some(chapter) = Written::at(tree, first?)? else {
+pub fn forget(table: &Table, rows: &mut Rows, before: u64, limit: usize) -> Result<bool, Error> {
+    for first in numbers(table, Block::EventChapter, 0) {
+        let Some(chapter) = Written::at(table, first?)? else {
             continue;
         };
         if chapter.end() > before {
@@ -292,7 +291,7 @@ pub fn forget(tree: &Tree, rows: &mut Rows, before: u64, limit: usize) -> Result
         if rows.len() >= limit {
             return Ok(true);
         }
-        chapter.forget(tree, rows)?;
+        chapter.forget(table, rows)?;
     }
     Ok(false)
 }

@@ -3,14 +3,13 @@
 
 use std::ops::Range;
 
-use sled::Tree;
-
 use crate::id::EventNo;
 use crate::store::Error;
 use crate::store::history::Period;
 use crate::store::ledger::blocks::{event_blocks_backwards, get, last_at_or_below};
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::shared::Shared;
+use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{EventBlock, EventV1, decode};
 
 use super::events::{Owner, Written, last_below};
@@ -30,7 +29,7 @@ pub fn events_of(
     wanted: &Wanted,
     mut each: impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    let (tree, from) = (&shared.tree, wanted.within.start);
+    let (table, from) = (&shared.table, wanted.within.start);
     let (open, owned, mut below) = {
         let volatile = shared.volatile();
         let open = &volatile.chapters.events;
@@ -38,29 +37,29 @@ pub fn events_of(
         (open.first(), open.events_of(wanted.owner), below)
     };
     if below > open {
-        if !among(tree, &owned, open.max(from)..below, &mut each)? {
+        if !among(table, &owned, open.max(from)..below, &mut each)? {
             return Ok(());
         }
         below = open;
     }
     while below > from {
-        let (begin, goes_on) = match Written::below(tree, below)? {
+        let (begin, goes_on) = match Written::below(table, below)? {
             Some(chapter) if chapter.end() >= below => {
                 if wanted.accepted.begins_long_after(chapter.last_accepted_at()) {
                     break;
                 }
                 let owned = match chapter.may_be_within(wanted.accepted) {
-                    true => chapter.events_of(tree, wanted.owner)?,
+                    true => chapter.events_of(table, wanted.owner)?,
                     false => Some(Vec::new()),
                 };
                 let Some(owned) = owned else {
                     continue;
                 };
-                (chapter.first, among(tree, &owned, chapter.first.max(from)..below, &mut each)?)
+                (chapter.first, among(table, &owned, chapter.first.max(from)..below, &mut each)?)
             }
             chapter => {
                 let end = chapter.map_or(0, |chapter| chapter.end());
-                (end, in_blocks(tree, end.max(from)..below, &mut each)?)
+                (end, in_blocks(table, end.max(from)..below, &mut each)?)
             }
         };
         if !goes_on {
@@ -73,13 +72,13 @@ pub fn events_of(
 
 /// All events of a range, newest first.
 fn in_blocks(
-    tree: &Tree,
+    table: &Table,
     within: Range<u64>,
     each: &mut impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
 ) -> Result<bool, Error> {
     let mut goes_on = true;
-    let begin = last_at_or_below(tree, Block::Events, within.start)?.unwrap_or(within.start);
-    event_blocks_backwards(tree, begin..within.end, |first, block| {
+    let begin = last_at_or_below(table, Block::Events, within.start)?.unwrap_or(within.start);
+    event_blocks_backwards(table, begin..within.end, |first, block| {
         for (no, event) in block.newest_first(first).filter(|(no, _)| within.contains(&no.0)) {
             goes_on = each(no, event)?;
             if !goes_on {
@@ -93,17 +92,17 @@ fn in_blocks(
 
 /// The events of a range that are among those that are owned, newest first; some may be there no more.
 fn among(
-    tree: &Tree,
+    table: &Table,
     owned: &[Range<u64>],
     within: Range<u64>,
     each: &mut impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
 ) -> Result<bool, Error> {
     let (mut below, mut missed) = (within.end, None);
     while let Some(no) = last_below(owned, below).filter(|no| *no >= within.start) {
-        let Some(first) = last_at_or_below(tree, Block::Events, no)? else {
+        let Some(first) = last_at_or_below(table, Block::Events, no)? else {
             break;
         };
-        let bytes = get(tree, Block::Events, first)?;
+        let bytes = get(table, Block::Events, first)?;
         let block: Option<EventBlock<'_>> = bytes.as_deref().map(decode).transpose()?;
         let ends = block.as_ref().map_or(first, |block| first + block.events.len() as u64);
         if ends <= no && missed != Some(first) {

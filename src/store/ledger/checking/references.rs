@@ -1,7 +1,5 @@
 //! References: whether what rows name is there.
 
-use sled::Tree;
-
 use super::Findings;
 use super::Invariant::{
     AccountsExist, ChaptersNameAll, CursorIsInPlace, NumbersAreFresh, PagesAreOrdered, ProgressHasItsPage,
@@ -12,21 +10,21 @@ use crate::account::ApiKey;
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::Retry;
 use crate::store::ledger::chapters::{attempts, events};
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::pages::Page;
+use crate::store::ledger::table::Table;
 use crate::store::ledger::values::Value;
 
 /// Looks at what the survey's rows refer to.
-pub fn check(tree: &Tree, survey: &Survey, findings: &mut Findings<'_>) {
+pub fn check(table: &Table, survey: &Survey, findings: &mut Findings<'_>) {
     counters(survey, findings);
     cursor(survey, findings);
-    accounts(tree, survey, findings);
-    health(tree, survey, findings);
-    retries(tree, survey, findings);
-    pages(tree, survey, findings);
-    progress(tree, findings);
-    chapters(tree, findings);
+    accounts(table, survey, findings);
+    health(table, survey, findings);
+    retries(table, survey, findings);
+    pages(table, survey, findings);
+    progress(table, findings);
+    chapters(table, findings);
 }
 
 fn counters(survey: &Survey, findings: &mut Findings<'_>) {
@@ -66,13 +64,13 @@ fn cursor(survey: &Survey, findings: &mut Findings<'_>) {
     }
 }
 
-fn accounts(tree: &Tree, survey: &Survey, findings: &mut Findings<'_>) {
+fn accounts(table: &Table, survey: &Survey, findings: &mut Findings<'_>) {
     for (hook, account) in &survey.hooks {
         if !survey.accounts.contains_key(account) {
             findings.say(AccountsExist, format_args!("hook {} belongs to account {}", hook.0, account.0));
         }
     }
-    for (key, value) in tree.scan_prefix(keys::ALL_API_KEYS).flatten() {
+    for (key, value) in table.scan_prefix(keys::ALL_API_KEYS).flatten() {
         let Ok(key) = ApiKey::decode(&value, keys::rest(&key).to_vec()) else {
             continue;
         };
@@ -82,16 +80,16 @@ fn accounts(tree: &Tree, survey: &Survey, findings: &mut Findings<'_>) {
     }
 }
 
-fn health(tree: &Tree, survey: &Survey, findings: &mut Findings<'_>) {
-    for key in tree.scan_prefix(keys::ALL_HEALTH).keys().flatten() {
+fn health(table: &Table, survey: &Survey, findings: &mut Findings<'_>) {
+    for key in table.scan_prefix(keys::ALL_HEALTH).keys().flatten() {
         if let Some(hook) = keys::read_numbered(&key).filter(|hook| !survey.hooks.contains_key(hook)) {
             findings.say(WaitingHooksExist, format_args!("there is health of hook {}", hook.0));
         }
     }
 }
 
-fn retries(tree: &Tree, survey: &Survey, findings: &mut Findings<'_>) {
-    for (key, value) in tree.range(Pair::Retry.all()).flatten() {
+fn retries(table: &Table, survey: &Survey, findings: &mut Findings<'_>) {
+    for (key, value) in table.range(Pair::Retry.all()).flatten() {
         let Some((hook, event)) = Pair::read(&key) else { continue };
         if let Err(error) = Retry::decode(&value, event) {
             let what = format_args!("the retry of event {} for hook {}: {error}", event.0, hook.0);
@@ -102,12 +100,12 @@ fn retries(tree: &Tree, survey: &Survey, findings: &mut Findings<'_>) {
     }
 }
 
-fn pages(tree: &Tree, survey: &Survey, findings: &mut Findings<'_>) {
+fn pages(table: &Table, survey: &Survey, findings: &mut Findings<'_>) {
     let mut before: Option<(SubscriptionNo, EventNo)> = None;
-    for (key, value) in tree.range(Pair::Page.all()).flatten() {
+    for (key, value) in table.range(Pair::Page.all()).flatten() {
         let Some((hook, first)) = Pair::read(&key) else { continue };
         owned(survey, "a page", hook, findings);
-        let page = match Page::read(tree, hook, first, &value) {
+        let page = match Page::read(table, hook, first, &value) {
             Ok(page) => page,
             Err(error) => {
                 let what = format_args!("the page from event {} of hook {}: {error}", first.0, hook.0);
@@ -131,10 +129,10 @@ fn pages(tree: &Tree, survey: &Survey, findings: &mut Findings<'_>) {
     }
 }
 
-fn progress(tree: &Tree, findings: &mut Findings<'_>) {
-    for key in tree.range(Pair::Progress.all()).keys().flatten() {
+fn progress(table: &Table, findings: &mut Findings<'_>) {
+    for key in table.range(Pair::Progress.all()).keys().flatten() {
         let Some((hook, first)) = Pair::read(&key) else { continue };
-        let page = tree.contains_key(Pair::Page.key(hook, first)).map_err(failed);
+        let page = table.contains_key(Pair::Page.key(hook, first));
         if !page.unwrap_or_default() {
             let what = format_args!("hook {} has no page from event {}", hook.0, first.0);
             findings.say(ProgressHasItsPage, what);
@@ -142,12 +140,12 @@ fn progress(tree: &Tree, findings: &mut Findings<'_>) {
     }
 }
 
-fn chapters(tree: &Tree, findings: &mut Findings<'_>) {
-    let all_read = events::left_out(tree, |no| {
+fn chapters(table: &Table, findings: &mut Findings<'_>) {
+    let all_read = events::left_out(table, |no| {
         findings.say(ChaptersNameAll, format_args!("event {} is not in its chapter", no.0));
     });
     let all_read = all_read.and_then(|()| {
-        attempts::left_out(tree, |number| {
+        attempts::left_out(table, |number| {
             let what = format_args!("the chapter of block {number} does not say all that it tells of");
             findings.say(ChaptersNameAll, what);
         })

@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sled::Tree;
-
 use super::Invariant::{
     BlocksAreOrdered, BlocksAreWhole, NothingIsTwice, NumbersAreFresh, RowsAreKnown, ValuesCanBeRead,
 };
@@ -14,6 +12,7 @@ use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::ledger::blocks::{self, IN_PIECES, PART_BITS};
 use crate::store::ledger::encrypting::SealedUnder;
 use crate::store::ledger::keys::{self, Block, Kind};
+use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{
     AttemptChapterV1, Counters, EventBlock, EventChapterV1, Moved, SettlementBlock, ToldV1, Usage, Value,
     decode, decode_outline,
@@ -58,9 +57,9 @@ impl Extent {
 
 impl Survey {
     /// Looks at every row of a store.
-    pub fn of(tree: &Tree, seal: &Seal, findings: &mut Findings<'_>) -> Self {
+    pub fn of(table: &Table, seal: &Seal, findings: &mut Findings<'_>) -> Self {
         let mut survey = Self::default();
-        for row in tree.iter() {
+        for row in table.iter() {
             let (key, value) = match row {
                 Ok(row) => row,
                 Err(error) => {
@@ -72,7 +71,7 @@ impl Survey {
             survey.rows += 1;
             match keys::kind(&key) {
                 None => findings.say(RowsAreKnown, format_args!("{}", key.escape_ascii())),
-                Some(Kind::Block(kind)) => survey.block(tree, seal, kind, &key, &value, findings),
+                Some(Kind::Block(kind)) => survey.block(table, seal, kind, &key, &value, findings),
                 Some(kind) => {
                     if let Err(error) = survey.record(kind, &key, &value, findings) {
                         findings.say(ValuesCanBeRead, format_args!("{}: {error}", name(kind, &key)));
@@ -153,7 +152,7 @@ impl Survey {
     /// A row of a block: its head, with which all of it is read, or a piece.
     fn block(
         &mut self,
-        tree: &Tree,
+        table: &Table,
         seal: &Seal,
         kind: Block,
         key: &[u8],
@@ -169,7 +168,7 @@ impl Survey {
             return;
         }
         self.head = Some((kind, no, value.first() == Some(&IN_PIECES)));
-        let bytes = match blocks::get(tree, kind, no) {
+        let bytes = match blocks::get(table, kind, no) {
             Ok(bytes) => bytes.unwrap_or_default(),
             Err(error) => return findings.say(BlocksAreWhole, format_args!("{name}: {error}")),
         };

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use sled::{Db, IVec};
+use sled::IVec;
 use tempfile::TempDir;
 
 use super::*;
@@ -12,6 +12,8 @@ use crate::clock::Timestamp;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::blocks;
 use crate::store::ledger::keys::{self, Block, Kind, Pair};
+use crate::store::ledger::open_sled;
+use crate::store::ledger::sync::{Batch, Syncer};
 use crate::store::ledger::values::{
     AttemptChapterV1, Counters, EventBlock, EventChapterV1, ToldV1, Value, decode, encode,
 };
@@ -28,6 +30,10 @@ fn used(fixture: &str) -> TempDir {
     directory
 }
 
+fn opened(directory: &TempDir) -> Syncer {
+    open_files(&directory.path().join("data/ledger"), Durability::default(), Policy::default()).unwrap()
+}
+
 fn found_in(directory: &TempDir) -> Vec<Violation> {
     let mut found = Vec::new();
     let data_dir = directory.path().join("data");
@@ -37,14 +43,14 @@ fn found_in(directory: &TempDir) -> Vec<Violation> {
 }
 
 /// The first row of a kind.
-fn first(db: &Db, wanted: Kind) -> (IVec, IVec) {
-    let mut rows = db.iter().map(Result::unwrap);
+fn first(store: &Syncer, wanted: Kind) -> (IVec, IVec) {
+    let mut rows = store.table().iter().map(Result::unwrap);
     rows.find(|(key, _)| keys::kind(key) == Some(wanted)).unwrap()
 }
 
 /// The first block that lies in pieces, or does not, after some others.
-fn block(db: &Db, in_pieces: bool) -> (u64, IVec) {
-    let rows = db.range(Block::Events.range(2..=u64::MAX)).map(Result::unwrap);
+fn block(store: &Syncer, in_pieces: bool) -> (u64, IVec) {
+    let rows = store.table().range(Block::Events.range(2..=u64::MAX)).map(Result::unwrap);
     let heads = rows.filter_map(|(key, value)| match Block::read(&key) {
         Some((no, 0)) => Some((no, value)),
         _ => None,
@@ -58,109 +64,115 @@ fn retry(event: u64) -> Vec<u8> {
     Retry { due, event, generation: Generation(0), attempts: 1, retries: 1 }.encode()
 }
 
-fn put(db: &Db, key: &[u8], value: impl Into<IVec>) {
-    db.insert(key, value).unwrap();
+fn put(store: &Syncer, key: &[u8], value: impl Into<IVec>) {
+    store.apply(&Batch::from([(key.into(), Some(value.into().to_vec()))])).unwrap();
+}
+
+fn remove(store: &Syncer, key: impl AsRef<[u8]>) {
+    store.apply(&Batch::from([(key.as_ref().into(), None)])).unwrap();
 }
 
 /// A way to break an invariant.
-type Breach = (Invariant, fn(&Db));
+type Breach = (Invariant, fn(&Syncer));
 
 const BREACHES: &[Breach] = &[
-    (Invariant::RowsAreKnown, |db| put(db, b"zzz", vec![1])),
-    (Invariant::RowsAreKnown, |db| put(db, b"e123", vec![1])),
-    (Invariant::ValuesCanBeRead, |db| put(db, b"aother", vec![9])),
-    (Invariant::ValuesCanBeRead, |db| put(db, &Block::Events.key(block(db, false).0, 0), vec![1, 2])),
-    (Invariant::ValuesCanBeRead, |db| {
-        put(db, &first(db, Kind::Pair(Pair::Retry)).0, vec![7]);
+    (Invariant::RowsAreKnown, |store| put(store, b"zzz", vec![1])),
+    (Invariant::RowsAreKnown, |store| put(store, b"e123", vec![1])),
+    (Invariant::ValuesCanBeRead, |store| put(store, b"aother", vec![9])),
+    (Invariant::ValuesCanBeRead, |store| {
+        put(store, &Block::Events.key(block(store, false).0, 0), vec![1, 2])
     }),
-    (Invariant::BlocksAreWhole, |db| {
-        db.remove(Block::Events.key(block(db, true).0, 2)).unwrap();
+    (Invariant::ValuesCanBeRead, |store| {
+        put(store, &first(store, Kind::Pair(Pair::Retry)).0, vec![7]);
     }),
-    (Invariant::BlocksAreWhole, |db| {
-        db.remove(Block::Events.key(block(db, true).0, 0)).unwrap();
+    (Invariant::BlocksAreWhole, |store| {
+        remove(store, Block::Events.key(block(store, true).0, 2));
     }),
-    (Invariant::BlocksAreWhole, |db| put(db, &Block::Settlements.key(1 << 40, 1), vec![1])),
-    (Invariant::BlocksAreOrdered, |db| {
-        let (no, value) = block(db, false);
+    (Invariant::BlocksAreWhole, |store| {
+        remove(store, Block::Events.key(block(store, true).0, 0));
+    }),
+    (Invariant::BlocksAreWhole, |store| put(store, &Block::Settlements.key(1 << 40, 1), vec![1])),
+    (Invariant::BlocksAreOrdered, |store| {
+        let (no, value) = block(store, false);
         let (mut longer, same): (EventBlock<'_>, EventBlock<'_>) =
             (decode(&value).unwrap(), decode(&value).unwrap());
         longer.events.extend(same.events);
-        put(db, &Block::Events.key(no, 0), encode(&longer));
+        put(store, &Block::Events.key(no, 0), encode(&longer));
     }),
-    (Invariant::BlocksAreOrdered, |db| {
+    (Invariant::BlocksAreOrdered, |store| {
         // An old block as if it were new.
-        let (_, value) = block(db, false);
-        put(db, &Block::Events.key(1_000_000, 0), value);
+        let (_, value) = block(store, false);
+        put(store, &Block::Events.key(1_000_000, 0), value);
     }),
-    (Invariant::ChaptersNameAll, |db| {
-        let no = block(db, false).0;
+    (Invariant::ChaptersNameAll, |store| {
+        let no = block(store, false).0;
         let nobodys =
             EventChapterV1 { events: 1, accepted: (0, u64::MAX), accounts: vec![], subscriptions: vec![] };
-        put(db, &Block::EventChapter.key(no, 0), encode(&nobodys));
-        put(db, &Block::Postings.key(no, 0), vec![]);
+        put(store, &Block::EventChapter.key(no, 0), encode(&nobodys));
+        put(store, &Block::Postings.key(no, 0), vec![]);
     }),
-    (Invariant::ChaptersNameAll, |db| {
-        let (key, _) = first(db, Kind::Block(Block::Settlements));
+    (Invariant::ChaptersNameAll, |store| {
+        let (key, _) = first(store, Kind::Block(Block::Settlements));
         let (no, _) = Block::read(&key).unwrap();
         let silent = AttemptChapterV1 { span: 1, ..Default::default() };
-        put(db, &Block::AttemptChapter.key(no, 0), encode(&silent));
-        put(db, &Block::Told.key(no, 0), encode(&Vec::<ToldV1>::new()));
+        put(store, &Block::AttemptChapter.key(no, 0), encode(&silent));
+        put(store, &Block::Told.key(no, 0), encode(&Vec::<ToldV1>::new()));
     }),
-    (Invariant::CursorIsInPlace, |db| {
-        put(db, keys::CURSOR, Cursor { event: EventNo(1_000_000), commit: 1 }.encode());
+    (Invariant::CursorIsInPlace, |store| {
+        put(store, keys::CURSOR, Cursor { event: EventNo(1_000_000), commit: 1 }.encode());
     }),
-    (Invariant::CursorIsInPlace, |db| {
-        put(db, keys::CURSOR, Cursor { event: EventNo(1), commit: 1_000_000 }.encode());
+    (Invariant::CursorIsInPlace, |store| {
+        put(store, keys::CURSOR, Cursor { event: EventNo(1), commit: 1_000_000 }.encode());
     }),
-    (Invariant::CursorIsInPlace, |db| {
-        put(db, keys::CURSOR, Cursor { event: EventNo(1), commit: 1 }.encode());
-        db.remove(Block::Events.key(block(db, false).0, 0)).unwrap();
+    (Invariant::CursorIsInPlace, |store| {
+        put(store, keys::CURSOR, Cursor { event: EventNo(1), commit: 1 }.encode());
+        remove(store, Block::Events.key(block(store, false).0, 0));
     }),
-    (Invariant::WaitingEventsExist, |db| {
-        let (key, _) = first(db, Kind::Pair(Pair::Retry));
+    (Invariant::WaitingEventsExist, |store| {
+        let (key, _) = first(store, Kind::Pair(Pair::Retry));
         let (hook, _) = Pair::read(&key).unwrap();
-        put(db, &Pair::Retry.key(hook, EventNo(1_000_000)), retry(1_000_000));
+        put(store, &Pair::Retry.key(hook, EventNo(1_000_000)), retry(1_000_000));
     }),
-    (Invariant::WaitingHooksExist, |db| {
-        put(db, &Pair::Retry.key(SubscriptionNo(900), EventNo(1)), retry(1));
+    (Invariant::WaitingHooksExist, |store| {
+        put(store, &Pair::Retry.key(SubscriptionNo(900), EventNo(1)), retry(1));
     }),
-    (Invariant::WaitingHooksExist, |db| {
-        let (_, value) = first(db, Kind::Health);
-        put(db, &keys::health(SubscriptionNo(900)), value);
+    (Invariant::WaitingHooksExist, |store| {
+        let (_, value) = first(store, Kind::Health);
+        put(store, &keys::health(SubscriptionNo(900)), value);
     }),
-    (Invariant::PagesAreOrdered, |db| {
-        let (key, value) = first(db, Kind::Pair(Pair::Page));
+    (Invariant::PagesAreOrdered, |store| {
+        let (key, value) = first(store, Kind::Pair(Pair::Page));
         let (hook, event) = Pair::read(&key).unwrap();
-        put(db, &Pair::Page.key(hook, event.next()), value);
+        put(store, &Pair::Page.key(hook, event.next()), value);
     }),
-    (Invariant::ProgressHasItsPage, |db| {
-        put(db, &Pair::Progress.key(SubscriptionNo(1), EventNo(77)), vec![1]);
+    (Invariant::ProgressHasItsPage, |store| {
+        put(store, &Pair::Progress.key(SubscriptionNo(1), EventNo(77)), vec![1]);
     }),
-    (Invariant::ProgressHasItsPage, |db| {
-        let (key, _) = first(db, Kind::Pair(Pair::Page));
+    (Invariant::ProgressHasItsPage, |store| {
+        let (key, _) = first(store, Kind::Pair(Pair::Page));
         let (hook, event) = Pair::read(&key).unwrap();
-        put(db, &Pair::Progress.key(hook, event), vec![0; 1_000]);
+        put(store, &Pair::Progress.key(hook, event), vec![0; 1_000]);
     }),
-    (Invariant::AccountsExist, |db| {
-        let (key, value) = first(db, Kind::Subscription);
+    (Invariant::AccountsExist, |store| {
+        let (key, value) = first(store, Kind::Subscription);
         let at = keys::read_subscription(&key).unwrap();
-        db.remove(key).unwrap();
-        put(db, &keys::subscription(Address { account: AccountNo(99), ..at }), value);
+        remove(store, key);
+        put(store, &keys::subscription(Address { account: AccountNo(99), ..at }), value);
     }),
-    (Invariant::AccountsExist, |db| {
-        db.remove(first(db, Kind::Account).0).unwrap();
+    (Invariant::AccountsExist, |store| {
+        remove(store, first(store, Kind::Account).0);
     }),
-    (Invariant::NothingIsTwice, |db| put(db, b"aother", first(db, Kind::Account).1)),
-    (Invariant::NothingIsTwice, |db| {
-        let (key, value) = first(db, Kind::Subscription);
+    (Invariant::NothingIsTwice, |store| put(store, b"aother", first(store, Kind::Account).1)),
+    (Invariant::NothingIsTwice, |store| {
+        let (key, value) = first(store, Kind::Subscription);
         let at = keys::read_subscription(&key).unwrap();
-        put(db, &keys::subscription(Address { subscription: SubscriptionNo(900), ..at }), value);
+        put(store, &keys::subscription(Address { subscription: SubscriptionNo(900), ..at }), value);
     }),
-    (Invariant::NumbersAreFresh, |db| {
-        put(db, keys::COUNTERS, encode(&Counters { next_subscription: 1_000, next_account: 1 }));
+    (Invariant::NumbersAreFresh, |store| {
+        put(store, keys::COUNTERS, encode(&Counters { next_subscription: 1_000, next_account: 1 }));
     }),
-    (Invariant::NumbersAreFresh, |db| {
-        put(db, keys::COUNTERS, encode(&Counters { next_subscription: 1, next_account: 1_000 }));
+    (Invariant::NumbersAreFresh, |store| {
+        put(store, keys::COUNTERS, encode(&Counters { next_subscription: 1, next_account: 1_000 }));
     }),
 ];
 
@@ -194,10 +206,10 @@ fn what_a_server_left_breaks_no_invariant() {
 #[test]
 fn what_a_hook_that_is_gone_left_may_outlive_its_events() {
     let directory = used("0.1.0-early-killed.tar.gz");
-    let db = sled::open(directory.path().join("data/ledger")).unwrap();
-    put(&db, &Pair::Retry.key(SubscriptionNo(900), EventNo(1_000_000)), retry(1_000_000));
-    put(&db, &keys::garbage(SubscriptionNo(900)), vec![]);
-    drop(db);
+    let store = opened(&directory);
+    put(&store, &Pair::Retry.key(SubscriptionNo(900), EventNo(1_000_000)), retry(1_000_000));
+    put(&store, &keys::garbage(SubscriptionNo(900)), vec![]);
+    drop(store);
     assert_eq!(found_in(&directory), []);
 }
 
@@ -205,9 +217,9 @@ fn what_a_hook_that_is_gone_left_may_outlive_its_events() {
 fn every_violation_is_named() {
     for (number, (invariant, breach)) in BREACHES.iter().enumerate() {
         let directory = used("0.1.0-early-killed.tar.gz");
-        let db = sled::open(directory.path().join("data/ledger")).unwrap();
-        breach(&db);
-        drop(db);
+        let store = opened(&directory);
+        breach(&store);
+        drop(store);
         let found = found_in(&directory);
         let named = found.iter().any(|violation| violation.invariant == *invariant);
         assert!(named, "breach {number} of {invariant}: {found:?}");

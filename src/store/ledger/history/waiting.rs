@@ -6,7 +6,6 @@ use crate::event::Heading;
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, Listed, Place};
 use crate::store::ledger::blocks::EventReader;
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Pair;
 use crate::store::ledger::pages::{page_of, pages_backwards};
 use crate::store::ledger::shared::Shared;
@@ -50,11 +49,11 @@ pub fn waiting_at(shared: &Shared, (event, subscription): Place) -> Result<Optio
     if let Some(generation) = in_tail {
         return Ok(Some(Waiting::First { generation }));
     }
-    let row = shared.tree.get(Pair::Retry.key(subscription, event)).map_err(failed)?;
+    let row = shared.table.get(Pair::Retry.key(subscription, event))?;
     if let Some(row) = row {
         return Retry::decode(&row, event).map(|retry| Some(Waiting::Retry(retry)));
     }
-    let page = page_of(&shared.tree, subscription, event)?;
+    let page = page_of(&shared.table, subscription, event)?;
     let generation = page.and_then(|page| page.generation(event));
     Ok(generation.map(|generation| Waiting::First { generation }))
 }
@@ -77,7 +76,7 @@ pub fn waiting_of(
             break;
         }
     }
-    'pages: for page in pages_backwards(&shared.tree, subscription, below) {
+    'pages: for page in pages_backwards(&shared.table, subscription, below) {
         let page = page?;
         for (event, generation) in page.waiting().rev().filter(|(event, _)| *event < below) {
             if !each(event, Waiting::First { generation })? {
@@ -119,7 +118,7 @@ fn newest(
 ) -> Result<BTreeMap<Place, (Heading, Waiting)>, Error> {
     let mut newest: BTreeMap<Place, (Heading, Waiting)> = BTreeMap::new();
     let (shared, wants_dead) = (records.shared, query.status == Some(DeliveryStatus::Dead));
-    let mut events = EventReader::new(&shared.tree, &shared.seal);
+    let mut events = EventReader::new(&shared.table, &shared.seal);
     for subscription in subscriptions(records, query)? {
         let below = EventNo(query.below.0.0.saturating_add(1));
         waiting_of(shared, subscription.no, below, |event, waiting| {

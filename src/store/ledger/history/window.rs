@@ -122,7 +122,7 @@ impl Window {
         below: Place,
     ) -> Result<(), Error> {
         let (shared, end) = (records.shared, self.end);
-        let mut events = EventReader::new(&shared.tree, &shared.seal);
+        let mut events = EventReader::new(&shared.table, &shared.seal);
         let since = events.commit(query.event.unwrap_or(end.0))?.unwrap_or_default();
         let is_within = |place: Place| end <= place && place < below && is_in_scope(query, place);
         for place in replayed_since(shared, since, is_within)? {
@@ -181,6 +181,6 @@ fn attempts_at(
     let Some(oldest) = events.first() else {
         return Ok(());
     };
-    let commit = EventReader::new(&shared.tree, &shared.seal).commit(*oldest)?.unwrap_or_default();
+    let commit = EventReader::new(&shared.table, &shared.seal).commit(*oldest)?.unwrap_or_default();
     attempts_of(shared, events, commit, each)
 }

@@ -64,11 +64,11 @@ impl Step<'_> {
         owners: &mut Owners<'_>,
         dropping: &mut Dropping<'_>,
     ) -> Result<(), Error> {
-        let (tree, key) = (&self.shared.tree, Pair::Retry.key(subscription, event));
+        let (table, key) = (&self.shared.table, Pair::Retry.key(subscription, event));
         let row = dropping.rows.get(&key)?;
         let generation = match &row {
             Some(row) => Some(Retry::decode(row, event)?.generation),
-            None => dropping.pages.generation(tree, subscription, event)?,
+            None => dropping.pages.generation(table, subscription, event)?,
         };
         let Some(generation) = generation else {
             return Ok(());
@@ -79,7 +79,7 @@ impl Step<'_> {
             Fate::DeadLetter => {
                 match row {
                     Some(_) => dropping.rows.delete(&key),
-                    None => drop(dropping.pages.finish(tree, subscription, event)?),
+                    None => drop(dropping.pages.finish(table, subscription, event)?),
                 }
                 // It may have been one to come when the survey began.
                 window.give_up(event, subscription);
@@ -92,7 +92,7 @@ impl Step<'_> {
     fn drop_block(&self, block: Chosen, window: &Window, dropping: &mut Dropping<'_>) -> Result<(), Error> {
         if window.spares_nothing_of(block) {
             dropping.block(block);
-        } else if let Some(value) = get(&self.shared.tree, Block::Events, block.first)? {
+        } else if let Some(value) = get(&self.shared.table, Block::Events, block.first)? {
             dropping.rewrite(block, &value, window)?;
         }
         Ok(())
@@ -107,7 +107,7 @@ impl Step<'_> {
         for (event, subscription) in dropping.unnamed {
             let is_open = self.shared.volatile().chapters.events.name(event, subscription);
             if !is_open && event.0 >= forgotten {
-                forgotten = events::forget_that_of(&self.shared.tree, &mut dropping.rows, event)?;
+                forgotten = events::forget_that_of(&self.shared.table, &mut dropping.rows, event)?;
             }
         }
         let mut volatile = self.shared.volatile();

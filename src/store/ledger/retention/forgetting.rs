@@ -3,7 +3,6 @@
 use crate::store::Error;
 use crate::store::ledger::blocks::{EventReader, commit_of, delete, get, numbers};
 use crate::store::ledger::chapters::{attempts, events};
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{Block, Pair};
 use crate::store::ledger::retention::{STEP_ROWS, Step};
 use crate::store::ledger::values::{Moved, SettledV1, SettlementBlock};
@@ -11,16 +10,16 @@ use crate::store::ledger::values::{Moved, SettledV1, SettlementBlock};
 impl Step<'_> {
     /// Forgets some of the attempts that were settled before a commit and are to expire; says whether there are more.
     pub fn forget_some(&self, before: u64) -> Result<bool, Error> {
-        let tree = &self.shared.tree;
+        let table = &self.shared.table;
         let held = self.shared.volatile().bytes;
         let (mut rows, mut bytes, mut more) = (self.shared.rows(), 0, false);
-        for number in numbers(tree, Block::Settlements, 0) {
+        for number in numbers(table, Block::Settlements, 0) {
             let number = number?;
             more = rows.len() >= STEP_ROWS;
             if more || commit_of(number) >= before {
                 break;
             }
-            let Some(value) = get(tree, Block::Settlements, number)? else {
+            let Some(value) = get(table, Block::Settlements, number)? else {
                 continue;
             };
             let block = SettlementBlock::decode(&value)?;
@@ -47,8 +46,8 @@ impl Step<'_> {
     /// more.
     pub fn forget_chapters(&self, before: u64) -> Result<bool, Error> {
         let mut rows = self.shared.rows();
-        let more = events::forget(&self.shared.tree, &mut rows, before, STEP_ROWS)?
-            || attempts::forget(&self.shared.tree, &mut rows, STEP_ROWS)?;
+        let more = events::forget(&self.shared.table, &mut rows, before, STEP_ROWS)?
+            || attempts::forget(&self.shared.table, &mut rows, STEP_ROWS)?;
         if rows.len() > 0 {
             rows.apply()?;
         }
@@ -58,12 +57,10 @@ impl Step<'_> {
     /// Whether a block alone tells of a delivery that waits: one that was replayed, though its event did not match, and
     /// for which its event was not kept yet.
     fn tells_of_what_waits(&self, block: &SettlementBlock) -> Result<bool, Error> {
-        let mut events = EventReader::new(&self.shared.tree, &self.shared.seal);
+        let mut events = EventReader::new(&self.shared.table, &self.shared.seal);
         for (event, subscription) in block.replayed.iter().map(Moved::delivery) {
             let row = Pair::Retry.key(subscription, event);
-            if self.shared.tree.contains_key(row).map_err(failed)?
-                && events.matches(event, subscription)? == Some(false)
-            {
+            if self.shared.table.contains_key(row)? && events.matches(event, subscription)? == Some(false) {
                 return Ok(true);
             }
         }

@@ -9,7 +9,6 @@ use std::collections::hash_map::Entry;
 
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::ledger::blocks::EventReader;
-use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::Pair;
 use crate::store::ledger::pages::page_of;
 use crate::store::ledger::retention::window::Window;
@@ -68,13 +67,13 @@ impl Step<'_> {
     /// Looks at the next row; says whether there may be another.
     fn look(&self, survey: &mut Survey, window: &mut Window, owners: &mut Owners<'_>) -> Result<bool, Error> {
         let rows = survey.kind.from(survey.subscription, survey.event);
-        let Some(key) = self.shared.tree.range(rows).keys().next() else {
+        let Some(key) = self.shared.table.range(rows).keys().next() else {
             let was = std::mem::replace(&mut survey.kind, Pair::Retry);
             (survey.subscription, survey.event) = (SubscriptionNo(0), EventNo(0));
             return Ok(was == Pair::Page);
         };
         let (subscription, event) =
-            Pair::read(&key.map_err(failed)?).ok_or_else(|| Error::damaged("the key of what waits"))?;
+            Pair::read(&key?).ok_or_else(|| Error::damaged("the key of what waits"))?;
         let events = window.events();
         if event.0 >= events.end {
             (survey.subscription, survey.event) = (SubscriptionNo(subscription.0 + 1), EventNo(0));
@@ -96,7 +95,7 @@ impl Step<'_> {
         window: &mut Window,
         owners: &mut Owners<'_>,
     ) -> Result<(), Error> {
-        let row = self.shared.tree.get(Pair::Retry.key(subscription, event)).map_err(failed)?;
+        let row = self.shared.table.get(Pair::Retry.key(subscription, event))?;
         match row {
             Some(row) => {
                 let retry = Retry::decode(&row, event)?;
@@ -114,7 +113,7 @@ impl Step<'_> {
         window: &mut Window,
         owners: &mut Owners<'_>,
     ) -> Result<(), Error> {
-        let Some(page) = page_of(&self.shared.tree, subscription, event)? else {
+        let Some(page) = page_of(&self.shared.table, subscription, event)? else {
             return Ok(());
         };
         for (event, generation) in page.waiting() {
@@ -146,7 +145,7 @@ fn note(
 
 impl<'a> Owners<'a> {
     pub fn of(shared: &'a Shared) -> Self {
-        let events = EventReader::new(&shared.tree, &shared.seal);
+        let events = EventReader::new(&shared.table, &shared.seal);
         Self { shared, events, known: HashMap::new() }
     }
 

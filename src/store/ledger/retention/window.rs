@@ -171,9 +171,9 @@ impl Step<'_> {
             (volatile.tail.cursor(self.next_commit).event.0, volatile.bytes)
         };
         let mut read = 0;
-        for first in numbers(&self.shared.tree, Block::Events, window.end) {
+        for first in numbers(&self.shared.table, Block::Events, window.end) {
             let first = first?;
-            let Some(bytes) = get(&self.shared.tree, Block::Events, first)? else {
+            let Some(bytes) = get(&self.shared.table, Block::Events, first)? else {
                 continue;
             };
             let block: EventBlock<'_> = decode(&bytes)?;
@@ -201,8 +201,8 @@ impl Step<'_> {
     /// The commit of the first event from `event` on; without one below the cursor, the cursor's.
     pub fn commit_at(&self, event: u64) -> Result<u64, Error> {
         let cursor = self.shared.volatile().tail.cursor(self.next_commit);
-        for first in numbers(&self.shared.tree, Block::Events, event) {
-            if let Some(bytes) = get(&self.shared.tree, Block::Events, first?)? {
+        for first in numbers(&self.shared.table, Block::Events, event) {
+            if let Some(bytes) = get(&self.shared.table, Block::Events, first?)? {
                 return Ok(decode::<EventBlock<'_>>(&bytes)?.commit.min(cursor.commit));
             }
         }

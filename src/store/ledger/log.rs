@@ -1,0 +1,584 @@
+//! The log: every change of the store in the order in which it was made, and for good the rows of blocks.
+//!
+//! A batch is one record at the end of the last segment; syncing that one file is all that it takes to make it durable.
+//! What lies in blocks is read from here ever after, so it is written once. In memory is where each row lies. Other rows
+//! are brought to sled later ([`super::checkpoint`]): what the log says of them counts only until then.
+//!
+//! A segment that is full gets a file that says what lies in it, so that a start need not read it. Segments go oldest
+//! first, once nothing in them is needed: what still is then is put once more, at the end.
+
+pub mod record;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use sled::IVec;
+
+use self::record::{Change, changes_in};
+use self::segment::{Contents, LogId, Place};
+use crate::store::Error;
+use crate::store::ledger::keys::{self, Logged};
+use crate::store::ledger::sync::Durability;
+use crate::store::ledger::values::decode;
+
+/// The log's directory within the store's.
+pub const LOG_DIRECTORY: &str = "log";
+/// So many bytes, and the segment is full.
+pub const SEGMENT_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 64 << 20 };
+/// So many segments' bytes may be there in vain, however little is needed.
+const SEGMENTS_SPARED: u64 = 2;
+/// How many segments' files are kept open for reading.
+const FILES_OPEN: usize = 16;
+
+/// The log of one store.
+pub struct Log {
+    directory: PathBuf,
+    id: LogId,
+    durability: Durability,
+    segment_bytes: u64,
+    index: RwLock<Index>,
+    head: Mutex<Head>,
+    /// The number behind the last record that is durable.
+    durable: AtomicU64,
+    files: Mutex<VecDeque<(u32, Arc<File>)>>,
+}
+
+/// Where everything lies.
+#[derive(Default)]
+struct Index {
+    rows: BTreeMap<Logged, Location>,
+    segments: BTreeMap<u32, Extent>,
+}
+
+/// Where the change lies that put a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Location {
+    segment: u32,
+    offset: u32,
+    bytes: u32,
+}
+
+/// How much lies in a segment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Extent {
+    bytes: u64,
+    /// Bytes of what is still needed.
+    needed: u64,
+}
+
+/// The end of the log.
+struct Head {
+    no: u32,
+    file: Arc<File>,
+    end: u64,
+    /// The number of the next record.
+    next: u64,
+    /// What the last segment does to the rows.
+    rows: Vec<(Logged, Place)>,
+    /// Segments that are full, and for which nothing says so yet.
+    full: VecDeque<Full>,
+    buffer: Vec<u8>,
+    /// Whether nothing stands behind the end: what a crash has torn is cut off before the first write, and not before it
+    /// is known to be no damage.
+    is_cut: bool,
+    /// Whether a write has failed: then nobody knows what is behind the end.
+    is_broken: bool,
+}
+
+struct Full {
+    no: u32,
+    contents: Contents,
+}
+
+/// A batch that was appended.
+pub struct Appended {
+    pub record: u64,
+    /// Whether a segment was full before it.
+    pub has_begun_segment: bool,
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::Failed(error.to_string().into())
+}
+
+fn missing(no: u32) -> Error {
+    Error::damaged(format!("segment {no} of the log is missing"))
+}
+
+fn damaged(no: u32, offset: u64) -> Error {
+    Error::damaged(format!("segment {no} of the log makes no sense at byte {offset}"))
+}
+
+impl Log {
+    /// Opens the log of the store in `directory`, which is made if there is none. Hands all changes since the record
+    /// `checkpoint` of rows that do not lie in it to `each`, with their record's number.
+    ///
+    /// # Errors
+    /// When it is damaged, does not go back so far, or the disk refuses.
+    pub fn open(
+        directory: &Path,
+        durability: Durability,
+        segment_bytes: u64,
+        checkpoint: u64,
+        mut each: impl FnMut(u64, Change<'_>),
+    ) -> Result<Self, Error> {
+        let store = directory;
+        let directory = store.join(LOG_DIRECTORY);
+        std::fs::create_dir_all(&directory).map_err(failed)?;
+        File::open(store).and_then(|store| store.sync_all()).map_err(failed)?;
+        let mut numbers = segment::numbers(&directory).map_err(failed)?;
+        // A crash may leave the last without its head: then nothing was ever written to it.
+        if let Some(last) = numbers.last().copied()
+            && read_head(&directory, last)?.is_none()
+            && is_short(&directory, last)?
+        {
+            segment::remove(&directory, last).map_err(failed)?;
+            numbers.pop();
+        }
+        let index = Index::default();
+        let mut opening = Opening { directory: &directory, checkpoint, id: None, next: None, index };
+        let (mut full, mut head) = (VecDeque::new(), None);
+        for (at, no) in numbers.iter().copied().enumerate() {
+            let is_last = at + 1 == numbers.len();
+            let contents =
+                opening.segment(no, at.checked_sub(1).map(|before| numbers[before]), is_last, &mut each)?;
+            match contents {
+                Read::Known => {}
+                Read::Scanned(contents) if is_last => head = Some((no, contents)),
+                Read::Scanned(contents) => full.push_back(Full { no, contents }),
+            }
+        }
+        let Opening { id, next, mut index, .. } = opening;
+        let (id, next) = (id.unwrap_or_else(rand::random), next.unwrap_or(1));
+        let (no, contents) = match head {
+            Some((no, contents)) => (no, Some(contents)),
+            None => (numbers.last().map_or(1, |last| last + 1), None),
+        };
+        let (file, end, rows) = match contents {
+            Some(contents) => {
+                let path = segment::path(&directory, no);
+                let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+                // It may have been written and not synced when the process was killed.
+                file.sync_all().map_err(failed)?;
+                (file, contents.bytes, contents.rows)
+            }
+            None => {
+                let file = segment::create(&directory, no, id, next).map_err(failed)?;
+                index.segments.insert(no, Extent { bytes: segment::HEAD as u64, needed: 0 });
+                (file, segment::HEAD as u64, Vec::new())
+            }
+        };
+        let file = Arc::new(file);
+        let head =
+            Head { no, file, end, next, rows, full, buffer: Vec::new(), is_cut: false, is_broken: false };
+        let log = Self {
+            directory,
+            id,
+            durability,
+            segment_bytes,
+            index: RwLock::new(index),
+            head: Mutex::new(head),
+            durable: AtomicU64::new(next),
+            files: Mutex::default(),
+        };
+        log.finish_dropping()?;
+        Ok(log)
+    }
+
+    /// Removes segments that are not needed, which a crash has left; misses none that are.
+    fn finish_dropping(&self) -> Result<(), Error> {
+        let beginning = self.get(&Logged::of(keys::BEGINNING).expect("it lies in the log"))?;
+        let beginning: u32 = beginning.map_or(Ok(1), |beginning| decode(&beginning))?;
+        let oldest = self.index().segments.keys().next().copied();
+        match oldest {
+            Some(oldest) if oldest > beginning => Err(missing(beginning)),
+            _ => {
+                self.head().full.retain(|full| full.no >= beginning);
+                self.remove_before(beginning)
+            }
+        }
+    }
+
+    /// Appends a batch. It is durable once it is synced.
+    ///
+    /// # Errors
+    /// When the disk refuses. Then nothing can be appended any more.
+    pub fn append(&self, changes: &[Change<'_>]) -> Result<Appended, Error> {
+        let mut head = self.head();
+        if head.is_broken {
+            return Err(Error::Failed("the log has failed".into()));
+        }
+        head.is_broken = true;
+        let has_begun_segment = head.end >= self.segment_bytes;
+        if has_begun_segment {
+            self.begin_segment(&mut head)?;
+        }
+        if !head.is_cut {
+            head.file.set_len(head.end).map_err(failed)?;
+            head.is_cut = true;
+        }
+        let no = head.next;
+        let mut buffer = std::mem::take(&mut head.buffer);
+        buffer.clear();
+        record::encode(&mut buffer, no, changes);
+        segment::write_at(&head.file, &buffer, head.end).map_err(failed)?;
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let mut offset = head.end + record::RECORD_HEAD as u64;
+        for change in changes {
+            let bytes = change.bytes();
+            if let Some(key) = Logged::of(change.key) {
+                let place = change.value.map(|_| (offset as u32, bytes as u32));
+                index.note(head.no, key, place);
+                head.rows.push((key, place));
+            }
+            offset += bytes as u64;
+        }
+        head.end += buffer.len() as u64;
+        index.segments.entry(head.no).or_default().bytes = head.end;
+        head.next = no + 1;
+        head.buffer = buffer;
+        head.is_broken = false;
+        Ok(Appended { record: no, has_begun_segment })
+    }
+
+    /// Makes what is full durable, and begins the next segment.
+    fn begin_segment(&self, head: &mut Head) -> Result<(), Error> {
+        self.sync_head(head)?;
+        let (no, next) = (head.no + 1, head.next);
+        let file = segment::create(&self.directory, no, self.id, next).map_err(failed)?;
+        let contents = Contents { bytes: head.end, next, rows: std::mem::take(&mut head.rows) };
+        head.full.push_back(Full { no: head.no, contents });
+        (head.no, head.file, head.end) = (no, Arc::new(file), segment::HEAD as u64);
+        Ok(())
+    }
+
+    /// When this returns `Ok`, everything that was appended before is as durable as was asked for.
+    ///
+    /// # Errors
+    /// When the disk refuses. Then nothing can be appended any more.
+    pub fn sync(&self) -> Result<(), Error> {
+        let mut head = self.head();
+        if head.is_broken {
+            return Err(Error::Failed("the log has failed".into()));
+        }
+        self.sync_head(&mut head)
+    }
+
+    fn sync_head(&self, head: &mut Head) -> Result<(), Error> {
+        if self.durable.load(Ordering::Relaxed) == head.next {
+            return Ok(());
+        }
+        if self.durability == Durability::SyncAfterFlush
+            && let Err(error) = head.file.sync_data()
+        {
+            head.is_broken = true;
+            return Err(failed(error));
+        }
+        self.durable.store(head.next, Ordering::Release);
+        Ok(())
+    }
+
+    /// The number behind the last record that is durable.
+    pub fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// Writes down what lies in segments that are full, and of which sled has the rest: everything before the record
+    /// `checkpoint`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn close_segments(&self, checkpoint: u64) -> Result<(), Error> {
+        loop {
+            let is_due = |full: &mut Full| full.contents.next <= checkpoint;
+            let Some(full) = self.head().full.pop_front_if(is_due) else {
+                return Ok(());
+            };
+            let contents = Contents { rows: latest(full.contents.rows), ..full.contents };
+            contents.write(&self.directory, full.no).map_err(failed)?;
+        }
+    }
+
+    /// Whether there are segments to close before the record `checkpoint`, once it is there.
+    pub fn has_full_segments(&self) -> bool {
+        !self.head().full.is_empty()
+    }
+
+    /// A row's value.
+    ///
+    /// # Errors
+    /// When it is damaged, or the disk refuses.
+    pub fn get(&self, key: &Logged) -> Result<Option<IVec>, Error> {
+        let mut tried = None;
+        loop {
+            let found = self.index().rows.get(key).copied();
+            let Some(at) = found else {
+                return Ok(None);
+            };
+            match self.read(key, at) {
+                Ok(value) => return Ok(Some(value)),
+                // Its segment may just have been dropped: then it lies elsewhere by now.
+                Err(_) if tried != found => tried = found,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether there is such a row.
+    pub fn contains(&self, key: &Logged) -> bool {
+        self.index().rows.contains_key(key)
+    }
+
+    /// The first row of a range, or the last.
+    pub fn next(&self, range: (Bound<Logged>, Bound<Logged>), is_backwards: bool) -> Option<Logged> {
+        let index = self.index();
+        let mut rows = index.rows.range(range);
+        let next = if is_backwards { rows.next_back() } else { rows.next() };
+        next.map(|(key, _)| *key)
+    }
+
+    fn read(&self, key: &Logged, at: Location) -> Result<IVec, Error> {
+        let file = self.file(at.segment)?;
+        let mut bytes = vec![0; at.bytes as usize];
+        segment::read_at(&file, &mut bytes, at.offset.into()).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => damaged(at.segment, at.offset.into()),
+            _ => failed(error),
+        })?;
+        let change = record::decode(&bytes).filter(|change| change.key == key.bytes());
+        let value = change.and_then(|change| change.value);
+        value.map(IVec::from).ok_or_else(|| damaged(at.segment, at.offset.into()))
+    }
+
+    fn file(&self, no: u32) -> Result<Arc<File>, Error> {
+        let mut files = self.files();
+        if let Some((_, file)) = files.iter().find(|(open, _)| *open == no) {
+            return Ok(file.clone());
+        }
+        let file = File::open(segment::path(&self.directory, no)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => missing(no),
+            _ => failed(error),
+        })?;
+        let file = Arc::new(file);
+        files.truncate(FILES_OPEN - 1);
+        files.push_front((no, file.clone()));
+        Ok(file)
+    }
+
+    /// Whether more than half of it is there in vain, and that some segments.
+    pub fn is_wasteful(&self) -> bool {
+        let index = self.index();
+        let (mut bytes, mut needed) = (0, 0);
+        for extent in index.segments.values() {
+            bytes += extent.bytes;
+            needed += extent.needed;
+        }
+        bytes - needed > needed + SEGMENTS_SPARED * self.segment_bytes
+    }
+
+    /// The oldest segment, if it is closed, and whether nothing in it is needed.
+    pub fn oldest(&self) -> Option<(u32, bool)> {
+        let first_open = {
+            let head = self.head();
+            head.full.front().map_or(head.no, |full| full.no)
+        };
+        let index = self.index();
+        let (no, extent) = index.segments.first_key_value()?;
+        (*no < first_open).then_some((*no, extent.needed == 0))
+    }
+
+    /// The rows that lie in a closed segment.
+    pub fn rows_in(&self, no: u32) -> Result<Vec<Logged>, Error> {
+        let rows = match Contents::find(&self.directory, no) {
+            Some(contents) => contents.rows,
+            None => {
+                let mut scanned = Vec::new();
+                scan(&self.directory, no, |offset, change| {
+                    scanned.extend(placed(offset, change));
+                })?;
+                latest(scanned)
+            }
+        };
+        Ok(rows.into_iter().filter(|(_, place)| place.is_some()).map(|(key, _)| key).collect())
+    }
+
+    /// Whether a row lies in this segment.
+    pub fn lies_in(&self, key: &Logged, no: u32) -> bool {
+        self.index().rows.get(key).is_some_and(|at| at.segment == no)
+    }
+
+    /// Removes all segments before this one. Nothing in them may be needed, and that be durable.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn remove_before(&self, no: u32) -> Result<(), Error> {
+        loop {
+            let oldest = self.index().segments.keys().next().copied();
+            let Some(oldest) = oldest.filter(|oldest| *oldest < no) else {
+                return Ok(());
+            };
+            segment::remove(&self.directory, oldest).map_err(failed)?;
+            self.files().retain(|(open, _)| *open != oldest);
+            self.index.write().unwrap_or_else(PoisonError::into_inner).segments.remove(&oldest);
+        }
+    }
+
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn files(&self) -> MutexGuard<'_, VecDeque<(u32, Arc<File>)>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn head(&self) -> MutexGuard<'_, Head> {
+        self.head.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Index {
+    /// Takes note of what a change in a segment did to a row.
+    fn note(&mut self, segment: u32, key: Logged, place: Place) {
+        let before = match place {
+            Some((offset, bytes)) => {
+                self.segments.entry(segment).or_default().needed += u64::from(bytes);
+                self.rows.insert(key, Location { segment, offset, bytes })
+            }
+            None => self.rows.remove(&key),
+        };
+        if let Some(before) = before
+            && let Some(extent) = self.segments.get_mut(&before.segment)
+        {
+            extent.needed -= u64::from(before.bytes);
+        }
+    }
+}
+
+/// The files of the segments of which nothing says what lies in them: whatever is not durable is in these.
+pub fn open_segments(store: &Path) -> io::Result<Vec<PathBuf>> {
+    let directory = store.join(LOG_DIRECTORY);
+    let numbers = segment::numbers(&directory)?;
+    let open = numbers.into_iter().filter(|no| Contents::find(&directory, *no).is_none());
+    Ok(open.map(|no| segment::path(&directory, no)).collect())
+}
+
+/// A log that is being opened.
+struct Opening<'a> {
+    directory: &'a Path,
+    /// The changes from this record on are asked for.
+    checkpoint: u64,
+    id: Option<LogId>,
+    /// The number that the next record must have.
+    next: Option<u64>,
+    index: Index,
+}
+
+/// How it became known what lies in a segment.
+enum Read {
+    /// By what was written down.
+    Known,
+    Scanned(Contents),
+}
+
+impl Opening<'_> {
+    fn segment(
+        &mut self,
+        no: u32,
+        before: Option<u32>,
+        is_last: bool,
+        each: &mut impl FnMut(u64, Change<'_>),
+    ) -> Result<Read, Error> {
+        if let Some(before) = before.filter(|before| before + 1 != no) {
+            return Err(missing(before + 1));
+        }
+        let Some((id, first)) = read_head(self.directory, no)? else {
+            return Err(damaged(no, 0));
+        };
+        if self.id.is_some_and(|known| known != id) || self.next.is_some_and(|next| next != first) {
+            return Err(Error::damaged(format!("segment {no} is of another log")));
+        }
+        if self.id.is_none() && first > self.checkpoint {
+            let what = format!("rows of before record {first} of the log, with which it begins, are missing");
+            return Err(Error::damaged(what));
+        }
+        self.id = Some(id);
+        let path = segment::path(self.directory, no);
+        let bytes = path.metadata().map_err(failed)?.len();
+        self.index.segments.insert(no, Extent { bytes, needed: 0 });
+        if let Some(contents) = Contents::find(self.directory, no)
+            && contents.bytes == bytes
+            && contents.next <= self.checkpoint
+        {
+            contents.rows.iter().for_each(|(key, place)| self.index.note(no, *key, *place));
+            self.next = Some(contents.next);
+            return Ok(Read::Known);
+        }
+        let file = File::open(&path).map_err(failed)?;
+        let mut rows = Vec::new();
+        let (end, next) = segment::scan(&file, first, |record, begin, changes| {
+            let mut offset = begin;
+            for change in changes_in(changes) {
+                match placed(offset, change) {
+                    Some((key, place)) => {
+                        self.index.note(no, key, place);
+                        rows.push((key, place));
+                    }
+                    None if record >= self.checkpoint => each(record, change),
+                    None => {}
+                }
+                offset += change.bytes() as u64;
+            }
+            Ok(())
+        })?;
+        if !is_last && end != bytes {
+            return Err(damaged(no, end));
+        }
+        self.index.segments.insert(no, Extent { bytes: end, ..self.index.segments[&no] });
+        self.next = Some(next);
+        Ok(Read::Scanned(Contents { bytes: end, next, rows }))
+    }
+}
+
+/// What a change that lies at this offset does to a row, if that lies in the log.
+fn placed(offset: u64, change: Change<'_>) -> Option<(Logged, Place)> {
+    let place = change.value.map(|_| (offset as u32, change.bytes() as u32));
+    Logged::of(change.key).map(|key| (key, place))
+}
+
+/// What became of each row in the end.
+fn latest(rows: Vec<(Logged, Place)>) -> Vec<(Logged, Place)> {
+    rows.into_iter().collect::<BTreeMap<Logged, Place>>().into_iter().collect()
+}
+
+/// Hands every change in a segment to `each`, with its offset.
+fn scan(directory: &Path, no: u32, mut each: impl FnMut(u64, Change<'_>)) -> Result<(), Error> {
+    let (_, first) = read_head(directory, no)?.ok_or_else(|| damaged(no, 0))?;
+    let file = File::open(segment::path(directory, no)).map_err(failed)?;
+    segment::scan(&file, first, |_, begin, changes| {
+        let mut offset = begin;
+        for change in changes_in(changes) {
+            each(offset, change);
+            offset += change.bytes() as u64;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn read_head(directory: &Path, no: u32) -> Result<Option<(LogId, u64)>, Error> {
+    let mut file = File::open(segment::path(directory, no)).map_err(failed)?;
+    segment::read_head(&mut file).map_err(failed)
+}
+
+/// Whether a segment has no byte behind its head.
+fn is_short(directory: &Path, no: u32) -> Result<bool, Error> {
+    let bytes = segment::path(directory, no).metadata().map_err(failed)?.len();
+    Ok(bytes <= segment::HEAD as u64)
+}
