@@ -179,13 +179,8 @@ impl Ledger {
         policy: Policy,
         keyring: Keyring,
     ) -> Result<Self, OpenError> {
-        let syncer = open_files(directory, durability, policy)?;
+        let syncer = open_files(directory, durability, policy, Some(&keyring))?;
         let (table, damaged) = (syncer.table(), |why: Error| OpenError::of(directory, why));
-        if let Some(missing) = SealedUnder::read(table).map_err(damaged)?.lacks(&keyring) {
-            let given: Vec<String> = keyring.known().map(|key| key.to_string()).collect();
-            let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
-            return Err(OpenError::Sealed { path: directory.to_owned(), missing, given });
-        }
         let seal = match read_schema(table).map_err(damaged)? {
             Some(_) => read_seal_of(table).map_err(damaged)?,
             None if mark::exists(directory) => {
@@ -265,6 +260,7 @@ impl Backend for Ledger {
     fn recover(&mut self, each: &mut dyn FnMut(Subscription)) -> Result<Recovery, Error> {
         let recovery = recovery::recover(&self.shared, &mut self.writing, &self.mark, each)?;
         encrypting::bring_up(&self.shared.syncer, &self.shared.seal, &self.shared.keyring)?;
+        upgrading::sweep(&self.shared.syncer)?;
         Ok(recovery)
     }
 
@@ -345,8 +341,14 @@ impl Drop for Ledger {
     }
 }
 
-/// Opens sled and the log, each of which is made if it is missing, and moves what an earlier version has elsewhere.
-fn open_files(directory: &Path, durability: Durability, policy: Policy) -> Result<Syncer, OpenError> {
+/// Opens sled and the log, each of which is made if it is missing, and copies what an earlier version has elsewhere. A
+/// store that lacks a master key, if any are given, is refused and not changed.
+fn open_files(
+    directory: &Path,
+    durability: Durability,
+    policy: Policy,
+    keyring: Option<&Keyring>,
+) -> Result<Syncer, OpenError> {
     let unusable = |source| OpenError::Io { path: directory.to_owned(), source };
     let damaged = |why: Error| OpenError::of(directory, why);
     std::fs::create_dir_all(directory).map_err(unusable)?;
@@ -360,18 +362,30 @@ fn open_files(directory: &Path, durability: Durability, policy: Policy) -> Resul
     if let Some(found) = found.filter(|found| *found > SCHEMA_VERSION) {
         return Err(OpenError::Newer { path: directory.to_owned(), found });
     }
+    let lacks =
+        |sealed: SealedUnder| match keyring.and_then(|keyring| Some((keyring, sealed.lacks(keyring)?))) {
+            None => Ok(()),
+            Some((keyring, missing)) => {
+                let given: Vec<String> = keyring.known().map(|key| key.to_string()).collect();
+                let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
+                Err(OpenError::Sealed { path: directory.to_owned(), missing, given })
+            }
+        };
     let is_earlier = found.is_some_and(|found| found < SCHEMA_VERSION);
     if is_earlier {
-        upgrading::begin(directory).map_err(unusable)?;
+        let sealed = db.get(keys::SEALED_UNDER).map_err(failed).and_then(SealedUnder::of);
+        lacks(sealed.map_err(damaged)?)?;
+        upgrading::copy_blocks(&db, directory).map_err(damaged)?;
     }
     let segment_bytes =
         policy.bytes.map_or(u64::MAX, |bytes| (bytes / SEGMENTS_KEPT).max(SEGMENT_BYTES_LEAST));
     let syncer =
         Syncer::open(&db, directory, durability, segment_bytes.min(SEGMENT_BYTES)).map_err(damaged)?;
+    lacks(SealedUnder::read(syncer.table()).map_err(damaged)?)?;
     if is_earlier {
-        upgrading::copy_blocks(&db, &syncer).map_err(damaged)?;
+        // An earlier version is refused from now on.
+        syncer.checkpoint().map_err(damaged)?;
     }
-    upgrading::sweep(&db, &syncer).map_err(damaged)?;
     Ok(syncer)
 }
 

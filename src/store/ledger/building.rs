@@ -24,7 +24,7 @@ impl Building {
     /// # Errors
     /// When the disk refuses.
     pub fn begin(directory: &Path) -> Result<Self, OpenError> {
-        let syncer = open_files(directory, Durability::SyncAfterFlush, Policy::default())?;
+        let syncer = open_files(directory, Durability::SyncAfterFlush, Policy::default(), None)?;
         Ok(Self { syncer, batch: Batch::new() })
     }
 

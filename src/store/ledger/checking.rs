@@ -92,7 +92,7 @@ pub fn check(data_dir: &Path, each: &mut dyn FnMut(Violation)) -> Result<Checked
 
 /// The same for the directory of the store itself.
 pub(crate) fn check_store(directory: &Path, each: &mut dyn FnMut(Violation)) -> Result<Checked, OpenError> {
-    let syncer = open_files(directory, Durability::default(), Policy::default())?;
+    let syncer = open_files(directory, Durability::default(), Policy::default(), None)?;
     let table = syncer.table();
     let damaged = |why: String| OpenError::Damaged { path: directory.to_owned(), why };
     let refused = |error| OpenError::of(directory, error);
@@ -107,12 +107,13 @@ pub(crate) fn check_store(directory: &Path, each: &mut dyn FnMut(Violation)) -> 
     let checked = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let survey = Survey::of(table, &seal, &mut findings);
         references::check(table, &survey, &mut findings);
-        (survey.checked(), survey.last_commit)
+        (survey.checked(), survey.is_whole.then_some(survey.last_commit))
     }));
     let (checked, last_commit) =
         checked.map_err(|_| damaged("its files contradict each other".to_owned()))?;
-    let whole = mark.map_or(Ok(()), |mark| mark.check(last_commit));
-    whole.map_err(refused)?;
+    if let (Some(mark), Some(last_commit)) = (mark, last_commit) {
+        mark.check(last_commit).map_err(refused)?;
+    }
     Ok(Checked { violations: findings.count, ..checked })
 }
 

@@ -11,12 +11,11 @@
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-use tracing::error;
 
 use crate::store::Error;
 use crate::store::ledger::DATABASE;
@@ -122,15 +121,17 @@ impl Checkpointer {
 
     fn wait_until(&self, is_done: impl Fn(&State) -> bool) -> Result<(), Error> {
         let mut state = self.work.state();
-        while !is_done(&state) {
+        loop {
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
+            }
+            if is_done(&state) {
+                return Ok(());
             }
             state.is_wanted = true;
             self.work.changed.notify_all();
             state = self.work.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        Ok(())
     }
 }
 
@@ -138,9 +139,9 @@ impl Drop for Checkpointer {
     fn drop(&mut self) {
         self.work.state().is_ending = true;
         self.work.changed.notify_all();
-        let ended = self.thread.take().map(JoinHandle::join);
-        if let Some(Err(_)) = ended {
-            error!("the thread that brings rows to sled has panicked");
+        if let Some(thread) = self.thread.take() {
+            // A panic has become a failure by then.
+            let _ = thread.join();
         }
     }
 }
@@ -148,11 +149,13 @@ impl Drop for Checkpointer {
 impl Work {
     fn run(&self) {
         // What sled found when it opened may not be durable.
-        let mut done = self.sync();
+        let mut done = caught(|| self.sync());
         loop {
             let mut state = self.state();
-            state.ended = state.begun;
-            state.failure = state.failure.take().or(done.err());
+            match done {
+                Ok(()) => state.ended = state.begun,
+                Err(error) => state.failure = Some(error),
+            }
             self.changed.notify_all();
             state = self.wait(state);
             if state.failure.is_some() {
@@ -162,7 +165,7 @@ impl Work {
             state.is_wanted = false;
             state.begun += 1;
             drop(state);
-            done = self.round();
+            done = caught(|| self.round());
             if is_last {
                 return;
             }
@@ -210,11 +213,12 @@ impl Work {
             recent.forget(&rows);
             self.changed.notify_all();
         }
-        let checkpoint = recent.since().map_or(end, |since| since.min(end));
-        if after != Bound::Unbounded || log.has_full_segments() {
-            sled.insert(keys::CHECKPOINT, encode(&checkpoint)).map_err(failed)?;
-            self.sync()?;
+        if after == Bound::Unbounded && !log.has_full_segments() {
+            return Ok(());
         }
+        let checkpoint = recent.since().map_or(end, |since| since.min(end));
+        sled.insert(keys::CHECKPOINT, encode(&checkpoint)).map_err(failed)?;
+        self.sync()?;
         log.close_segments(checkpoint)
     }
 
@@ -229,4 +233,10 @@ impl Work {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Takes a panic for a failure: sled panics over some kinds of damage.
+fn caught(work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(Error::Failed("sled has panicked".into())))
 }

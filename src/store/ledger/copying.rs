@@ -95,7 +95,7 @@ mod tests {
     type Dump = BTreeMap<Vec<u8>, Vec<u8>>;
 
     fn shared(directory: &std::path::Path) -> Arc<Shared> {
-        let syncer = open_files(directory, Durability::FlushOnly, Policy::default()).unwrap();
+        let syncer = open_files(directory, Durability::FlushOnly, Policy::default(), None).unwrap();
         let keyring = crate::encryption::Keyring::default();
         Arc::new(Shared::new(syncer, Seal::new(&[1; 32]), keyring, directory))
     }

@@ -35,7 +35,11 @@ pub struct SealedUnder {
 impl SealedUnder {
     /// What a store says of itself; one of a version that sealed nothing says nothing.
     pub fn read(table: &Table) -> Result<Self, Error> {
-        let stored = table.get(keys::SEALED_UNDER)?;
+        Self::of(table.get(keys::SEALED_UNDER)?)
+    }
+
+    /// The same, going by the row.
+    pub fn of(stored: Option<IVec>) -> Result<Self, Error> {
         stored.map_or(Ok(Self { clear: true, keys: BTreeSet::new() }), |stored| decode(&stored))
     }
 

@@ -55,7 +55,7 @@ pub struct Log {
 #[derive(Default)]
 struct Index {
     rows: BTreeMap<Logged, Location>,
-    segments: BTreeMap<u32, Extent>,
+    segments: BTreeMap<u32, Fill>,
 }
 
 /// Where the change lies that put a row.
@@ -68,7 +68,7 @@ struct Location {
 
 /// How much lies in a segment.
 #[derive(Clone, Copy, Debug, Default)]
-struct Extent {
+struct Fill {
     bytes: u64,
     /// Bytes of what is still needed.
     needed: u64,
@@ -78,6 +78,8 @@ struct Extent {
 struct Head {
     no: u32,
     file: Arc<File>,
+    /// The number of the first record in it.
+    first: u64,
     end: u64,
     /// The number of the next record.
     next: u64,
@@ -118,8 +120,8 @@ fn damaged(no: u32, offset: u64) -> Error {
 }
 
 impl Log {
-    /// Opens the log of the store in `directory`, which is made if there is none. Hands all changes since the record
-    /// `checkpoint` of rows that do not lie in it to `each`, with their record's number.
+    /// Opens the log in `directory`, which is made if there is none. Hands all changes since the record `checkpoint` of
+    /// rows that do not lie in it to `each`, with their record's number.
     ///
     /// # Errors
     /// When it is damaged, does not go back so far, or the disk refuses.
@@ -130,26 +132,30 @@ impl Log {
         checkpoint: u64,
         mut each: impl FnMut(u64, Change<'_>),
     ) -> Result<Self, Error> {
-        let store = directory;
-        let directory = store.join(LOG_DIRECTORY);
-        std::fs::create_dir_all(&directory).map_err(failed)?;
-        File::open(store).and_then(|store| store.sync_all()).map_err(failed)?;
-        let mut numbers = segment::numbers(&directory).map_err(failed)?;
+        std::fs::create_dir_all(directory).map_err(failed)?;
+        // The name of a segment may be there and not durable.
+        for one in [Some(directory), directory.parent()].into_iter().flatten() {
+            File::open(one).and_then(|one| one.sync_all()).map_err(failed)?;
+        }
+        let mut numbers = segment::numbers(directory).map_err(failed)?;
         // A crash may leave the last without its head: then nothing was ever written to it.
         if let Some(last) = numbers.last().copied()
-            && read_head(&directory, last)?.is_none()
-            && is_short(&directory, last)?
+            && read_head(directory, last)?.is_none()
+            && is_short(directory, last)?
         {
-            segment::remove(&directory, last).map_err(failed)?;
+            segment::remove(directory, last).map_err(failed)?;
             numbers.pop();
         }
+        // Of segments that were removed, a power cut may bring some back: those before the last gap go once more.
+        let is_before_a_gap = |pair: &[u32]| pair[0] + 1 != pair[1];
+        let gap = numbers.windows(2).rposition(is_before_a_gap).map_or(0, |before| before + 1);
+        let left_behind: Vec<u32> = numbers.drain(..gap).collect();
         let index = Index::default();
-        let mut opening = Opening { directory: &directory, checkpoint, id: None, next: None, index };
+        let mut opening = Opening { directory, checkpoint, id: None, next: None, index };
         let (mut full, mut head) = (VecDeque::new(), None);
         for (at, no) in numbers.iter().copied().enumerate() {
             let is_last = at + 1 == numbers.len();
-            let contents =
-                opening.segment(no, at.checked_sub(1).map(|before| numbers[before]), is_last, &mut each)?;
+            let contents = opening.segment(no, is_last, &mut each)?;
             match contents {
                 Read::Known => {}
                 Read::Scanned(contents) if is_last => head = Some((no, contents)),
@@ -157,30 +163,40 @@ impl Log {
             }
         }
         let Opening { id, next, mut index, .. } = opening;
-        let (id, next) = (id.unwrap_or_else(rand::random), next.unwrap_or(1));
+        let (id, mut first) = (id.unwrap_or_else(rand::random), next.unwrap_or(1));
+        let next = first;
         let (no, contents) = match head {
             Some((no, contents)) => (no, Some(contents)),
             None => (numbers.last().map_or(1, |last| last + 1), None),
         };
         let (file, end, rows) = match contents {
             Some(contents) => {
-                let path = segment::path(&directory, no);
+                first = contents.first;
+                let path = segment::path(directory, no);
                 let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
-                // It may have been written and not synced when the process was killed.
-                file.sync_all().map_err(failed)?;
                 (file, contents.bytes, contents.rows)
             }
             None => {
-                let file = segment::create(&directory, no, id, next).map_err(failed)?;
-                index.segments.insert(no, Extent { bytes: segment::HEAD as u64, needed: 0 });
+                let file = segment::create(directory, no, id, next).map_err(failed)?;
+                index.segments.insert(no, Fill { bytes: segment::HEAD as u64, needed: 0 });
                 (file, segment::HEAD as u64, Vec::new())
             }
         };
         let file = Arc::new(file);
-        let head =
-            Head { no, file, end, next, rows, full, buffer: Vec::new(), is_cut: false, is_broken: false };
+        let head = Head {
+            no,
+            file,
+            first,
+            end,
+            next,
+            rows,
+            full,
+            buffer: Vec::new(),
+            is_cut: false,
+            is_broken: false,
+        };
         let log = Self {
-            directory,
+            directory: directory.to_owned(),
             id,
             durability,
             segment_bytes,
@@ -189,22 +205,25 @@ impl Log {
             durable: AtomicU64::new(next),
             files: Mutex::default(),
         };
-        log.finish_dropping()?;
+        log.finish_dropping(&left_behind)?;
         Ok(log)
     }
 
     /// Removes segments that are not needed, which a crash has left; misses none that are.
-    fn finish_dropping(&self) -> Result<(), Error> {
+    fn finish_dropping(&self, left_behind: &[u32]) -> Result<(), Error> {
         let beginning = self.get(&Logged::of(keys::BEGINNING).expect("it lies in the log"))?;
         let beginning: u32 = beginning.map_or(Ok(1), |beginning| decode(&beginning))?;
         let oldest = self.index().segments.keys().next().copied();
-        match oldest {
-            Some(oldest) if oldest > beginning => Err(missing(beginning)),
-            _ => {
-                self.head().full.retain(|full| full.no >= beginning);
-                self.remove_before(beginning)
-            }
+        if let Some(oldest) = oldest.filter(|oldest| *oldest > beginning) {
+            let gone = (beginning..oldest).find(|no| !left_behind.contains(no));
+            return Err(missing(gone.unwrap_or(beginning)));
         }
+        for no in left_behind {
+            segment::remove(&self.directory, *no).map_err(failed)?;
+        }
+        segment::remove_orphans(&self.directory).map_err(failed)?;
+        self.head().full.retain(|full| full.no >= beginning);
+        self.remove_before(beginning)
     }
 
     /// Appends a batch. It is durable once it is synced.
@@ -217,13 +236,13 @@ impl Log {
             return Err(Error::Failed("the log has failed".into()));
         }
         head.is_broken = true;
+        if !head.is_cut {
+            cut(&head.file, head.end).map_err(failed)?;
+            head.is_cut = true;
+        }
         let has_begun_segment = head.end >= self.segment_bytes;
         if has_begun_segment {
             self.begin_segment(&mut head)?;
-        }
-        if !head.is_cut {
-            head.file.set_len(head.end).map_err(failed)?;
-            head.is_cut = true;
         }
         let no = head.next;
         let mut buffer = std::mem::take(&mut head.buffer);
@@ -254,9 +273,10 @@ impl Log {
         self.sync_head(head)?;
         let (no, next) = (head.no + 1, head.next);
         let file = segment::create(&self.directory, no, self.id, next).map_err(failed)?;
-        let contents = Contents { bytes: head.end, next, rows: std::mem::take(&mut head.rows) };
+        let rows = std::mem::take(&mut head.rows);
+        let contents = Contents { log: self.id, first: head.first, bytes: head.end, next, rows };
         head.full.push_back(Full { no: head.no, contents });
-        (head.no, head.file, head.end) = (no, Arc::new(file), segment::HEAD as u64);
+        (head.no, head.file, head.first, head.end) = (no, Arc::new(file), next, segment::HEAD as u64);
         Ok(())
     }
 
@@ -359,8 +379,11 @@ impl Log {
 
     fn file(&self, no: u32) -> Result<Arc<File>, Error> {
         let mut files = self.files();
-        if let Some((_, file)) = files.iter().find(|(open, _)| *open == no) {
-            return Ok(file.clone());
+        if let Some(at) = files.iter().position(|(open, _)| *open == no)
+            && let Some((_, file)) = files.remove(at)
+        {
+            files.push_front((no, file.clone()));
+            return Ok(file);
         }
         let file = File::open(segment::path(&self.directory, no)).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => missing(no),
@@ -376,9 +399,9 @@ impl Log {
     pub fn is_wasteful(&self) -> bool {
         let index = self.index();
         let (mut bytes, mut needed) = (0, 0);
-        for extent in index.segments.values() {
-            bytes += extent.bytes;
-            needed += extent.needed;
+        for fill in index.segments.values() {
+            bytes += fill.bytes;
+            needed += fill.needed;
         }
         bytes - needed > needed + SEGMENTS_SPARED * self.segment_bytes
     }
@@ -390,8 +413,8 @@ impl Log {
             head.full.front().map_or(head.no, |full| full.no)
         };
         let index = self.index();
-        let (no, extent) = index.segments.first_key_value()?;
-        (*no < first_open).then_some((*no, extent.needed == 0))
+        let (no, fill) = index.segments.first_key_value()?;
+        (*no < first_open).then_some((*no, fill.needed == 0))
     }
 
     /// The rows that lie in a closed segment.
@@ -454,9 +477,9 @@ impl Index {
             None => self.rows.remove(&key),
         };
         if let Some(before) = before
-            && let Some(extent) = self.segments.get_mut(&before.segment)
+            && let Some(fill) = self.segments.get_mut(&before.segment)
         {
-            extent.needed -= u64::from(before.bytes);
+            fill.needed -= u64::from(before.bytes);
         }
     }
 }
@@ -491,13 +514,9 @@ impl Opening<'_> {
     fn segment(
         &mut self,
         no: u32,
-        before: Option<u32>,
         is_last: bool,
         each: &mut impl FnMut(u64, Change<'_>),
     ) -> Result<Read, Error> {
-        if let Some(before) = before.filter(|before| before + 1 != no) {
-            return Err(missing(before + 1));
-        }
         let Some((id, first)) = read_head(self.directory, no)? else {
             return Err(damaged(no, 0));
         };
@@ -511,9 +530,9 @@ impl Opening<'_> {
         self.id = Some(id);
         let path = segment::path(self.directory, no);
         let bytes = path.metadata().map_err(failed)?.len();
-        self.index.segments.insert(no, Extent { bytes, needed: 0 });
+        self.index.segments.insert(no, Fill { bytes, needed: 0 });
         if let Some(contents) = Contents::find(self.directory, no)
-            && contents.bytes == bytes
+            && (contents.log, contents.first, contents.bytes) == (id, first, bytes)
             && contents.next <= self.checkpoint
         {
             contents.rows.iter().for_each(|(key, place)| self.index.note(no, *key, *place));
@@ -521,6 +540,8 @@ impl Opening<'_> {
             return Ok(Read::Known);
         }
         let file = File::open(&path).map_err(failed)?;
+        // It may have been written and not synced when the process was killed.
+        file.sync_all().map_err(failed)?;
         let mut rows = Vec::new();
         let (end, next) = segment::scan(&file, first, |record, begin, changes| {
             let mut offset = begin;
@@ -540,9 +561,9 @@ impl Opening<'_> {
         if !is_last && end != bytes {
             return Err(damaged(no, end));
         }
-        self.index.segments.insert(no, Extent { bytes: end, ..self.index.segments[&no] });
+        self.index.segments.insert(no, Fill { bytes: end, ..self.index.segments[&no] });
         self.next = Some(next);
-        Ok(Read::Scanned(Contents { bytes: end, next, rows }))
+        Ok(Read::Scanned(Contents { log: id, first, bytes: end, next, rows }))
     }
 }
 
@@ -575,6 +596,15 @@ fn scan(directory: &Path, no: u32, mut each: impl FnMut(u64, Change<'_>)) -> Res
 fn read_head(directory: &Path, no: u32) -> Result<Option<(LogId, u64)>, Error> {
     let mut file = File::open(segment::path(directory, no)).map_err(failed)?;
     segment::read_head(&mut file).map_err(failed)
+}
+
+/// Cuts off what stands behind the end of a segment, before anything takes its place.
+fn cut(file: &File, end: u64) -> io::Result<()> {
+    if file.metadata()?.len() > end {
+        file.set_len(end)?;
+        file.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Whether a segment has no byte behind its head.

@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sled::{Db, IVec};
+use tracing::error;
 
 use crate::store::Error;
 use crate::store::ledger::checkpoint::Checkpointer;
 use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{self, Logged};
 use crate::store::ledger::log::record::Change;
-use crate::store::ledger::log::{Appended, Log};
+use crate::store::ledger::log::{Appended, LOG_DIRECTORY, Log};
 use crate::store::ledger::recent::{Recent, Row};
 use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{decode, encode};
@@ -39,6 +40,17 @@ pub type Batch = BTreeMap<IVec, Option<Vec<u8>>>;
 pub struct Syncer {
     table: Table,
     checkpointer: Checkpointer,
+    cleaning: Mutex<Cleaning>,
+}
+
+/// The cleaning of a segment: what is still needed in it is put once more.
+#[derive(Default)]
+struct Cleaning {
+    segment: u32,
+    /// The rows that may lie in it.
+    rows: Vec<Logged>,
+    /// Whether something in it cannot be read. Then it stays, and with it all behind it.
+    is_given_up: bool,
 }
 
 impl Syncer {
@@ -55,7 +67,8 @@ impl Syncer {
         let stored = sled.get(keys::CHECKPOINT).map_err(failed)?;
         let checkpoint: u64 = stored.map_or(Ok(1), |stored| decode(&stored))?;
         let recent = Recent::default();
-        let log = Log::open(directory, durability, segment_bytes, checkpoint, |record, change| {
+        let log_directory = directory.join(LOG_DIRECTORY);
+        let log = Log::open(&log_directory, durability, segment_bytes, checkpoint, |record, change| {
             let row = Row { record, value: change.value.map(IVec::from) };
             recent.put([(change.key.into(), row)], u64::MAX);
         })?;
@@ -65,11 +78,11 @@ impl Syncer {
             mark::object(directory, &what)?;
             // What the log says from here on is new to sled.
             sled.insert(keys::CHECKPOINT, encode(&next)).and_then(|_| sled.flush()).map_err(failed)?;
+            File::open(directory.join(DATABASE)).and_then(|file| file.sync_all()).map_err(refused)?;
         }
         let table = Table { sled: (**sled).clone(), log: Arc::new(log), recent: Arc::new(recent) };
-        let checkpointer = Checkpointer::start(table.clone(), directory, durability)
-            .map_err(|error| Error::Failed(error.to_string().into()))?;
-        Ok(Self { table, checkpointer })
+        let checkpointer = Checkpointer::start(table.clone(), directory, durability).map_err(refused)?;
+        Ok(Self { table, checkpointer, cleaning: Mutex::default() })
     }
 
     /// What it applies batches to.
@@ -140,8 +153,10 @@ impl Syncer {
     /// # Errors
     /// As [`Self::sync`].
     pub fn take_from_sled(&self, keys: Vec<IVec>) -> Result<(), Error> {
-        let gone = keys.into_iter().map(|key| (key, Row { record: 0, value: None }));
-        self.table.recent.put(gone, 0);
+        // As if the last durable record had done it.
+        let durable = self.table.log.durable();
+        let gone = keys.into_iter().map(|key| (key, Row { record: durable - 1, value: None }));
+        self.table.recent.put(gone, durable);
         self.checkpoint()
     }
 
@@ -160,25 +175,46 @@ impl Syncer {
             log.remove_before(oldest + 1)?;
             return Ok(true);
         }
-        if !log.is_wasteful() {
+        let mut cleaning = self.cleaning.lock().unwrap_or_else(PoisonError::into_inner);
+        if cleaning.is_given_up || !log.is_wasteful() {
             return Ok(false);
         }
-        let mut batch = Batch::new();
-        let mut bytes = 0;
-        for key in log.rows_in(oldest)? {
-            if bytes >= CLEAN_BYTES {
-                break;
+        if cleaning.segment != oldest {
+            *cleaning = Cleaning { segment: oldest, rows: log.rows_in(oldest)?, is_given_up: false };
+        }
+        match self.next_needed(&mut cleaning) {
+            Ok(batch) => {
+                self.apply(&batch)?;
+                Ok(!batch.is_empty())
             }
-            if log.lies_in(&key, oldest)
-                && let Some(value) = log.get(&key)?
+            Err(Error::Damaged(why)) => {
+                error!(%why, "the log cannot be cleaned, and grows");
+                cleaning.is_given_up = true;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Some of what is still needed of the segment that is being cleaned.
+    fn next_needed(&self, cleaning: &mut Cleaning) -> Result<Batch, Error> {
+        let (mut batch, mut bytes) = (Batch::new(), 0);
+        while bytes < CLEAN_BYTES
+            && let Some(key) = cleaning.rows.pop()
+        {
+            if self.table.log.lies_in(&key, cleaning.segment)
+                && let Some(value) = self.table.log.get(&key)?
             {
                 bytes += value.len();
                 batch.insert(key.bytes().into(), Some(value.to_vec()));
             }
         }
-        self.apply(&batch)?;
-        Ok(!batch.is_empty())
+        Ok(batch)
     }
+}
+
+fn refused(error: io::Error) -> Error {
+    Error::Failed(error.to_string().into())
 }
 
 /// How much of what is still needed is put once more in one step.

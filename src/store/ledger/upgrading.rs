@@ -1,56 +1,64 @@
 //! Upgrading: earlier versions kept the rows of blocks in sled; here they lie in the log.
 //!
-//! They are copied, then the new schema version is written down, then they go from sled. Whatever was copied before that
-//! version is written down is thrown away by the next start, which begins anew.
+//! They are copied to a log that takes its name when it is whole. Its last record says that the store is of this version,
+//! and comes to sled like any other. Only then, and once recovery has found nothing missing, they go from sled.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use sled::{Db, IVec};
+use sled::{Db, IVec, Tree};
 use tracing::info;
 
 use crate::store::Error;
 use crate::store::ledger::fault::failed;
 use crate::store::ledger::keys::{self, Block, Logged};
-use crate::store::ledger::log::LOG_DIRECTORY;
-use crate::store::ledger::sync::{Batch, Syncer};
+use crate::store::ledger::log::record::Change;
+use crate::store::ledger::log::{LOG_DIRECTORY, Log, SEGMENT_BYTES};
+use crate::store::ledger::sync::{Durability, Syncer};
 use crate::store::ledger::values::{SCHEMA_VERSION, encode};
 
+/// Where the log is made.
+const NEW_LOG_DIRECTORY: &str = "log.new";
 /// How many rows one step copies, or takes away.
 const STEP_ROWS: usize = 500;
 
-/// Throws away what an upgrade that did not end has copied.
-pub fn begin(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory.join(LOG_DIRECTORY)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Copies what belongs there to the log, unless that has been done.
+pub fn copy_blocks(sled: &Db, directory: &Path) -> Result<(), Error> {
+    let (new, finished) = (directory.join(NEW_LOG_DIRECTORY), directory.join(LOG_DIRECTORY));
+    if finished.exists() {
+        return Ok(());
     }
-}
-
-/// Copies what belongs there to the log, and notes that this version writes here from now on.
-pub fn copy_blocks(sled: &Db, syncer: &Syncer) -> Result<(), Error> {
-    let (mut batch, mut copied) = (Batch::new(), 0_u64);
-    for row in misplaced(sled) {
-        let (key, value) = row?;
-        batch.insert(key, Some(value.to_vec()));
-        copied += 1;
-        if batch.len() >= STEP_ROWS {
-            syncer.apply(&std::mem::take(&mut batch))?;
+    match fs::remove_dir_all(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(error)),
+        _ => {}
+    }
+    let log = Log::open(&new, Durability::SyncAfterFlush, SEGMENT_BYTES, 1, |_, _| {})?;
+    let (mut rows, mut copied) = (misplaced(sled), 0);
+    loop {
+        let step: Result<Vec<(IVec, IVec)>, Error> = rows.by_ref().take(STEP_ROWS).collect();
+        let step = step?;
+        if step.is_empty() {
+            break;
         }
+        let change = |(key, value)| Change { key, value: Some(value) };
+        let changes: Vec<Change<'_>> = step.iter().map(|(key, value)| change((key, value))).collect();
+        log.append(&changes)?;
+        copied += step.len();
     }
-    batch.insert(keys::SCHEMA.into(), Some(encode(&SCHEMA_VERSION)));
-    syncer.apply(&batch)?;
-    syncer.checkpoint()?;
+    log.append(&[Change { key: keys::SCHEMA, value: Some(&encode(&SCHEMA_VERSION)) }])?;
+    log.sync()?;
+    fs::rename(new, finished).map_err(refused)?;
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(refused)?;
     info!(rows = copied, "an earlier version's blocks are in the log now");
     Ok(())
 }
 
 /// Takes what was copied away from sled.
-pub fn sweep(sled: &Db, syncer: &Syncer) -> Result<(), Error> {
+pub fn sweep(syncer: &Syncer) -> Result<(), Error> {
     loop {
         let step: Result<Vec<IVec>, Error> =
-            misplaced(sled).take(STEP_ROWS).map(|row| row.map(|(key, _)| key)).collect();
+            misplaced(&syncer.table().sled).take(STEP_ROWS).map(|row| row.map(|(key, _)| key)).collect();
         let step = step?;
         if step.is_empty() {
             return Ok(());
@@ -60,7 +68,7 @@ pub fn sweep(sled: &Db, syncer: &Syncer) -> Result<(), Error> {
 }
 
 /// The rows in sled that belong to the log.
-fn misplaced(sled: &Db) -> impl Iterator<Item = Result<(IVec, IVec), Error>> + use<> {
+fn misplaced(sled: &Tree) -> impl Iterator<Item = Result<(IVec, IVec), Error>> + use<> {
     let whole = [keys::CURSOR, keys::KEYED, keys::USAGE].map(|key| (key.to_vec(), key.to_vec()));
     let blocks = Block::ALL.map(|kind| {
         let (first, last) = kind.range(0..=u64::MAX).into_inner();
@@ -68,7 +76,10 @@ fn misplaced(sled: &Db) -> impl Iterator<Item = Result<(IVec, IVec), Error>> + u
     });
     let sled = sled.clone();
     let ranges = whole.into_iter().chain(blocks);
-    let rows = ranges.flat_map(move |(first, last)| sled.range(first..=last));
-    rows.map(|row| row.map_err(failed))
-        .filter(|row| row.as_ref().map_or(true, |(key, _)| Logged::of(key).is_some()))
+    let rows = ranges.flat_map(move |(first, last)| sled.range(first..=last)).map(|row| row.map_err(failed));
+    rows.filter(|row| row.as_ref().map_or(true, |(key, _)| Logged::of(key).is_some()))
+}
+
+fn refused(error: io::Error) -> Error {
+    Error::Failed(error.to_string().into())
 }

@@ -36,6 +36,8 @@ pub struct Survey {
     /// Each hook's account, URL and events.
     wishes: HashMap<(AccountNo, String), SubscriptionNo>,
     rows: u64,
+    /// Whether all rows could be read.
+    pub is_whole: bool,
     /// The block whose head was seen last, and whether it lies in pieces.
     head: Option<(Block, u64, bool)>,
 }
@@ -58,14 +60,15 @@ impl Extent {
 impl Survey {
     /// Looks at every row of a store.
     pub fn of(table: &Table, seal: &Seal, findings: &mut Findings<'_>) -> Self {
-        let mut survey = Self::default();
+        let mut survey = Self { is_whole: true, ..Self::default() };
         for row in table.iter() {
             let (key, value) = match row {
                 Ok(row) => row,
                 Err(error) => {
                     let seen = survey.rows;
-                    findings.say(ValuesCanBeRead, format_args!("nothing behind row {seen}: {error}"));
-                    break;
+                    findings.say(ValuesCanBeRead, format_args!("what follows row {seen}: {error}"));
+                    survey.is_whole = false;
+                    continue;
                 }
             };
             survey.rows += 1;

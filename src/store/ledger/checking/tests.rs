@@ -31,7 +31,7 @@ fn used(fixture: &str) -> TempDir {
 }
 
 fn opened(directory: &TempDir) -> Syncer {
-    open_files(&directory.path().join("data/ledger"), Durability::default(), Policy::default()).unwrap()
+    open_files(&directory.path().join("data/ledger"), Durability::default(), Policy::default(), None).unwrap()
 }
 
 fn found_in(directory: &TempDir) -> Vec<Violation> {

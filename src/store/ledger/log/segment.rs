@@ -28,31 +28,43 @@ pub type Place = Option<(u32, u32)>;
 /// What a full segment does to the rows.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
+    pub log: LogId,
+    /// The number of its first record.
+    pub first: u64,
     /// The bytes of the segment.
     pub bytes: u64,
     /// The number of the record behind its last.
     pub next: u64,
-    /// What became of each row in the end.
+    /// What it does to rows, one after the other.
     pub rows: Vec<(Logged, Place)>,
 }
 
+/// The ending of the names of segments.
+const SEGMENT: &str = ".log";
+/// The ending of the names of the files that say what lies in them.
+const INDEX: &str = ".index";
+
 /// The file of a segment.
 pub fn path(directory: &Path, no: u32) -> PathBuf {
-    directory.join(format!("{no:010}.log"))
+    directory.join(format!("{no:010}{SEGMENT}"))
 }
 
 /// The file that says what lies in it.
 fn contents_path(directory: &Path, no: u32) -> PathBuf {
-    directory.join(format!("{no:010}.index"))
+    directory.join(format!("{no:010}{INDEX}"))
 }
 
 /// The numbers of all segments in a directory, ascending.
 pub fn numbers(directory: &Path) -> io::Result<Vec<u32>> {
+    numbers_of(directory, SEGMENT)
+}
+
+fn numbers_of(directory: &Path, ending: &str) -> io::Result<Vec<u32>> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
         let no: Option<u32> =
-            name.to_str().and_then(|name| name.strip_suffix(".log")).and_then(|no| no.parse().ok());
+            name.to_str().and_then(|name| name.strip_suffix(ending)).and_then(|no| no.parse().ok());
         numbers.extend(no);
     }
     numbers.sort_unstable();
@@ -121,7 +133,7 @@ impl Contents {
         file.sync_all()
     }
 
-    /// What lies in a segment, if that was written down and is as it was.
+    /// What lies in a segment, if that was written down and is as it was: what became of each row in the end.
     pub fn find(directory: &Path, no: u32) -> Option<Self> {
         let bytes = fs::read(contents_path(directory, no)).ok()?;
         let (said, checksum) = bytes.split_last_chunk::<4>()?;
@@ -137,6 +149,17 @@ pub fn remove(directory: &Path, no: u32) -> io::Result<()> {
         _ => {}
     }
     fs::remove_file(path(directory, no))
+}
+
+/// Removes what says what lies in segments that are gone.
+pub fn remove_orphans(directory: &Path) -> io::Result<()> {
+    let segments = numbers(directory)?;
+    for no in numbers_of(directory, INDEX)? {
+        if segments.binary_search(&no).is_err() {
+            fs::remove_file(contents_path(directory, no))?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads exactly so many bytes at a place.
