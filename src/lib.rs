@@ -14,7 +14,7 @@
 //! | `share` `line` `credit` | how much may be in flight, and how accounts share that |
 //! | `throttle` | how fast callers may come |
 //! | `metrics` | what is counted and measured, as text for Prometheus |
-//! | `store` | the ledger's verbs, the sled backend behind them, and the one writer that makes all changes durable |
+//! | `store` | the ledger's verbs, the backend on a log and sled behind them, and the one writer that makes all changes durable |
 //! | [`backup`] | the file that a backup is, and restoring one |
 //! | `delivery` | one attempt: the egress guard, the [`signature`], the request, its outcome |
 //! | `subscriber` | the actor that serves one subscription |

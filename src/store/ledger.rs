@@ -293,15 +293,18 @@ impl Backend for Ledger {
         self.shared.syncer.make_room()?;
         self.writing.keys.forget_old(now.earlier());
         let parked = tidying::park(&self.shared, &mut self.writing, now.steady)?;
-        self.shared.syncer.sync()?;
         if parked == Untidy::TooMuch {
             return Ok(parked);
         }
         let swept = tidying::sweep(&self.shared)?;
         let expired = self.writing.retention.step(&self.shared, self.writing.next_commit, now.earlier())?;
         let cleaned = if self.shared.syncer.clean()? { Untidy::Some } else { Untidy::Nothing };
-        self.shared.syncer.sync()?;
-        Ok(parked.max(swept).max(expired).max(cleaned))
+        let left = parked.max(swept).max(expired).max(cleaned);
+        if left == Untidy::Nothing {
+            // Each step is true by itself, and durable with the next commit; after the last there may be none for long.
+            self.shared.syncer.sync()?;
+        }
+        Ok(left)
     }
 
     fn has_room(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Copying the store while it is in use: all rows in the order of their keys, then again and again those that changed
+//! Copying the store while it is in use: all rows once, sled's and then the log's, then again and again those that changed
 //! meanwhile, until few are left; these are read between two commits.
 //!
 //! Each row that is handed out replaces an earlier one of the same key. What a reader of them all ends with is then

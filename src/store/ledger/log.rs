@@ -7,27 +7,31 @@
 //! A segment that is full gets a file that says what lies in it, so that a start need not read it. Segments go oldest
 //! first, once nothing in them is needed: what still is then is put once more, at the end.
 
+mod index;
+mod opening;
 pub mod record;
 mod segment;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use sled::IVec;
 
-use self::record::{Change, changes_in};
-use self::segment::{Contents, LogId, Place};
+use self::index::{Index, Location};
+use self::record::Change;
+use self::segment::{Contents, LogId, Place, placed};
 use crate::store::Error;
-use crate::store::ledger::keys::{self, Logged};
+use crate::store::ledger::keys::Logged;
 use crate::store::ledger::sync::Durability;
-use crate::store::ledger::values::decode;
+
+pub use opening::open_segments;
 
 /// The log's directory within the store's.
 pub const LOG_DIRECTORY: &str = "log";
@@ -49,29 +53,6 @@ pub struct Log {
     /// The number behind the last record that is durable.
     durable: AtomicU64,
     files: Mutex<VecDeque<(u32, Arc<File>)>>,
-}
-
-/// Where everything lies.
-#[derive(Default)]
-struct Index {
-    rows: BTreeMap<Logged, Location>,
-    segments: BTreeMap<u32, Fill>,
-}
-
-/// Where the change lies that put a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Location {
-    segment: u32,
-    offset: u32,
-    bytes: u32,
-}
-
-/// How much lies in a segment.
-#[derive(Clone, Copy, Debug, Default)]
-struct Fill {
-    bytes: u64,
-    /// Bytes of what is still needed.
-    needed: u64,
 }
 
 /// The end of the log.
@@ -120,112 +101,6 @@ fn damaged(no: u32, offset: u64) -> Error {
 }
 
 impl Log {
-    /// Opens the log in `directory`, which is made if there is none. Hands all changes since the record `checkpoint` of
-    /// rows that do not lie in it to `each`, with their record's number.
-    ///
-    /// # Errors
-    /// When it is damaged, does not go back so far, or the disk refuses.
-    pub fn open(
-        directory: &Path,
-        durability: Durability,
-        segment_bytes: u64,
-        checkpoint: u64,
-        mut each: impl FnMut(u64, Change<'_>),
-    ) -> Result<Self, Error> {
-        std::fs::create_dir_all(directory).map_err(failed)?;
-        // The name of a segment may be there and not durable.
-        for one in [Some(directory), directory.parent()].into_iter().flatten() {
-            File::open(one).and_then(|one| one.sync_all()).map_err(failed)?;
-        }
-        let mut numbers = segment::numbers(directory).map_err(failed)?;
-        // A crash may leave the last without its head: then nothing was ever written to it.
-        if let Some(last) = numbers.last().copied()
-            && read_head(directory, last)?.is_none()
-            && is_short(directory, last)?
-        {
-            segment::remove(directory, last).map_err(failed)?;
-            numbers.pop();
-        }
-        // Of segments that were removed, a power cut may bring some back: those before the last gap go once more.
-        let is_before_a_gap = |pair: &[u32]| pair[0] + 1 != pair[1];
-        let gap = numbers.windows(2).rposition(is_before_a_gap).map_or(0, |before| before + 1);
-        let left_behind: Vec<u32> = numbers.drain(..gap).collect();
-        let index = Index::default();
-        let mut opening = Opening { directory, checkpoint, id: None, next: None, index };
-        let (mut full, mut head) = (VecDeque::new(), None);
-        for (at, no) in numbers.iter().copied().enumerate() {
-            let is_last = at + 1 == numbers.len();
-            let contents = opening.segment(no, is_last, &mut each)?;
-            match contents {
-                Read::Known => {}
-                Read::Scanned(contents) if is_last => head = Some((no, contents)),
-                Read::Scanned(contents) => full.push_back(Full { no, contents }),
-            }
-        }
-        let Opening { id, next, mut index, .. } = opening;
-        let (id, mut first) = (id.unwrap_or_else(rand::random), next.unwrap_or(1));
-        let next = first;
-        let (no, contents) = match head {
-            Some((no, contents)) => (no, Some(contents)),
-            None => (numbers.last().map_or(1, |last| last + 1), None),
-        };
-        let (file, end, rows) = match contents {
-            Some(contents) => {
-                first = contents.first;
-                let path = segment::path(directory, no);
-                let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
-                (file, contents.bytes, contents.rows)
-            }
-            None => {
-                let file = segment::create(directory, no, id, next).map_err(failed)?;
-                index.segments.insert(no, Fill { bytes: segment::HEAD as u64, needed: 0 });
-                (file, segment::HEAD as u64, Vec::new())
-            }
-        };
-        let file = Arc::new(file);
-        let head = Head {
-            no,
-            file,
-            first,
-            end,
-            next,
-            rows,
-            full,
-            buffer: Vec::new(),
-            is_cut: false,
-            is_broken: false,
-        };
-        let log = Self {
-            directory: directory.to_owned(),
-            id,
-            durability,
-            segment_bytes,
-            index: RwLock::new(index),
-            head: Mutex::new(head),
-            durable: AtomicU64::new(next),
-            files: Mutex::default(),
-        };
-        log.finish_dropping(&left_behind)?;
-        Ok(log)
-    }
-
-    /// Removes segments that are not needed, which a crash has left; misses none that are.
-    fn finish_dropping(&self, left_behind: &[u32]) -> Result<(), Error> {
-        let beginning = self.get(&Logged::of(keys::BEGINNING).expect("it lies in the log"))?;
-        let beginning: u32 = beginning.map_or(Ok(1), |beginning| decode(&beginning))?;
-        let oldest = self.index().segments.keys().next().copied();
-        if let Some(oldest) = oldest.filter(|oldest| *oldest > beginning) {
-            let gone = (beginning..oldest).find(|no| !left_behind.contains(no));
-            return Err(missing(gone.unwrap_or(beginning)));
-        }
-        for no in left_behind {
-            segment::remove(&self.directory, *no).map_err(failed)?;
-        }
-        segment::remove_orphans(&self.directory).map_err(failed)?;
-        self.head().full.retain(|full| full.no >= beginning);
-        self.remove_before(beginning)
-    }
-
     /// Appends a batch. It is durable once it is synced.
     ///
     /// # Errors
@@ -252,13 +127,11 @@ impl Log {
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         let mut offset = head.end + record::RECORD_HEAD as u64;
         for change in changes {
-            let bytes = change.bytes();
-            if let Some(key) = Logged::of(change.key) {
-                let place = change.value.map(|_| (offset as u32, bytes as u32));
+            if let Some((key, place)) = placed(offset, change) {
                 index.note(head.no, key, place);
                 head.rows.push((key, place));
             }
-            offset += bytes as u64;
+            offset += change.bytes() as u64;
         }
         head.end += buffer.len() as u64;
         index.segments.entry(head.no).or_default().bytes = head.end;
@@ -417,16 +290,21 @@ impl Log {
         (*no < first_open).then_some((*no, fill.needed == 0))
     }
 
-    /// The rows that lie in a closed segment.
+    /// The rows that lay in a closed segment when it was.
+    ///
+    /// # Errors
+    /// When the disk refuses.
     pub fn rows_in(&self, no: u32) -> Result<Vec<Logged>, Error> {
         let rows = match Contents::find(&self.directory, no) {
             Some(contents) => contents.rows,
             None => {
-                let mut scanned = Vec::new();
-                scan(&self.directory, no, |offset, change| {
-                    scanned.extend(placed(offset, change));
-                })?;
-                latest(scanned)
+                let mut rows = Vec::new();
+                let mut file = File::open(segment::path(&self.directory, no)).map_err(failed)?;
+                let head = segment::read_head(&mut file).map_err(failed)?;
+                let (_, first) = head.ok_or_else(|| damaged(no, 0))?;
+                segment::scan(&file, first, |_, offset, change| rows.extend(placed(offset, &change)))
+                    .map_err(failed)?;
+                latest(rows)
             }
         };
         Ok(rows.into_iter().filter(|(_, place)| place.is_some()).map(|(key, _)| key).collect())
@@ -466,136 +344,9 @@ impl Log {
     }
 }
 
-impl Index {
-    /// Takes note of what a change in a segment did to a row.
-    fn note(&mut self, segment: u32, key: Logged, place: Place) {
-        let before = match place {
-            Some((offset, bytes)) => {
-                self.segments.entry(segment).or_default().needed += u64::from(bytes);
-                self.rows.insert(key, Location { segment, offset, bytes })
-            }
-            None => self.rows.remove(&key),
-        };
-        if let Some(before) = before
-            && let Some(fill) = self.segments.get_mut(&before.segment)
-        {
-            fill.needed -= u64::from(before.bytes);
-        }
-    }
-}
-
-/// The files of the segments of which nothing says what lies in them: whatever is not durable is in these.
-pub fn open_segments(store: &Path) -> io::Result<Vec<PathBuf>> {
-    let directory = store.join(LOG_DIRECTORY);
-    let numbers = segment::numbers(&directory)?;
-    let open = numbers.into_iter().filter(|no| Contents::find(&directory, *no).is_none());
-    Ok(open.map(|no| segment::path(&directory, no)).collect())
-}
-
-/// A log that is being opened.
-struct Opening<'a> {
-    directory: &'a Path,
-    /// The changes from this record on are asked for.
-    checkpoint: u64,
-    id: Option<LogId>,
-    /// The number that the next record must have.
-    next: Option<u64>,
-    index: Index,
-}
-
-/// How it became known what lies in a segment.
-enum Read {
-    /// By what was written down.
-    Known,
-    Scanned(Contents),
-}
-
-impl Opening<'_> {
-    fn segment(
-        &mut self,
-        no: u32,
-        is_last: bool,
-        each: &mut impl FnMut(u64, Change<'_>),
-    ) -> Result<Read, Error> {
-        let Some((id, first)) = read_head(self.directory, no)? else {
-            return Err(damaged(no, 0));
-        };
-        if self.id.is_some_and(|known| known != id) || self.next.is_some_and(|next| next != first) {
-            return Err(Error::damaged(format!("segment {no} is of another log")));
-        }
-        if self.id.is_none() && first > self.checkpoint {
-            let what = format!("rows of before record {first} of the log, with which it begins, are missing");
-            return Err(Error::damaged(what));
-        }
-        self.id = Some(id);
-        let path = segment::path(self.directory, no);
-        let bytes = path.metadata().map_err(failed)?.len();
-        self.index.segments.insert(no, Fill { bytes, needed: 0 });
-        if let Some(contents) = Contents::find(self.directory, no)
-            && (contents.log, contents.first, contents.bytes) == (id, first, bytes)
-            && contents.next <= self.checkpoint
-        {
-            contents.rows.iter().for_each(|(key, place)| self.index.note(no, *key, *place));
-            self.next = Some(contents.next);
-            return Ok(Read::Known);
-        }
-        let file = File::open(&path).map_err(failed)?;
-        // It may have been written and not synced when the process was killed.
-        file.sync_all().map_err(failed)?;
-        let mut rows = Vec::new();
-        let (end, next) = segment::scan(&file, first, |record, begin, changes| {
-            let mut offset = begin;
-            for change in changes_in(changes) {
-                match placed(offset, change) {
-                    Some((key, place)) => {
-                        self.index.note(no, key, place);
-                        rows.push((key, place));
-                    }
-                    None if record >= self.checkpoint => each(record, change),
-                    None => {}
-                }
-                offset += change.bytes() as u64;
-            }
-            Ok(())
-        })?;
-        if !is_last && end != bytes {
-            return Err(damaged(no, end));
-        }
-        self.index.segments.insert(no, Fill { bytes: end, ..self.index.segments[&no] });
-        self.next = Some(next);
-        Ok(Read::Scanned(Contents { log: id, first, bytes: end, next, rows }))
-    }
-}
-
-/// What a change that lies at this offset does to a row, if that lies in the log.
-fn placed(offset: u64, change: Change<'_>) -> Option<(Logged, Place)> {
-    let place = change.value.map(|_| (offset as u32, change.bytes() as u32));
-    Logged::of(change.key).map(|key| (key, place))
-}
-
 /// What became of each row in the end.
 fn latest(rows: Vec<(Logged, Place)>) -> Vec<(Logged, Place)> {
     rows.into_iter().collect::<BTreeMap<Logged, Place>>().into_iter().collect()
-}
-
-/// Hands every change in a segment to `each`, with its offset.
-fn scan(directory: &Path, no: u32, mut each: impl FnMut(u64, Change<'_>)) -> Result<(), Error> {
-    let (_, first) = read_head(directory, no)?.ok_or_else(|| damaged(no, 0))?;
-    let file = File::open(segment::path(directory, no)).map_err(failed)?;
-    segment::scan(&file, first, |_, begin, changes| {
-        let mut offset = begin;
-        for change in changes_in(changes) {
-            each(offset, change);
-            offset += change.bytes() as u64;
-        }
-        Ok(())
-    })?;
-    Ok(())
-}
-
-fn read_head(directory: &Path, no: u32) -> Result<Option<(LogId, u64)>, Error> {
-    let mut file = File::open(segment::path(directory, no)).map_err(failed)?;
-    segment::read_head(&mut file).map_err(failed)
 }
 
 /// Cuts off what stands behind the end of a segment, before anything takes its place.
@@ -605,10 +356,4 @@ fn cut(file: &File, end: u64) -> io::Result<()> {
         file.sync_all()?;
     }
     Ok(())
-}
-
-/// Whether a segment has no byte behind its head.
-fn is_short(directory: &Path, no: u32) -> Result<bool, Error> {
-    let bytes = segment::path(directory, no).metadata().map_err(failed)?.len();
-    Ok(bytes <= segment::HEAD as u64)
 }

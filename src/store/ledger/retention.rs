@@ -6,7 +6,7 @@
 //! whose idempotency key is remembered is not touched, nor are its deliveries.
 //!
 //! Each step is one batch that is true by itself. How far a pass is, is in memory alone: after a crash it begins anew.
-//! sled reuses the room of what was dropped; its files do not shrink.
+//! The room of what was dropped is free once the log is cleaned, by segments; sled's file does not shrink.
 
 mod dropping;
 mod forgetting;

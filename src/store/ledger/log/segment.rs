@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::record;
-use crate::store::Error;
+use super::record::{self, Change};
 use crate::store::ledger::keys::Logged;
 use crate::store::ledger::values::{decode, encode};
 
@@ -102,25 +101,28 @@ pub fn read_head(file: &mut impl Read) -> io::Result<Option<(LogId, u64)>> {
     Ok((found == head(log, first)).then_some((log, first)))
 }
 
-/// Reads the records of a segment behind its head; hands each on to `each` with its number, where its changes begin, and
-/// these. Returns what is behind the last that is whole: the offset, and the number.
-pub fn scan(
-    file: &File,
-    first: u64,
-    mut each: impl FnMut(u64, u64, &[u8]) -> Result<(), Error>,
-) -> Result<(u64, u64), Error> {
-    let failed = |error: io::Error| Error::Failed(error.to_string().into());
-    let bytes = file.metadata().map_err(failed)?.len();
+/// Reads the records of a segment behind its head; hands each change on to `each`, with the number of its record and the
+/// offset at which it lies. Returns what is behind the last record that is whole: the offset, and the number.
+pub fn scan(file: &File, first: u64, mut each: impl FnMut(u64, u64, Change<'_>)) -> io::Result<(u64, u64)> {
+    let bytes = file.metadata()?.len();
     let (mut reader, mut changes) = (BufReader::with_capacity(1 << 18, file), Vec::new());
-    reader.seek(SeekFrom::Start(HEAD as u64)).map_err(failed)?;
+    reader.seek(SeekFrom::Start(HEAD as u64))?;
     let (mut position, mut next) = (HEAD as u64, first);
-    while record::read(&mut reader, next, bytes - position, &mut changes).map_err(failed)? {
-        let begin = position + record::RECORD_HEAD as u64;
-        each(next, begin, &changes)?;
-        position = begin + changes.len() as u64;
+    while record::read(&mut reader, next, bytes - position, &mut changes)? {
+        position += record::RECORD_HEAD as u64;
+        for change in record::changes_in(&changes) {
+            each(next, position, change);
+            position += change.bytes() as u64;
+        }
         next += 1;
     }
     Ok((position, next))
+}
+
+/// What a change that lies at this offset does to a row, if that lies in the log.
+pub fn placed(offset: u64, change: &Change<'_>) -> Option<(Logged, Place)> {
+    let place = change.value.map(|_| (offset as u32, change.bytes() as u32));
+    Logged::of(change.key).map(|key| (key, place))
 }
 
 impl Contents {
