@@ -18,8 +18,8 @@ use crate::id::AccountNo;
 
 /// Bytes are counted in units of this many.
 const UNIT: usize = 1024;
-/// The most events under way: a commit of so many takes a few milliseconds, and larger ones are hardly cheaper.
-const UNDER_WAY: Amount = Amount { events: 256, units: (1 << 20) / UNIT };
+/// The most events under way: a commit of so many takes a few milliseconds.
+const UNDER_WAY: Amount = Amount { events: 1_024, units: (2 << 20) / UNIT };
 /// What a larger call counts as, so that others still find their way beside it.
 const CALL_UNDER_WAY: Amount = Amount { events: 192, units: (768 << 10) / UNIT };
 

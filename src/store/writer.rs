@@ -380,15 +380,16 @@ impl<B: Backend> Writer<B> {
                 None => break,
             }
         }
-        let (awaited, began) = (gathered.awaited, Instant::now());
-        self.commit(gathered);
+        let awaited = gathered.awaited;
+        let took = self.commit(gathered);
         if awaited > 0 {
-            self.pace = Pace { awaited, took: began.elapsed() };
+            self.pace = Pace { awaited, took };
         }
         interruption
     }
 
-    fn commit(&mut self, gathered: Gathered) {
+    /// Commits a batch and answers it; how long the first took.
+    fn commit(&mut self, gathered: Gathered) -> Duration {
         let Gathered { writes, reads, .. } = gathered;
         let mut verbs = Vec::with_capacity(gathered.verbs);
         let mut callers = Vec::with_capacity(writes.len());
@@ -398,7 +399,10 @@ impl<B: Backend> Writer<B> {
             verbs.extend(write.verbs);
             credits.extend(write.credit);
         }
-        match self.commit_verbs(verbs) {
+        let began = Instant::now();
+        let committed = self.commit_verbs(verbs);
+        let took = began.elapsed();
+        match committed {
             Ok((answers, fresh)) => {
                 let mut answers = answers.into_iter();
                 for (count, reply) in callers {
@@ -419,6 +423,7 @@ impl<B: Backend> Writer<B> {
         for read in reads {
             self.readers.reads.send(read);
         }
+        took
     }
 
     fn commit_verbs(&mut self, verbs: Vec<Verb>) -> Result<(Vec<Answer>, Vec<Arc<Recorded>>), Error> {
