@@ -393,7 +393,7 @@ fn open_files(
 }
 
 fn open_sled(directory: &Path) -> Result<Db, OpenError> {
-    let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(Some(200));
+    let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(None);
     let began = Instant::now();
     let unusable = |source| OpenError::Io { path: directory.to_owned(), source };
     loop {

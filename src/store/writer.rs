@@ -380,16 +380,15 @@ impl<B: Backend> Writer<B> {
                 None => break,
             }
         }
-        let awaited = gathered.awaited;
-        let took = self.commit(gathered);
+        let (awaited, began) = (gathered.awaited, Instant::now());
+        self.commit(gathered);
         if awaited > 0 {
-            self.pace = Pace { awaited, took };
+            self.pace = Pace { awaited, took: began.elapsed() };
         }
         interruption
     }
 
-    /// Commits a batch and answers it; how long the first took.
-    fn commit(&mut self, gathered: Gathered) -> Duration {
+    fn commit(&mut self, gathered: Gathered) {
         let Gathered { writes, reads, .. } = gathered;
         let mut verbs = Vec::with_capacity(gathered.verbs);
         let mut callers = Vec::with_capacity(writes.len());
@@ -399,10 +398,7 @@ impl<B: Backend> Writer<B> {
             verbs.extend(write.verbs);
             credits.extend(write.credit);
         }
-        let began = Instant::now();
-        let committed = self.commit_verbs(verbs);
-        let took = began.elapsed();
-        match committed {
+        match self.commit_verbs(verbs) {
             Ok((answers, fresh)) => {
                 let mut answers = answers.into_iter();
                 for (count, reply) in callers {
@@ -423,7 +419,6 @@ impl<B: Backend> Writer<B> {
         for read in reads {
             self.readers.reads.send(read);
         }
-        took
     }
 
     fn commit_verbs(&mut self, verbs: Vec<Verb>) -> Result<(Vec<Answer>, Vec<Arc<Recorded>>), Error> {
