@@ -16,6 +16,8 @@ const ACTIVE: Duration = Duration::from_secs(1);
 const EACH: Duration = Duration::from_micros(160);
 /// The fewest events that may be under way.
 const FEWEST: usize = 4;
+/// The most.
+const MOST: usize = 256;
 /// How many of them the time for which an event is under way is averaged over.
 const AVERAGED: u32 = 32;
 
@@ -75,7 +77,7 @@ impl Contention {
     pub fn limit(&self, account: AccountNo) -> Option<usize> {
         let mut others = self.latest.iter().flatten().filter(|(other, _)| *other != account);
         let is_beside_others = others.any(|(_, emitted)| self.now().duration_since(*emitted) < ACTIVE);
-        is_beside_others.then(|| (self.under_way.div_duration_f64(self.each) as usize).max(FEWEST))
+        is_beside_others.then(|| (self.under_way.div_duration_f64(self.each) as usize).clamp(FEWEST, MOST))
     }
 }
 
