@@ -1,7 +1,7 @@
 //! Blocks: many small records under one row, and large ones in pieces.
 //!
-//! A row of the tree costs memory for as long as it exists, and a page of the tree must not outgrow its file's
-//! segments; hence many events to a row, and never more than [`ROW_LIMIT`] bytes in one.
+//! A row costs memory for as long as it exists, since it is known where each lies; hence many events to a row. Whoever
+//! wants one of them reads the row: never more than [`ROW_LIMIT`] bytes are in one.
 
 use std::iter::Peekable;
 use std::ops::Range;

@@ -1,4 +1,5 @@
-//! Checkpoints: rows that do not stay in the log go to sled, many at a time, on a thread of their own.
+//! Checkpoints: rows that do not stay in the log go to sled, many at a time, on a thread of their own. It also closes the
+//! log's segments and removes those that are dropped.
 //!
 //! sled's flush on Linux ends in `sync_file_range`, which writes pages back but neither metadata nor the device's cache.
 //! So its file is synced here. sled uses space again once it believes that what freed it is stable, and by then it may be
@@ -176,7 +177,7 @@ impl Work {
     fn wait<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         let mut until = None;
         while !state.is_ending && !state.is_wanted && state.failure.is_none() {
-            if self.table.recent.bytes() == 0 && !self.table.log.has_full_segments() {
+            if self.table.recent.bytes() == 0 && !self.table.log.has_chores() {
                 until = None;
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -213,13 +214,14 @@ impl Work {
             recent.forget(&rows);
             self.changed.notify_all();
         }
-        if after == Bound::Unbounded && !log.has_full_segments() {
+        if after == Bound::Unbounded && !log.has_chores() {
             return Ok(());
         }
         let checkpoint = recent.since().map_or(end, |since| since.min(end));
         sled.insert(keys::CHECKPOINT, encode(&checkpoint)).map_err(failed)?;
         self.sync()?;
-        log.close_segments(checkpoint)
+        log.close_segments(checkpoint)?;
+        log.remove_dropped()
     }
 
     fn sync(&self) -> Result<(), Error> {

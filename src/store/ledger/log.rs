@@ -53,6 +53,8 @@ pub struct Log {
     /// The number behind the last record that is durable.
     durable: AtomicU64,
     files: Mutex<VecDeque<(u32, Arc<File>)>>,
+    /// Segments whose files may go.
+    dropped: Mutex<Vec<u32>>,
 }
 
 /// The end of the log.
@@ -200,9 +202,9 @@ impl Log {
         }
     }
 
-    /// Whether there are segments to close before the record `checkpoint`, once it is there.
-    pub fn has_full_segments(&self) -> bool {
-        !self.head().full.is_empty()
+    /// Whether there are segments that are full and not closed, or dropped and not removed.
+    pub fn has_chores(&self) -> bool {
+        !self.head().full.is_empty() || !self.dropped().is_empty()
     }
 
     /// A row's value.
@@ -279,15 +281,15 @@ impl Log {
         bytes - needed > needed + SEGMENTS_SPARED * self.segment_bytes
     }
 
-    /// The oldest segment, if it is closed, and whether nothing in it is needed.
-    pub fn oldest(&self) -> Option<(u32, bool)> {
+    /// The oldest segment, if it is closed, and how many bytes of it are needed.
+    pub fn oldest(&self) -> Option<(u32, u64)> {
         let first_open = {
             let head = self.head();
             head.full.front().map_or(head.no, |full| full.no)
         };
         let index = self.index();
         let (no, fill) = index.segments.first_key_value()?;
-        (*no < first_open).then_some((*no, fill.needed == 0))
+        (*no < first_open).then_some((*no, fill.needed))
     }
 
     /// The rows that lay in a closed segment when it was.
@@ -315,20 +317,29 @@ impl Log {
         self.index().rows.get(key).is_some_and(|at| at.segment == no)
     }
 
-    /// Removes all segments before this one. Nothing in them may be needed, and that be durable.
+    /// Lets go of all segments before this one. Nothing in them may be needed, and that be durable.
+    pub fn drop_before(&self, no: u32) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let needed = index.segments.split_off(&no);
+        let dropped = std::mem::replace(&mut index.segments, needed);
+        self.dropped().extend(dropped.into_keys());
+    }
+
+    /// Removes the files of the segments that were dropped, oldest first.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn remove_before(&self, no: u32) -> Result<(), Error> {
-        loop {
-            let oldest = self.index().segments.keys().next().copied();
-            let Some(oldest) = oldest.filter(|oldest| *oldest < no) else {
-                return Ok(());
-            };
-            segment::remove(&self.directory, oldest).map_err(failed)?;
-            self.files().retain(|(open, _)| *open != oldest);
-            self.index.write().unwrap_or_else(PoisonError::into_inner).segments.remove(&oldest);
+    pub fn remove_dropped(&self) -> Result<(), Error> {
+        let dropped = std::mem::take(&mut *self.dropped());
+        for no in dropped {
+            segment::remove(&self.directory, no).map_err(failed)?;
+            self.files().retain(|(open, _)| *open != no);
         }
+        Ok(())
+    }
+
+    fn dropped(&self) -> MutexGuard<'_, Vec<u32>> {
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {

@@ -1,6 +1,6 @@
 //! The mark: a few bytes beside sled's files that say up to which commit everything was durable.
 //!
-//! sled takes the end of its log for where it stops making sense, so files that were cut short, emptied or damaged at
+//! The log, like sled's, ends where it stops making sense, so files that were cut short, emptied or damaged at
 //! their end would open as if what they lack had never been. The mark tells. It is written after each sync and not
 //! synced itself: after a power cut it may say less than is there, never more.
 

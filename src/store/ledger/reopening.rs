@@ -16,7 +16,7 @@ use crate::store::ledger::{DATABASE, Ledger, log, read_seal_of};
 
 /// What is written to try the disk, beside sled's own files.
 const PROBE: &str = "probe";
-/// How much of it: sled writes no more than this at a time.
+/// How much of it: about what a commit writes at most.
 const PROBE_BYTES: usize = 1 << 20;
 /// How much of a file is in memory while it is written again.
 const STEP_BYTES: usize = 1 << 20;

@@ -23,7 +23,7 @@ use crate::store::ledger::shared::Shared;
 use crate::store::{Error, Untidy};
 use crate::subscription::Generation;
 
-/// How many rows a step reads or deletes; sled gets slow at many deletes at a time.
+/// How many rows a step reads or deletes: commits wait for it.
 ///
 /// In tests a step is so small that a pass has many.
 const STEP_ROWS: usize = if cfg!(test) { 2 } else { 128 };

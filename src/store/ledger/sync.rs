@@ -166,17 +166,19 @@ impl Syncer {
     /// As [`Self::apply`].
     pub fn clean(&self) -> Result<bool, Error> {
         let log = &self.table.log;
-        let Some((oldest, is_empty)) = log.oldest() else {
+        let Some((oldest, needed)) = log.oldest() else {
             return Ok(false);
         };
-        if is_empty {
+        if needed == 0 {
             self.apply(&Batch::from([(keys::BEGINNING.into(), Some(encode(&(oldest + 1))))]))?;
             self.sync()?;
-            log.remove_before(oldest + 1)?;
+            log.drop_before(oldest + 1);
+            self.checkpointer.wake();
             return Ok(true);
         }
+        let is_worth_it = needed <= LITTLE_NEEDED || log.is_wasteful();
         let mut cleaning = self.cleaning.lock().unwrap_or_else(PoisonError::into_inner);
-        if cleaning.is_given_up || !log.is_wasteful() {
+        if cleaning.is_given_up || !is_worth_it {
             return Ok(false);
         }
         if cleaning.segment != oldest {
@@ -217,6 +219,8 @@ fn refused(error: io::Error) -> Error {
     Error::Failed(error.to_string().into())
 }
 
+/// So few bytes of a segment are needed that they are put once more at once, and it goes.
+const LITTLE_NEEDED: u64 = if cfg!(test) { 256 } else { 64 << 10 };
 /// How much of what is still needed is put once more in one step.
 const CLEAN_BYTES: usize = if cfg!(test) { 1 << 10 } else { 256 << 10 };
 

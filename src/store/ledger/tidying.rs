@@ -33,7 +33,7 @@ const PARK_SUBSCRIPTIONS: usize = if cfg!(test) { 2 } else { 64 };
 const PARK_EVENTS: usize = if cfg!(test) { 3 } else { 4_096 };
 /// How many deliveries one step parks.
 const PARK_DELIVERIES: usize = 16_384;
-/// How many rows one step deletes; sled gets slow at many at a time.
+/// How many rows one step deletes: commits wait for it.
 const SWEEP_STEP: usize = 128;
 
 /// Parks some of what is overdue in the tail, for the subscriptions of the oldest events first.

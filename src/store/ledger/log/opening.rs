@@ -80,7 +80,8 @@ impl Log {
         }
         segment::remove_orphans(&self.directory).map_err(failed)?;
         self.head().full.retain(|full| full.no >= beginning);
-        self.remove_before(beginning)
+        self.drop_before(beginning);
+        self.remove_dropped()
     }
 }
 
@@ -182,6 +183,7 @@ impl Opening<'_> {
             head: Mutex::new(head),
             durable: AtomicU64::new(next),
             files: Mutex::default(),
+            dropped: Mutex::default(),
         })
     }
 }
