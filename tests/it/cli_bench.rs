@@ -222,7 +222,9 @@ mod processes {
                 let entries = fs::read_dir("/proc").expect("this is Linux").flatten();
                 let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
                 let own = pids.filter(|pid| field(*pid, "PPid:").as_deref() == Some(&parent));
-                let own: Vec<u32> = own.filter(|pid| words(*pid).len() > 1).collect();
+                // Between its fork and its program a child has the words of the bench.
+                let is_begun = |words: Vec<String>| words.get(1).is_some_and(|word| word != "bench");
+                let own: Vec<u32> = own.filter(|pid| is_begun(words(*pid))).collect();
                 (own.len() == 3).then_some(own)
             });
             Self(found)
