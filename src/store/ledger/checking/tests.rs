@@ -203,6 +203,30 @@ fn what_a_server_left_breaks_no_invariant() {
     }
 }
 
+/// An upgrade is killed while it copies blocks, or when all is copied and sled does not know yet.
+#[test]
+fn an_upgrade_that_was_cut_off_begins_anew_or_goes_on() {
+    let whole = used("0.1.0-early-killed.tar.gz");
+    let expected = check(&whole.path().join("data"), &mut |_| {}).unwrap();
+    let upgraded = whole.path().join("data/ledger/log");
+
+    let directory = used("0.1.0-early-killed.tar.gz");
+    let unfinished = directory.path().join("data/ledger/log.new");
+    std::fs::create_dir(&unfinished).unwrap();
+    std::fs::write(unfinished.join("0000000001.log"), [7; 1000]).unwrap();
+    let checked = check(&directory.path().join("data"), &mut |_| {}).unwrap();
+    assert_eq!((checked, unfinished.exists()), (expected, false));
+
+    let directory = used("0.1.0-early-killed.tar.gz");
+    let finished = directory.path().join("data/ledger/log");
+    std::fs::create_dir(&finished).unwrap();
+    for file in std::fs::read_dir(upgraded).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), finished.join(file.file_name())).unwrap();
+    }
+    assert_eq!(check(&directory.path().join("data"), &mut |_| {}).unwrap(), expected);
+}
+
 #[test]
 fn what_a_hook_that_is_gone_left_may_outlive_its_events() {
     let directory = used("0.1.0-early-killed.tar.gz");
