@@ -78,7 +78,7 @@ use crate::store::history::Place;
 use crate::store::ledger::commit::Commit;
 use crate::store::ledger::copying::Copying;
 use crate::store::ledger::encrypting::SealedUnder;
-use crate::store::ledger::fault::failed;
+use crate::store::ledger::fault::{failed, refused};
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::log::SEGMENT_BYTES;
 use crate::store::ledger::mark::Mark;
@@ -313,7 +313,6 @@ impl Backend for Ledger {
     }
 
     fn probe(&self) -> Result<(), Error> {
-        let refused = |error: io::Error| Error::Failed(error.to_string().into());
         reopening::probe(&self.reopening.directory).map_err(refused)
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::store::Error;
+use crate::store::ledger::fault::refused;
 use crate::store::ledger::keys;
 use crate::store::ledger::retention::Policy;
 use crate::store::ledger::sync::{Batch, Durability, Syncer, sync_new_files};
@@ -53,7 +54,7 @@ impl Building {
         self.batch.insert(keys::SCHEMA.into(), Some(encode(&SCHEMA_VERSION)));
         self.write()?;
         self.syncer.checkpoint()?;
-        sync_new_files(directory).map_err(|error| Error::Failed(error.to_string().into()))
+        sync_new_files(directory).map_err(refused)
     }
 
     fn write(&mut self) -> Result<(), Error> {

@@ -1,5 +1,5 @@
-//! Checkpoints: rows that do not stay in the log go to sled, many at a time, on a thread of their own. It also closes the
-//! log's segments and removes those that are dropped.
+//! Checkpoints: rows that do not stay in the log go to sled, many at a time, on a thread of their own, which also
+//! closes the log's segments and removes those that are dropped.
 //!
 //! sled's flush on Linux ends in `sync_file_range`, which writes pages back but neither metadata nor the device's cache.
 //! So its file is synced here. sled uses space again once it believes that what freed it is stable, and by then it may be
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::store::Error;
 use crate::store::ledger::DATABASE;
-use crate::store::ledger::fault::failed;
+use crate::store::ledger::fault::{failed, refused};
 use crate::store::ledger::keys;
 use crate::store::ledger::sync::Durability;
 use crate::store::ledger::table::Table;
@@ -227,7 +227,7 @@ impl Work {
     fn sync(&self) -> Result<(), Error> {
         self.table.sled.flush().map_err(failed)?;
         if self.durability == Durability::SyncAfterFlush {
-            self.file.sync_data().map_err(|error| Error::Failed(error.to_string().into()))?;
+            self.file.sync_data().map_err(refused)?;
         }
         Ok(())
     }

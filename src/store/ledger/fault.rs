@@ -1,4 +1,4 @@
-//! Faults: what sled's errors mean to callers of the store.
+//! Faults: what errors of sled and of the disk mean to callers of the store.
 
 use std::io;
 
@@ -13,4 +13,9 @@ pub fn failed(error: sled::Error) -> Error {
         sled::Error::Io(error) => Error::Failed(error.to_string().into()),
         other => Error::Failed(other.to_string().into()),
     }
+}
+
+/// A disk that refuses.
+pub fn refused(error: io::Error) -> Error {
+    Error::Failed(error.to_string().into())
 }

@@ -28,6 +28,7 @@ use self::index::{Index, Location};
 use self::record::Change;
 use self::segment::{Contents, LogId, Place, placed};
 use crate::store::Error;
+use crate::store::ledger::fault::refused;
 use crate::store::ledger::keys::Logged;
 use crate::store::ledger::sync::Durability;
 
@@ -90,10 +91,6 @@ pub struct Appended {
     pub has_begun_segment: bool,
 }
 
-fn failed(error: io::Error) -> Error {
-    Error::Failed(error.to_string().into())
-}
-
 fn missing(no: u32) -> Error {
     Error::damaged(format!("segment {no} of the log is missing"))
 }
@@ -114,7 +111,7 @@ impl Log {
         }
         head.is_broken = true;
         if !head.is_cut {
-            cut(&head.file, head.end).map_err(failed)?;
+            cut(&head.file, head.end).map_err(refused)?;
             head.is_cut = true;
         }
         let has_begun_segment = head.end >= self.segment_bytes;
@@ -125,7 +122,7 @@ impl Log {
         let mut buffer = std::mem::take(&mut head.buffer);
         buffer.clear();
         record::encode(&mut buffer, no, changes);
-        segment::write_at(&head.file, &buffer, head.end).map_err(failed)?;
+        segment::write_at(&head.file, &buffer, head.end).map_err(refused)?;
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         let mut offset = head.end + record::RECORD_HEAD as u64;
         for change in changes {
@@ -147,7 +144,7 @@ impl Log {
     fn begin_segment(&self, head: &mut Head) -> Result<(), Error> {
         self.sync_head(head)?;
         let (no, next) = (head.no + 1, head.next);
-        let file = segment::create(&self.directory, no, self.id, next).map_err(failed)?;
+        let file = segment::create(&self.directory, no, self.id, next).map_err(refused)?;
         let rows = std::mem::take(&mut head.rows);
         let contents = Contents { log: self.id, first: head.first, bytes: head.end, next, rows };
         head.full.push_back(Full { no: head.no, contents });
@@ -175,7 +172,7 @@ impl Log {
             && let Err(error) = head.file.sync_data()
         {
             head.is_broken = true;
-            return Err(failed(error));
+            return Err(refused(error));
         }
         self.durable.store(head.next, Ordering::Release);
         Ok(())
@@ -198,7 +195,7 @@ impl Log {
                 return Ok(());
             };
             let contents = Contents { rows: latest(full.contents.rows), ..full.contents };
-            contents.write(&self.directory, full.no).map_err(failed)?;
+            contents.write(&self.directory, full.no).map_err(refused)?;
         }
     }
 
@@ -245,7 +242,7 @@ impl Log {
         let mut bytes = vec![0; at.bytes as usize];
         segment::read_at(&file, &mut bytes, at.offset.into()).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => damaged(at.segment, at.offset.into()),
-            _ => failed(error),
+            _ => refused(error),
         })?;
         let change = record::decode(&bytes).filter(|change| change.key == key.bytes());
         let value = change.and_then(|change| change.value);
@@ -262,7 +259,7 @@ impl Log {
         }
         let file = File::open(segment::path(&self.directory, no)).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => missing(no),
-            _ => failed(error),
+            _ => refused(error),
         })?;
         let file = Arc::new(file);
         files.truncate(FILES_OPEN - 1);
@@ -301,11 +298,11 @@ impl Log {
             Some(contents) => contents.rows,
             None => {
                 let mut rows = Vec::new();
-                let mut file = File::open(segment::path(&self.directory, no)).map_err(failed)?;
-                let head = segment::read_head(&mut file).map_err(failed)?;
+                let mut file = File::open(segment::path(&self.directory, no)).map_err(refused)?;
+                let head = segment::read_head(&mut file).map_err(refused)?;
                 let (_, first) = head.ok_or_else(|| damaged(no, 0))?;
                 segment::scan(&file, first, |_, offset, change| rows.extend(placed(offset, &change)))
-                    .map_err(failed)?;
+                    .map_err(refused)?;
                 latest(rows)
             }
         };
@@ -332,7 +329,7 @@ impl Log {
     pub fn remove_dropped(&self) -> Result<(), Error> {
         let dropped = std::mem::take(&mut *self.dropped());
         for no in dropped {
-            segment::remove(&self.directory, no).map_err(failed)?;
+            segment::remove(&self.directory, no).map_err(refused)?;
             self.files().retain(|(open, _)| *open != no);
         }
         Ok(())

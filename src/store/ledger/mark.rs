@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::store::Error;
+use crate::store::ledger::fault::refused;
 
 const NAME: &str = "mark";
 const NEW_NAME: &str = "mark.new";
@@ -57,9 +58,9 @@ impl Mark {
     /// When the disk refuses, or the mark is damaged or another store's.
     pub fn open(directory: &Path, seal: &[u8; 32]) -> Result<Self, Error> {
         if !exists(directory) {
-            make(directory, &encode(name(seal), 0)).map_err(failed)?;
+            make(directory, &encode(name(seal), 0)).map_err(refused)?;
         }
-        let vanished = || failed(io::ErrorKind::NotFound.into());
+        let vanished = || refused(io::ErrorKind::NotFound.into());
         Self::find(directory, seal)?.ok_or_else(vanished)
     }
 
@@ -72,13 +73,13 @@ impl Mark {
             return Ok(None);
         }
         let (path, store) = (directory.join(NAME), name(seal));
-        let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;
+        let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(refused)?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(failed)?;
-        let refused = |what: &str| Error::damaged(advice(&path, what));
-        let (marked, commit) = decode(&bytes).ok_or_else(|| refused("its mark makes no sense"))?;
+        file.read_to_end(&mut bytes).map_err(refused)?;
+        let objection = |what: &str| Error::damaged(advice(&path, what));
+        let (marked, commit) = decode(&bytes).ok_or_else(|| objection("its mark makes no sense"))?;
         if marked != store {
-            return Err(refused("its mark is that of another store"));
+            return Err(objection("its mark is that of another store"));
         }
         Ok(Some(Self { file, path, store, commit }))
     }
@@ -89,8 +90,8 @@ impl Mark {
     /// When the disk refuses.
     pub fn note(&mut self, commit: u64) -> Result<(), Error> {
         if commit > self.commit {
-            self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
-            self.file.write_all(&encode(self.store, commit)).map_err(failed)?;
+            self.file.seek(SeekFrom::Start(0)).map_err(refused)?;
+            self.file.write_all(&encode(self.store, commit)).map_err(refused)?;
             self.commit = commit;
         }
         Ok(())
@@ -110,10 +111,6 @@ impl Mark {
         );
         Err(Error::damaged(advice(&self.path, &what)))
     }
-}
-
-fn failed(error: io::Error) -> Error {
-    Error::Failed(error.to_string().into())
 }
 
 /// What is wrong, and what to do for those who know better.

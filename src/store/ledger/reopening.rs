@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::encryption::Keyring;
 use crate::store::Error;
+use crate::store::ledger::fault::refused;
 use crate::store::ledger::retention::Policy;
 use crate::store::ledger::sync::Durability;
 use crate::store::ledger::{DATABASE, Ledger, log, read_seal_of};
@@ -38,7 +39,6 @@ impl Reopening {
     /// # Errors
     /// When its files are gone or others have taken their place, or the disk refuses.
     pub fn reopen(&self) -> Result<Ledger, Error> {
-        let refused = |error: io::Error| Error::Failed(error.to_string().into());
         write_again(&self.directory.join(DATABASE)).map_err(refused)?;
         for segment in log::open_segments(&self.directory).map_err(refused)? {
             write_again(&segment).map_err(refused)?;

@@ -14,7 +14,7 @@ use tracing::error;
 
 use crate::store::Error;
 use crate::store::ledger::checkpoint::Checkpointer;
-use crate::store::ledger::fault::failed;
+use crate::store::ledger::fault::{failed, refused};
 use crate::store::ledger::keys::{self, Logged};
 use crate::store::ledger::log::record::Change;
 use crate::store::ledger::log::{Appended, LOG_DIRECTORY, Log};
@@ -213,10 +213,6 @@ impl Syncer {
         }
         Ok(batch)
     }
-}
-
-fn refused(error: io::Error) -> Error {
-    Error::Failed(error.to_string().into())
 }
 
 /// So few bytes of a segment are needed that they are put once more at once, and it goes.

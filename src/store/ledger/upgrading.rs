@@ -11,7 +11,7 @@ use sled::{Db, IVec, Tree};
 use tracing::info;
 
 use crate::store::Error;
-use crate::store::ledger::fault::failed;
+use crate::store::ledger::fault::{failed, refused};
 use crate::store::ledger::keys::{self, Block, Logged};
 use crate::store::ledger::log::record::Change;
 use crate::store::ledger::log::{LOG_DIRECTORY, Log, SEGMENT_BYTES};
@@ -78,8 +78,4 @@ fn misplaced(sled: &Tree) -> impl Iterator<Item = Result<(IVec, IVec), Error>> +
     let ranges = whole.into_iter().chain(blocks);
     let rows = ranges.flat_map(move |(first, last)| sled.range(first..=last)).map(|row| row.map_err(failed));
     rows.filter(|row| row.as_ref().map_or(true, |(key, _)| Logged::of(key).is_some()))
-}
-
-fn refused(error: io::Error) -> Error {
-    Error::Failed(error.to_string().into())
 }

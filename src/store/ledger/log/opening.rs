@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, RwLock};
 use super::index::{Fill, Index};
 use super::record::Change;
 use super::segment::{self, Contents, LogId, placed};
-use super::{Full, Head, LOG_DIRECTORY, Log, damaged, failed, missing};
+use super::{Full, Head, LOG_DIRECTORY, Log, damaged, missing};
 use crate::store::Error;
+use crate::store::ledger::fault::refused;
 use crate::store::ledger::keys::{self, Logged};
 use crate::store::ledger::sync::Durability;
 use crate::store::ledger::values::decode;
@@ -50,10 +51,10 @@ impl Log {
         checkpoint: u64,
         mut each: impl FnMut(u64, Change<'_>),
     ) -> Result<Self, Error> {
-        std::fs::create_dir_all(directory).map_err(failed)?;
+        std::fs::create_dir_all(directory).map_err(refused)?;
         // The name of a segment may be there and not durable.
         for one in [Some(directory), directory.parent()].into_iter().flatten() {
-            File::open(one).and_then(|one| one.sync_all()).map_err(failed)?;
+            File::open(one).and_then(|one| one.sync_all()).map_err(refused)?;
         }
         let (left_behind, numbers) = numbers(directory)?;
         let (index, read) = (Index::default(), VecDeque::new());
@@ -61,7 +62,7 @@ impl Log {
         for no in &numbers {
             opening.segment(*no, Some(no) == numbers.last(), &mut each)?;
         }
-        let log = opening.finish(numbers.last().copied(), durability, segment_bytes).map_err(failed)?;
+        let log = opening.finish(numbers.last().copied(), durability, segment_bytes).map_err(refused)?;
         log.finish_dropping(&left_behind)?;
         Ok(log)
     }
@@ -76,9 +77,9 @@ impl Log {
             return Err(missing(gone.unwrap_or(beginning)));
         }
         for no in left_behind {
-            segment::remove(&self.directory, *no).map_err(failed)?;
+            segment::remove(&self.directory, *no).map_err(refused)?;
         }
-        segment::remove_orphans(&self.directory).map_err(failed)?;
+        segment::remove_orphans(&self.directory).map_err(refused)?;
         self.head().full.retain(|full| full.no >= beginning);
         self.drop_before(beginning);
         self.remove_dropped()
@@ -87,12 +88,12 @@ impl Log {
 
 /// The segments that a power cut has brought back, and those that are neighbours up to the last.
 fn numbers(directory: &Path) -> Result<(Vec<u32>, Vec<u32>), Error> {
-    let mut numbers = segment::numbers(directory).map_err(failed)?;
+    let mut numbers = segment::numbers(directory).map_err(refused)?;
     // A crash may leave the last without its head: then nothing was ever written to it.
     if let Some(last) = numbers.last().copied() {
-        let bytes = segment::path(directory, last).metadata().map_err(failed)?.len();
+        let bytes = segment::path(directory, last).metadata().map_err(refused)?.len();
         if bytes <= segment::HEAD as u64 && read_head(directory, last)?.is_none() {
-            segment::remove(directory, last).map_err(failed)?;
+            segment::remove(directory, last).map_err(refused)?;
             numbers.pop();
         }
     }
@@ -122,8 +123,8 @@ impl Opening<'_> {
             return Err(Error::damaged(what));
         }
         self.id = Some(log);
-        let file = File::open(segment::path(self.directory, no)).map_err(failed)?;
-        let bytes = file.metadata().map_err(failed)?.len();
+        let file = File::open(segment::path(self.directory, no)).map_err(refused)?;
+        let bytes = file.metadata().map_err(refused)?.len();
         self.index.segments.insert(no, Fill { bytes, needed: 0 });
         if let Some(contents) = Contents::find(self.directory, no)
             && (contents.log, contents.first, contents.bytes) == (log, first, bytes)
@@ -134,7 +135,7 @@ impl Opening<'_> {
             return Ok(());
         }
         // It may have been written and not synced when the process was killed.
-        file.sync_all().map_err(failed)?;
+        file.sync_all().map_err(refused)?;
         let mut rows = Vec::new();
         let scanned = segment::scan(&file, first, |record, offset, change| match placed(offset, &change) {
             Some((key, place)) => {
@@ -144,7 +145,7 @@ impl Opening<'_> {
             None if record >= self.checkpoint => each(record, change),
             None => {}
         });
-        let (end, next) = scanned.map_err(failed)?;
+        let (end, next) = scanned.map_err(refused)?;
         if !is_last && end != bytes {
             return Err(damaged(no, end));
         }
@@ -189,6 +190,6 @@ impl Opening<'_> {
 }
 
 fn read_head(directory: &Path, no: u32) -> Result<Option<(LogId, u64)>, Error> {
-    let mut file = File::open(segment::path(directory, no)).map_err(failed)?;
-    segment::read_head(&mut file).map_err(failed)
+    let mut file = File::open(segment::path(directory, no)).map_err(refused)?;
+    segment::read_head(&mut file).map_err(refused)
 }
