@@ -49,7 +49,8 @@ fn an_account_that_is_refused_for_all_it_emits_leaves_room_for_others() {
     assert_eq!(answers, [202; 100]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// The callers share one thread: while the one that counts is not running, none of the others can emit more.
+#[tokio::test]
 async fn an_event_does_not_wait_until_all_of_a_flood_is_on_disk() {
     const FLOOD: usize = 20_000;
     let directory = tempfile::tempdir().expect("a temporary directory");
