@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
 use crate::id::{AccountNo, KeyId};
+use crate::label::{Metadata, Uid};
 
 /// The longest account id, in characters.
 pub const ACCOUNT_ID_LIMIT: usize = 128;
@@ -32,7 +33,21 @@ pub struct NotAnAccountId;
 pub struct Account {
     pub no: AccountNo,
     pub id: AccountId,
+    pub profile: Profile,
     pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What an account's maker says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// For people.
+    pub name: String,
+    /// What else it may be called by; no two accounts have the same.
+    pub uid: Option<Uid>,
+    /// How many deliveries a second it may have, if that is limited.
+    pub rate_limit: Option<u32>,
+    pub metadata: Metadata,
 }
 
 /// The ids of all accounts by their numbers; clones share it.
@@ -76,6 +91,8 @@ pub struct KeyHash(pub [u8; 32]);
 #[derive(Clone)]
 pub struct KeyText(Zeroizing<String>);
 
+/// What the ids of accounts begin with whose makers named none.
+const RANDOM_PREFIX: &str = "acc_";
 /// Random characters behind the prefix: 32 of 62 are 190 bits.
 const KEY_LENGTH: usize = 32;
 
@@ -94,7 +111,17 @@ impl AccountId {
     pub fn random() -> Self {
         let mut random = rand::rng();
         let tail: String = (0..20).map(|_| random.sample(rand::distr::Alphanumeric) as char).collect();
-        Self(format!("acc_{tail}").into())
+        Self(format!("{RANDOM_PREFIX}{tail}").into())
+    }
+}
+
+impl Profile {
+    /// The profile of an account of which no more is known than what it is called.
+    ///
+    /// An id that somebody chose is a uid as well; a random one is not.
+    pub fn of(id: &AccountId) -> Self {
+        let uid = id.as_str().parse().ok().filter(|_| !id.as_str().starts_with(RANDOM_PREFIX));
+        Self { name: id.to_string(), uid, ..Self::default() }
     }
 }
 
@@ -118,9 +145,13 @@ impl fmt::Display for AccountId {
 
 impl AccountNames {
     /// Notes an account.
-    pub fn add(&self, account: &Account) {
-        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        names.insert(account.no, account.id.clone());
+    pub fn add(&self, no: AccountNo, id: AccountId) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(no, id);
+    }
+
+    /// Forgets an account.
+    pub fn remove(&self, no: AccountNo) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&no);
     }
 
     /// The id of an account.

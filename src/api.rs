@@ -38,6 +38,7 @@ mod list;
 mod metrics;
 mod object;
 mod openapi;
+mod operator;
 mod query;
 mod stalling;
 mod tally;
@@ -183,6 +184,7 @@ pub fn routes(hookyard: Hookyard) -> impl FnOnce(&mut ServiceConfig) {
             .configure(hook_routes)
             .configure(delivery_routes)
             .configure(admin_routes)
+            .configure(operator::routes)
             .configure(|config| {
                 if with_metrics {
                     metrics::routes(config)

@@ -10,7 +10,9 @@ use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
 use crate::router::index::Index;
-use crate::subscription::{CustomHeaders, EndpointUrl, Generation, Secret, Status, Subscription};
+use crate::subscription::{
+    CustomHeaders, EndpointUrl, Envelope, Generation, Profile, Secret, Status, Subscription,
+};
 
 pub use crate::store::ledger::benchmarks::Block;
 
@@ -76,12 +78,15 @@ impl Matching {
                 url,
                 filter: Filter::one(event_type(&format!("{EVENT}_{no}"))),
                 secret: secret.clone(),
-                previous_secret: None,
+                envelope: Envelope::Documented,
+                previous_secrets: Vec::new(),
                 headers: CustomHeaders::default(),
                 status: Status::Active,
                 generation: Generation(0),
                 floor: Generation(0),
+                profile: Profile::default(),
                 created_at: Timestamp(0),
+                updated_at: Timestamp(0),
             });
         }
         Self { index, event_type: event_type(&format!("{EVENT}_{subscriptions}")) }
@@ -89,7 +94,7 @@ impl Matching {
 
     /// How many it finds.
     pub fn find(&self) -> usize {
-        self.index.matches(AccountNo(1), &self.event_type).len()
+        self.index.matches(AccountNo(1), &self.event_type, &[]).len()
     }
 }
 

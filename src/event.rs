@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 use crate::account::AccountId;
 use crate::clock::Timestamp;
 use crate::event_type::EventType;
+use crate::filter::Channel;
 use crate::id::{AccountNo, EventId, EventNo};
+use crate::label::Uid;
 use crate::subscription::Matches;
 
 /// The longest idempotency key, in characters.
@@ -27,6 +29,20 @@ pub struct Event {
     pub(crate) timestamp: Option<String>,
     pub(crate) idempotency_key: Option<String>,
     pub(crate) account: AccountId,
+    pub(crate) labels: Option<Box<Labels>>,
+    /// Whether its type need not be one that is declared.
+    pub(crate) is_of_any_type: bool,
+}
+
+/// What an emitter may attach to an event beside its data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// What else the event may be called by, for as long as idempotency keys are remembered.
+    pub uid: Option<Uid>,
+    /// The channels that it is on, in order.
+    pub channels: Vec<Channel>,
+    /// The request that brought it, where a repetition is told by that and not by its content.
+    pub request: Option<IdempotencyKey>,
 }
 
 /// The body of the delivered request, built once per event: `{"event":…,"timestamp":…,"data":…}`.
@@ -47,6 +63,7 @@ pub struct Draft {
     pub body: Body,
     pub accepted_at: Timestamp,
     pub idempotency: Option<Idempotency>,
+    pub labels: Option<Box<Labels>>,
 }
 
 /// What makes a second emit of an event a repetition of the first.
@@ -71,6 +88,7 @@ pub struct Recorded {
     pub body: Body,
     pub accepted_at: Timestamp,
     pub idempotency: Option<IdempotencyKey>,
+    pub labels: Option<Box<Labels>>,
     pub matches: Matches,
 }
 
@@ -82,6 +100,14 @@ pub struct Heading {
     pub account: AccountNo,
     pub event_type: EventType,
     pub accepted_at: Timestamp,
+    pub labels: Option<Box<Labels>>,
+}
+
+impl Heading {
+    /// The channels that the event is on.
+    pub fn channels(&self) -> &[Channel] {
+        Labels::channels(&self.labels)
+    }
 }
 
 /// What an emitter gets: the event is durable.
@@ -126,7 +152,15 @@ impl Event {
     /// An event whose data is known to be one JSON value without white space around it.
     pub(crate) fn of_json(event_type: String, data: Bytes) -> Self {
         let account = AccountId::default_account();
-        Self { event_type, data, timestamp: None, idempotency_key: None, account }
+        Self {
+            event_type,
+            data,
+            timestamp: None,
+            idempotency_key: None,
+            account,
+            labels: None,
+            is_of_any_type: false,
+        }
     }
 
     /// Makes it an event of another account.
@@ -138,6 +172,34 @@ impl Event {
     /// Gives it a timestamp, in RFC 3339, that receivers get as it is written here.
     pub fn timestamp(mut self, timestamp: impl Into<String>) -> Self {
         self.timestamp = Some(timestamp.into());
+        self
+    }
+
+    /// Puts it on channels, beside those that it is on.
+    pub fn channels(mut self, channels: impl IntoIterator<Item = Channel>) -> Self {
+        let on = &mut self.labels.get_or_insert_default().channels;
+        on.extend(channels);
+        on.sort();
+        on.dedup();
+        self
+    }
+
+    /// Gives it an id of the emitter's own, which no other event of its account may have for as long as idempotency
+    /// keys are remembered. It takes the place of an idempotency key.
+    pub fn uid(mut self, uid: Uid) -> Self {
+        self.labels.get_or_insert_default().uid = Some(uid);
+        self
+    }
+
+    /// Accepts it whatever its type is called, declared or not.
+    pub fn of_any_type(mut self) -> Self {
+        self.is_of_any_type = true;
+        self
+    }
+
+    /// Tells a repetition of it by the request that brings it, whatever is in it; of the account with this number.
+    pub(crate) fn repeated_by(mut self, account: AccountNo, request: &str) -> Self {
+        self.labels.get_or_insert_default().request = Some(IdempotencyKey::of_request(account, request));
         self
     }
 
@@ -199,9 +261,33 @@ impl Body {
     }
 }
 
+impl Labels {
+    /// The key under which an event with these labels is accepted once, if there is one.
+    pub(crate) fn key(&self, account: AccountNo) -> Option<IdempotencyKey> {
+        let by_uid = self.uid.as_ref().map(|uid| IdempotencyKey::of_uid(account, uid));
+        by_uid.or(self.request)
+    }
+
+    /// The channels among these labels, if there are any.
+    pub fn channels(labels: &Option<Box<Self>>) -> &[Channel] {
+        labels.as_ref().map_or(&[], |labels| &labels.channels)
+    }
+}
+
 impl Draft {
+    /// The channels that the event is on.
+    pub fn channels(&self) -> &[Channel] {
+        Labels::channels(&self.labels)
+    }
+
     /// Whether this is the same event as `first`, whose idempotency key it repeats.
     pub fn repeats(&self, first: &Recorded) -> bool {
+        if let Some(labels) =
+            self.labels.as_ref().filter(|labels| labels.uid.is_some() || labels.request.is_some())
+        {
+            let request = first.labels.as_ref().and_then(|labels| labels.request);
+            return labels.request.is_some() && labels.request == request;
+        }
         let given = self.idempotency.is_some_and(|idempotency| idempotency.timestamp_given);
         self.event_type == first.event_type
             && self.body.data() == first.body.data()
@@ -215,9 +301,30 @@ impl IdempotencyKey {
         let digest = Sha256::new().chain_update(account.0.to_be_bytes()).chain_update(key).finalize();
         Self(digest[..16].try_into().expect("a SHA-256 digest has 32 bytes"))
     }
+
+    /// The hash of an event's uid among those of `account`; no other kind of key has the same.
+    pub fn of_uid(account: AccountNo, uid: &Uid) -> Self {
+        Self::of_kind("uid", account, uid.as_str())
+    }
+
+    /// The hash of a request that brings an event of `account`.
+    pub fn of_request(account: AccountNo, request: &str) -> Self {
+        Self::of_kind("request", account, request)
+    }
+
+    fn of_kind(kind: &str, account: AccountNo, text: &str) -> Self {
+        let digest = Sha256::new().chain_update([0]).chain_update(kind).chain_update([0]);
+        let digest = digest.chain_update(account.0.to_be_bytes()).chain_update(text).finalize();
+        Self(digest[..16].try_into().expect("a SHA-256 digest has 32 bytes"))
+    }
 }
 
 impl Recorded {
+    /// The channels that the event is on.
+    pub fn channels(&self) -> &[Channel] {
+        Labels::channels(&self.labels)
+    }
+
     /// The receipt for this event.
     pub fn receipt(&self, duplicate: bool) -> Receipt {
         Receipt {
@@ -243,6 +350,7 @@ impl Recorded {
             event_type,
             accepted_at: Timestamp(no),
             idempotency: None,
+            labels: None,
             matches,
         })
     }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
+
 /// The longest name of an event type, in characters.
 pub const NAME_LIMIT: usize = 128;
 
@@ -33,6 +35,22 @@ pub struct EventTypeSpec {
     /// The JSON Schema of its `data`, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<serde_json::Value>,
+}
+
+/// What somebody said of an event type at run time; it outweighs the catalogue's entry of the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declaration {
+    pub name: EventType,
+    pub description: String,
+    /// JSON Schemas of its data by version, as the text of one JSON object.
+    pub schemas: Option<Box<str>>,
+    /// Hides it from tokens that do not name this flag.
+    pub feature_flag: Option<String>,
+    /// An archived one is not offered any more; events of it are accepted all the same.
+    pub archived: bool,
+    pub deprecated: bool,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 /// The text is no name of an event type.

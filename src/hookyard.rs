@@ -6,11 +6,14 @@
 mod accounts;
 #[cfg(feature = "server")]
 mod admitting;
+mod attempts;
 mod backing_up;
 mod blocking;
 mod catalogue;
 mod deliveries;
 mod emitting;
+mod endpoints;
+mod event_types;
 mod events;
 mod headers;
 mod hooks;
@@ -21,13 +24,14 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 mod trials;
+mod walking;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Mutex, Semaphore, oneshot};
 
 use crate::account::AccountNames;
 use crate::config::{self, Config};
@@ -37,6 +41,8 @@ use crate::delivery::guard::Guard;
 use crate::delivery::tls::{self, Outgoing};
 use crate::id::Seal;
 use crate::metrics::Metrics;
+#[cfg(feature = "server")]
+use crate::repeats::Repeats;
 use crate::router::Router;
 use crate::router::desk::Desk;
 use crate::runtime::{self, Blueprint, Current, Planner, Serving, Started, Stop, Stopper};
@@ -49,20 +55,25 @@ use crate::subscriber::{Policy, Slots};
 use crate::{retry, store};
 
 use self::accounts::Registry;
+use self::event_types::Declarations;
 use self::reloading::Live;
 
-pub use accounts::Caller;
+pub use accounts::{AccountError, Caller};
+pub use attempts::{Destination, Made, Narrowed};
 pub use backing_up::{Backup, BackupError};
 pub use blocking::Blocking;
 pub use deliveries::{Delivery, DeliveryQuery, DeliveryStatus, Replay, ReplayError, Replayed};
 pub use emitting::EmitError;
+pub use endpoints::{EndpointError, NewEndpoint};
+pub use event_types::DeclareError;
 pub use events::{DELIVERIES_SHOWN, Emitted, EventHistory, EventQuery, Sample};
 pub use headers::HeadersError;
 pub use hooks::{Change, Hook, HookQuery, Subscribe, SubscribeError, Subscribed, Which};
-pub use paging::{Page, PageRequest};
+pub use paging::{Page, PageRequest, Stretch};
 pub use reloading::Reloaded;
 pub use secrets::{DEFAULT_OVERLAP, LONGEST_OVERLAP, Rotate, RotateError, Rotated};
 
+pub use crate::store::history::{Listed, Order, Period, Topics};
 pub use crate::store::{Expired, Retained};
 
 /// Test deliveries at a time: they have no share in the slots of those that are counted.
@@ -88,12 +99,17 @@ struct Inner {
     live: ArcSwap<Live>,
     #[cfg(feature = "server")]
     throttles: ArcSwap<admitting::Throttles>,
+    #[cfg(feature = "server")]
+    repeats: Repeats,
     guard: Arc<Guard>,
     outgoing: Outgoing,
     credits: Credits,
     /// Test deliveries at a time; further ones wait.
     tests: Semaphore,
     registry: Registry,
+    declarations: Declarations,
+    /// Held by whoever changes an endpoint.
+    editing: Mutex<()>,
     seal: Seal,
     serving: Current,
     store: Store,
@@ -209,9 +225,9 @@ impl Hookyard {
         let begun = async {
             let Started { stopper, seal } = runtime::start(blueprint).await?;
             let registry = Registry::read(&store, names).await?;
-            Ok((stopper, seal, registry))
+            Ok((stopper, seal, registry, Declarations::read(&store).await?))
         };
-        let (stopper, seal, registry) = begun.await.map_err(unrecoverable)?;
+        let (stopper, seal, registry, declarations) = begun.await.map_err(unrecoverable)?;
         let credits = Credits::new(config.limits.in_flight_events, config.limits.in_flight_bytes as usize);
         #[cfg(feature = "server")]
         let throttles = ArcSwap::from_pointee(admitting::Throttles::new(&config.rate_limits));
@@ -221,11 +237,15 @@ impl Hookyard {
             live,
             #[cfg(feature = "server")]
             throttles,
+            #[cfg(feature = "server")]
+            repeats: Repeats::default(),
             guard,
             outgoing,
             credits,
             tests,
             registry,
+            declarations,
+            editing: Mutex::default(),
             seal,
             serving,
             store,
@@ -371,7 +391,8 @@ fn plan(
     let refused = |error: crate::delivery::client::NotASignatureHeader| {
         config::Error::value("delivery.signature_header", format!("{header:?}"), error.to_string())
     };
-    let delivery = Arc::new(settings.map_err(refused)?);
+    let settings = settings.map_err(refused)?.with_svix_headers(config.delivery.svix_headers);
+    let delivery = Arc::new(settings);
     let policy = Policy {
         retry: retry::Policy {
             schedule: config.retry.schedule.clone(),

@@ -12,6 +12,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::clock::Timestamp;
+
 /// An event's place in the ledger, given by the writer in commit order, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventNo(pub u64);
@@ -45,6 +47,21 @@ pub struct OfDelivery;
 /// The kind of [`KeyId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OfKey;
+/// The kind of [`MessageId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OfMessage;
+/// The kind of [`EndpointId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OfEndpoint;
+/// The kind of [`AttemptId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OfAttempt;
+/// The kind of [`TaskId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OfTask;
+/// The kind of [`ApplicationId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OfApplication;
 
 impl Kind for OfEvent {
     const PREFIX: &'static str = "evt_";
@@ -58,6 +75,21 @@ impl Kind for OfDelivery {
 impl Kind for OfKey {
     const PREFIX: &'static str = "key_";
 }
+impl Kind for OfMessage {
+    const PREFIX: &'static str = "msg_";
+}
+impl Kind for OfEndpoint {
+    const PREFIX: &'static str = "ep_";
+}
+impl Kind for OfAttempt {
+    const PREFIX: &'static str = "atmpt_";
+}
+impl Kind for OfTask {
+    const PREFIX: &'static str = "qtask_";
+}
+impl Kind for OfApplication {
+    const PREFIX: &'static str = "app_";
+}
 
 /// An event's public id, `evt_…`: the `webhook-id` of every attempt to deliver it.
 pub type EventId = Id<OfEvent>;
@@ -67,6 +99,16 @@ pub type HookId = Id<OfHook>;
 pub type DeliveryId = Id<OfDelivery>;
 /// An API key's public id, `key_…`; it is not the key.
 pub type KeyId = Id<OfKey>;
+/// An event's public id in the operator's API, `msg_…`: that of the event but for the prefix.
+pub type MessageId = Id<OfMessage>;
+/// A subscription's public id in the operator's API, `ep_…`: that of the hook but for the prefix.
+pub type EndpointId = Id<OfEndpoint>;
+/// The public id of an attempt, `atmpt_…`, see [`Seal::close_attempt`].
+pub type AttemptId = Id<OfAttempt>;
+/// The public id of something that goes on in the background, `qtask_…`.
+pub type TaskId = Id<OfTask>;
+/// An account's public id in the operator's API, `app_…`, see [`Seal::close_account`].
+pub type ApplicationId = Id<OfApplication>;
 
 /// A public id: a prefix and 27 base62 characters over 20 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,6 +182,52 @@ impl Seal {
         (EventNo((both >> 64) as u64), SubscriptionNo(both as u64))
     }
 
+    /// The id of an attempt, the `n`th of its delivery: always the same, and no row keeps it.
+    ///
+    /// It is a tag of 7 bytes over all three and the event's own id, and the numbers, masked by that tag: six bytes for
+    /// the event, five for the subscription, two for the attempt.
+    pub fn close_attempt(&self, event: &EventId, subscription: SubscriptionNo, n: u16) -> AttemptId {
+        let (no, _) = self.open(event);
+        let mut numbers = [0; 13];
+        numbers[..6].copy_from_slice(&no.to_be_bytes()[2..]);
+        numbers[6..11].copy_from_slice(&subscription.0.to_be_bytes()[3..]);
+        numbers[11..].copy_from_slice(&n.to_be_bytes());
+        let tag = self.0.clone().chain_update(b"attempt").chain_update(event.0).chain_update(numbers);
+        let mut bytes = [0; 20];
+        let tag = tag.finalize().into_bytes();
+        bytes[..7].copy_from_slice(&tag[..7]);
+        bytes[7..].copy_from_slice(&self.masked_attempt(&tag[..7], numbers));
+        Id(bytes, PhantomData)
+    }
+
+    /// The event, the subscription and the attempt that an id of this store was made of; any numbers at all for a
+    /// foreign one, so a look-up makes the id again and compares.
+    pub fn open_attempt(&self, id: &AttemptId) -> (EventNo, SubscriptionNo, u16) {
+        let (tag, masked) = id.0.split_at(7);
+        let numbers = self.masked_attempt(tag, masked.try_into().expect("20 bytes less 7 are 13"));
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte));
+        (
+            EventNo(number(&numbers[..6])),
+            SubscriptionNo(number(&numbers[6..11])),
+            number(&numbers[11..]) as u16,
+        )
+    }
+
+    fn masked_attempt(&self, tag: &[u8], mut numbers: [u8; 13]) -> [u8; 13] {
+        let mask = self.0.clone().chain_update(b"attempt mask").chain_update(tag).finalize().into_bytes();
+        numbers.iter_mut().zip(mask).for_each(|(number, mask)| *number ^= mask);
+        numbers
+    }
+
+    /// The id of an account in the operator's API: always the same, and no row keeps it.
+    ///
+    /// It is told by when the account was made, so that an account that gets a number again after a restore differs.
+    pub fn close_account(&self, account: AccountNo, created_at: Timestamp) -> ApplicationId {
+        let tag = self.0.clone().chain_update(b"account").chain_update(account.0.to_be_bytes());
+        let tag = tag.chain_update(created_at.0.to_be_bytes()).finalize().into_bytes();
+        self.close(account.0.into(), tag[..12].try_into().expect("a SHA-256 tag has 32 bytes"))
+    }
+
     fn mask(&self, nonce: &Nonce) -> u64 {
         let tag = self.0.clone().chain_update(nonce).finalize().into_bytes();
         u64::from_be_bytes(tag[..8].try_into().expect("a SHA-256 tag has 32 bytes"))
@@ -152,6 +240,11 @@ impl Seal {
 }
 
 impl<K> Id<K> {
+    /// The id of another kind that has the same bytes: of the same thing, in the other API.
+    pub fn of<L>(id: Id<L>) -> Self {
+        Self(id.0, PhantomData)
+    }
+
     /// An id that stands for no number, only for itself.
     pub fn random() -> Self {
         Self(rand::random(), PhantomData)

@@ -59,8 +59,11 @@ pub mod fuzzing;
 mod health;
 pub mod hookyard;
 pub mod id;
+pub mod label;
 mod line;
 mod metrics;
+#[cfg(feature = "server")]
+mod repeats;
 mod retry;
 mod router;
 mod runtime;

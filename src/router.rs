@@ -30,9 +30,10 @@ use crate::subscription::Subscription;
 use self::board::{Board, Decided, Place, Told};
 use self::desk::Desk;
 use self::index::Index;
+pub use self::index::Numbers;
 pub use self::message::{
-    Again, Committed, End, Match, Ping, Replay, Rotate, SetHeaders, SetPaused, Subscribe, Subscribed, Try,
-    Unsubscribe, Wake, Which,
+    Add, Again, Change, Committed, End, Match, New, Ping, Replay, Rotate, SetHeaders, SetPaused, Subscribe,
+    Subscribed, Try, UidTaken, Unsubscribe, Wake, Which,
 };
 
 /// The actor.
@@ -165,13 +166,50 @@ impl Handler<Subscribe> for Router {
 
     fn handle(&mut self, wish: Subscribe, _: &mut Context<Self>) {
         let mut board = self.desk.board();
-        let (decided, was) = board.subscribe(&wish, Timestamp::now());
+        let Some((decided, was)) = board.subscribe(&wish, Timestamp::now()) else {
+            return;
+        };
         let recorded = self.carry_out_one(decided);
         let subscribed = async move {
             let subscription = recorded.await?.ok_or_else(gone)?;
             Ok(Subscribed { subscription, was })
         };
         answer(subscribed, wish.reply);
+    }
+}
+
+impl Handler<Add> for Router {
+    type Result = ();
+
+    fn handle(&mut self, Add { account, new, reply }: Add, _: &mut Context<Self>) {
+        let mut board = self.desk.board();
+        match board.add(account, *new, Timestamp::now()) {
+            Ok(Some(decided)) => {
+                let recorded = self.carry_out_one(decided);
+                answer(async move { Ok(Ok(recorded.await?.ok_or_else(gone)?)) }, reply);
+            }
+            // The account is being deleted.
+            Ok(None) => {}
+            // Whoever hung up does not want it.
+            Err(taken) => drop(reply.send(Ok(Err(taken)))),
+        }
+    }
+}
+
+impl Handler<Change> for Router {
+    type Result = ();
+
+    fn handle(&mut self, Change { at, edit, enabled, reply }: Change, _: &mut Context<Self>) {
+        let mut board = self.desk.board();
+        match board.edit(at, *edit, enabled) {
+            Ok(Some(decided)) => {
+                let recorded = self.carry_out_one(decided);
+                answer(async move { Ok(Ok(recorded.await?)) }, reply);
+            }
+            // Whoever hung up wants neither.
+            Ok(None) => drop(reply.send(Ok(Ok(None)))),
+            Err(taken) => drop(reply.send(Ok(Err(taken)))),
+        }
     }
 }
 
@@ -239,8 +277,9 @@ impl Handler<Wake> for Router {
 impl Handler<Match> for Router {
     type Result = MessageResult<Match>;
 
-    fn handle(&mut self, Match { account, event_type }: Match, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.desk.board().index.matches(account, &event_type))
+    fn handle(&mut self, wanted: Match, _: &mut Context<Self>) -> Self::Result {
+        let Match { account, event_type, channels } = wanted;
+        MessageResult(self.desk.board().index.matches(account, &event_type, &channels))
     }
 }
 

@@ -220,7 +220,7 @@ fn recover(
         count += 1;
     })?;
     clock.go_on_from(recovery.seen);
-    backend.reader().accounts()?.iter().for_each(|account| names.add(account));
+    backend.reader().accounts()?.into_iter().for_each(|account| names.add(account.no, account.id));
     info!(subscriptions = count, waiting = recovery.waiting.len(), "recovered");
     Ok(Beginning {
         index,

@@ -27,13 +27,16 @@ use std::time::Duration;
 use crate::account::{Account, ApiKey};
 use crate::clock::{Now, Timestamp};
 use crate::event::Recorded;
+use crate::event_type::Declaration;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
-use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed};
+use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed, Order};
 use crate::subscription::{Generation, Subscription};
 
 pub use self::figures::{Census, Disk, Expired, Retained, Tally};
-pub use self::verb::{Address, Answer, Change, Follows, NewSubscription, Replay, Rotation, Settlement, Verb};
+pub use self::verb::{
+    Address, Answer, Change, Edit, Follows, NewAccount, NewSubscription, Replay, Rotation, Settlement, Verb,
+};
 
 /// Writes. One thread owns it; see [`writer`].
 pub trait Backend: Send + 'static {
@@ -75,11 +78,12 @@ pub trait Reader: Send + Sync {
     /// The record of a subscription.
     fn subscription(&self, at: Address) -> Result<Option<Subscription>, Error>;
 
-    /// An account's subscriptions, newest first, from `below` on, while `each` returns `true`.
+    /// An account's subscriptions, behind one of them, if it is named, while `each` returns `true`.
     fn subscriptions(
         &self,
         account: AccountNo,
-        below: SubscriptionNo,
+        order: Order,
+        behind: Option<SubscriptionNo>,
         each: &mut dyn FnMut(Subscription) -> bool,
     ) -> Result<(), Error>;
 
@@ -128,6 +132,9 @@ pub trait Reader: Send + Sync {
         query: &EventQuery,
     ) -> Result<Listed<(EventNo, u16)>, Error>;
 
+    /// The number of the newest event, or zero.
+    fn newest_event(&self) -> EventNo;
+
     /// Counts what waits in the whole store, for as long as `goes_on`; `None` if it stopped before the end.
     ///
     /// What moves meanwhile may count twice or not at all; of a store at rest the count is exact.
@@ -141,6 +148,9 @@ pub trait Reader: Send + Sync {
 
     /// All accounts, in the order of their numbers.
     fn accounts(&self) -> Result<Vec<Account>, Error>;
+
+    /// All that was said of event types, by name.
+    fn event_types(&self) -> Result<Vec<Declaration>, Error>;
 
     /// All keys, in no order.
     fn keys(&self) -> Result<Vec<ApiKey>, Error>;

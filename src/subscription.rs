@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::clock::Timestamp;
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
+use crate::label::{Metadata, Uid};
 
 pub use headers::{CustomHeaders, HEADER_BYTES_LIMIT, HEADERS_LIMIT, NotHeaders};
 
@@ -46,9 +47,10 @@ pub struct Subscription {
     pub account: AccountNo,
     pub url: EndpointUrl,
     pub filter: Filter,
+    pub envelope: Envelope,
     pub secret: Secret,
-    /// The secret before the last rotation, which requests are also signed with until then.
-    pub previous_secret: Option<PreviousSecret>,
+    /// The secrets before, newest first, which requests are also signed with until then.
+    pub previous_secrets: Vec<PreviousSecret>,
     /// What its requests carry beside the headers that are ours.
     pub headers: CustomHeaders,
     pub status: Status,
@@ -56,7 +58,32 @@ pub struct Subscription {
     pub generation: Generation,
     /// The first life whose deliveries still count; those of earlier ones are dead letters.
     pub floor: Generation,
+    pub profile: Profile,
     pub created_at: Timestamp,
+    /// When it was last changed by its owner.
+    pub updated_at: Timestamp,
+}
+
+/// What its requests carry for a body, and what they call the event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Envelope {
+    /// The documented object of event, timestamp and data; the event has the id `evt_…`.
+    #[default]
+    Documented,
+    /// The event's data alone; it has the id `msg_…`.
+    Payload,
+}
+
+/// What a subscription's owner says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// What else it may be called by; no two of an account have the same.
+    pub uid: Option<Uid>,
+    /// For people.
+    pub description: String,
+    /// How many deliveries a second it may have, if that is limited.
+    pub rate_limit: Option<u32>,
+    pub metadata: Metadata,
 }
 
 /// Where a subscription stands.
@@ -108,6 +135,10 @@ pub enum NotAnEndpoint {
 #[error("secret must be whsec_ and base64 of 24 to 64 bytes, or 16 to 128 visible ASCII characters")]
 pub struct NotASecret;
 
+/// Why a subscription is deactivated whose owner turned it off.
+pub const TURNED_OFF: &str = "turned off by its owner";
+/// How many secrets a subscription may have had before that still sign.
+pub const PREVIOUS_SECRETS_LIMIT: usize = 10;
 /// What a secret begins with when base64 of its bytes follows (Standard Webhooks).
 pub const SECRET_PREFIX: &str = "whsec_";
 /// 24 bytes need no padding in base64.

@@ -76,6 +76,9 @@ fn shape(account: &Account) -> Shape<'_> {
 
 #[cfg(test)]
 mod tests {
+    use crate::account::Profile;
+    use crate::id::AccountNo;
+
     use super::*;
 
     #[test]
@@ -87,8 +90,9 @@ mod tests {
 
     #[test]
     fn an_account_shows_its_id_and_its_age() {
-        let account =
-            Account { no: crate::id::AccountNo(2), id: "acme".parse().unwrap(), created_at: Timestamp(0) };
+        let (id, at) = ("acme".parse().unwrap(), Timestamp(0));
+        let profile = Profile::of(&id);
+        let account = Account { no: AccountNo(2), id, profile, created_at: at, updated_at: at };
         let json = serde_json::to_string(&shape(&account)).unwrap();
         assert_eq!(json, r#"{"id":"acme","created_at":"1970-01-01T00:00:00Z"}"#);
     }

@@ -9,6 +9,8 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::clock::Timestamp;
+
 /// Most answers fit; those that do not grow.
 const USUAL_BYTES: usize = 256;
 
@@ -44,6 +46,19 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> HttpResponse {
 /// JSON that is there already, to be passed on as it is.
 pub fn raw(json: &[u8]) -> &RawValue {
     serde_json::from_slice(json).unwrap_or(RawValue::NULL)
+}
+
+/// Serialises a moment to the millisecond.
+pub fn precise<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&moment.with_milliseconds())
+}
+
+/// The same for what may be absent.
+pub fn precise_or_none<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match moment {
+        Some(moment) => precise(moment, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// Serialises what has a text as that text.

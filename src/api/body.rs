@@ -39,6 +39,14 @@ impl Call<'_> {
         Ok(Some(body))
     }
 
+    /// Reads a body, whatever it is called.
+    ///
+    /// # Errors
+    /// As [`Call::body`], but for its type.
+    pub async fn any_body(&self, payload: Payload) -> Result<Bytes, Error> {
+        self.read(payload).await
+    }
+
     async fn read(&self, payload: Payload) -> Result<Bytes, Error> {
         plain_encoding(self.headers())?;
         let limit = self.hookyard.config().limits.request_bytes;

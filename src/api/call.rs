@@ -45,6 +45,21 @@ impl<'a> Call<'a> {
         account(&self.caller, named.or(asked))
     }
 
+    /// Whether the key has this scope, or `admin`.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.is_admin() || self.caller.scopes.contains(&scope)
+    }
+
+    /// Tells callers apart by their keys.
+    pub fn sender(&self) -> &[u8; 32] {
+        &self.caller.key.0
+    }
+
+    /// Whether the key belongs to this account.
+    pub fn is_of(&self, account: &AccountId) -> bool {
+        self.caller.account == *account
+    }
+
     /// Whether an `admin` key was sent.
     pub fn is_admin(&self) -> bool {
         is_admin(&self.caller)

@@ -252,6 +252,7 @@ mod tests {
             id: DeliveryId::from_bytes([1; 20]),
             event_id: EventId::from_bytes([2; 20]),
             hook_id: HookId::from_bytes([3; 20]),
+            url: "https://example.com/".parse().unwrap(),
             event: "new_lead".parse().unwrap(),
             status: DeliveryStatus::Pending,
             attempts: 2,

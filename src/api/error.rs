@@ -123,7 +123,7 @@ impl Kind {
     }
 
     /// The header that this kind of answer owes its caller.
-    fn header(self) -> Option<(HeaderName, HeaderValue)> {
+    pub fn header(self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Self::Unauthorized => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::MethodNotAllowed { allow } => Some((ALLOW, HeaderValue::from_static(allow))),
@@ -193,7 +193,7 @@ impl Error {
         response
     }
 
-    #[cfg(any(fuzzing, test))]
+    /// What a caller can do something about.
     pub fn kind(&self) -> Kind {
         self.kind
     }

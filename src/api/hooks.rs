@@ -301,7 +301,7 @@ fn shape(hook: &Hook) -> Shape<'_> {
     Shape {
         id: subscription.id,
         url: subscription.url.as_sent(),
-        event: subscription.filter.event_types().first(),
+        event: subscription.filter.only_type(),
         active: subscription.status == Status::Active,
         status: subscription.status.as_str(),
         created_at: subscription.created_at,

@@ -28,6 +28,15 @@ impl<'a> Query<'a> {
         Some(value.as_ref()).filter(|value| !value.is_empty())
     }
 
+    /// All values of a parameter that may be given several times: as `name`, `name[]`, or `name[0]`.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let is_named = move |given: &str| {
+            let index = given.strip_prefix(name).and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'));
+            given == name || index.is_some_and(|index| index.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        self.0.iter().filter(move |(given, _)| is_named(given)).map(|(_, value)| value.as_ref())
+    }
+
     /// The parameter as text that outlives the request.
     pub fn owned(&self, name: &str) -> Option<String> {
         self.get(name).map(str::to_owned)

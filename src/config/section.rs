@@ -35,6 +35,8 @@ pub struct Delivery {
     pub timeout: Duration,
     /// The name of the header that carries `sha256=` and the body's HMAC.
     pub signature_header: String,
+    /// Whether messages carry `svix-id`, `svix-timestamp` and `svix-signature` beside the headers of Standard Webhooks.
+    pub svix_headers: bool,
     /// Attempts of one hook that run at a time.
     pub max_in_flight: usize,
     /// Attempts of all hooks together that run at a time.
@@ -202,6 +204,7 @@ impl Default for Delivery {
         Self {
             timeout: Duration::from_secs(10),
             signature_header: "x-fetchply-signature".to_owned(),
+            svix_headers: true,
             max_in_flight: 32,
             max_connections: 2048,
             ca_file: PathBuf::new(),

@@ -39,7 +39,9 @@ const LIFETIME: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Settings {
     timeout: Duration,
-    signature_header: HeaderName,
+    pub(super) signature_header: HeaderName,
+    /// Whether messages carry the headers of Standard Webhooks by other names as well.
+    pub(super) has_svix_headers: bool,
     guard: Arc<Guard>,
     tls: Outgoing,
 }
@@ -102,7 +104,12 @@ impl Settings {
         if TAKEN.contains(&name) || standard.contains(&name.as_str()) {
             return Err(refused());
         }
-        Ok(Self { timeout, signature_header: name, guard, tls: tls.into() })
+        Ok(Self { timeout, signature_header: name, has_svix_headers: false, guard, tls: tls.into() })
+    }
+
+    /// The same, where messages carry the headers of Standard Webhooks by other names as well if that is wanted.
+    pub fn with_svix_headers(self, wanted: bool) -> Self {
+        Self { has_svix_headers: wanted, ..self }
     }
 }
 
@@ -155,11 +162,12 @@ impl Client {
         met: &mut Met,
     ) {
         let mut http = self.http(endpoint).post(endpoint.target.uri.clone()).no_decompress();
-        *http.headers_mut() = endpoint.headers(&request, now, &self.settings.signature_header);
+        let body = endpoint.body(&request);
+        *http.headers_mut() = endpoint.headers(&request, &body, now, &self.settings);
         // The pool leaves a connection on which bytes wait that nobody asked for, but knows only of those that the runtime
         // has noticed. It looks for more before a task that gives way goes on.
         yield_now().await;
-        let answer = http.send_body(request.body).await;
+        let answer = http.send_body(body).await;
         let duration = started.elapsed();
         match answer {
             Err(error) => {

@@ -8,10 +8,12 @@ use bytes::Bytes;
 use url::Position;
 
 use crate::clock::Timestamp;
+use crate::delivery::client::Settings;
 use crate::delivery::signature::{self, Signer};
 use crate::delivery::withholding::withhold;
-use crate::id::EventId;
-use crate::subscription::{CustomHeaders, EndpointUrl, Subscription};
+use crate::event::Body;
+use crate::id::{EventId, MessageId};
+use crate::subscription::{CustomHeaders, EndpointUrl, Envelope, Subscription};
 
 /// Where the events of a subscription go, and how they are signed.
 #[derive(Clone)]
@@ -19,6 +21,7 @@ pub struct Endpoint {
     pub(super) target: Target,
     /// Of the subscription's own.
     custom: Vec<(HeaderName, HeaderValue)>,
+    envelope: Envelope,
     signer: Signer,
 }
 
@@ -27,8 +30,8 @@ pub struct Endpoint {
 pub struct Request {
     /// The event's id, the same on every attempt.
     pub id: EventId,
-    /// The delivered body, the same on every attempt.
-    pub body: Bytes,
+    /// What is delivered of it, the same on every attempt.
+    pub body: Body,
     /// The attempt's number within the delivery, from 1.
     pub n: u16,
     /// Whether it is a test that the hook's owner asked for; the receiver is told.
@@ -55,13 +58,19 @@ pub struct Unsendable;
 static WEBHOOK_ID: HeaderName = HeaderName::from_static(signature::ID);
 static WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static(signature::TIMESTAMP);
 static WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static(signature::SIGNATURE);
+/// The same three by the names that receivers of messages may look for.
+static BRANDED: [HeaderName; 3] = [
+    HeaderName::from_static("svix-id"),
+    HeaderName::from_static("svix-timestamp"),
+    HeaderName::from_static("svix-signature"),
+];
 static WEBHOOK_TEST: HeaderName = HeaderName::from_static("webhook-test");
 
 /// Without the body.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, body, n, test } = self;
-        let body = format_args!("{} bytes", body.len());
+        let body = format_args!("{} bytes", body.bytes.len());
         f.debug_struct("Request")
             .field("id", id)
             .field("body", &body)
@@ -77,12 +86,9 @@ impl Endpoint {
     /// # Errors
     /// When no HTTP request can carry the URL.
     pub fn of(subscription: &Subscription) -> Result<Self, Unsendable> {
-        let Subscription { url, secret, previous_secret, headers, .. } = subscription;
-        let signer = match previous_secret {
-            Some(previous) => Signer::rotating(secret, previous),
-            None => Signer::new(secret),
-        };
-        Ok(Self { custom: custom(headers), ..Self::new(url, signer)? })
+        let Subscription { url, secret, previous_secrets, headers, envelope, .. } = subscription;
+        let signer = Signer::rotating(secret, previous_secrets);
+        Ok(Self { custom: custom(headers), envelope: *envelope, ..Self::new(url, signer)? })
     }
 
     /// Prepares an endpoint without custom headers.
@@ -91,7 +97,7 @@ impl Endpoint {
     /// As [`Self::of`].
     pub fn new(url: &EndpointUrl, signer: Signer) -> Result<Self, Unsendable> {
         let target = target(url).ok_or(Unsendable)?;
-        Ok(Self { target, custom: Vec::new(), signer })
+        Ok(Self { target, custom: Vec::new(), envelope: Envelope::Documented, signer })
     }
 
     /// Host and port, for the log.
@@ -106,15 +112,27 @@ impl Endpoint {
         }
     }
 
+    /// The body of a request, in this endpoint's envelope.
+    pub(super) fn body(&self, request: &Request) -> Bytes {
+        match self.envelope {
+            Envelope::Documented => request.body.bytes.clone(),
+            Envelope::Payload => request.body.data_bytes(),
+        }
+    }
+
     /// The headers of a request that is sent now, signed afresh.
     pub(super) fn headers(
         &self,
         request: &Request,
+        body: &[u8],
         now: Timestamp,
-        signature_header: &HeaderName,
+        settings: &Settings,
     ) -> HeaderMap {
-        let id = request.id.to_string();
-        let standard = self.signer.standard(&id, now, &request.body);
+        let id = match self.envelope {
+            Envelope::Documented => request.id.to_string(),
+            Envelope::Payload => MessageId::of(request.id).to_string(),
+        };
+        let standard = self.signer.standard(&id, now, body);
         let mut headers = HeaderMap::with_capacity(8 + self.custom.len());
         // First, so that ours stand in their place should they come to have one name.
         for (name, value) in &self.custom {
@@ -123,10 +141,17 @@ impl Endpoint {
         headers.insert(HOST, self.target.host.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("hookyard/", env!("CARGO_PKG_VERSION"))));
-        headers.insert(WEBHOOK_ID.clone(), value(id));
-        headers.insert(WEBHOOK_TIMESTAMP.clone(), now.unix_seconds().into());
-        headers.insert(WEBHOOK_SIGNATURE.clone(), value(standard));
-        headers.insert(signature_header.clone(), value(self.signer.hex(&request.body)));
+        let own = [(&WEBHOOK_ID, value(id)), (&WEBHOOK_TIMESTAMP, now.unix_seconds().into())];
+        let own = own.into_iter().chain([(&WEBHOOK_SIGNATURE, value(standard))]);
+        for ((name, value), branded) in own.zip(&BRANDED) {
+            if self.envelope == Envelope::Payload && settings.has_svix_headers {
+                headers.insert(branded.clone(), value.clone());
+            }
+            headers.insert(name.clone(), value);
+        }
+        if self.envelope == Envelope::Documented {
+            headers.insert(settings.signature_header.clone(), value(self.signer.hex(body)));
+        }
         if request.test {
             headers.insert(WEBHOOK_TEST.clone(), HeaderValue::from_static("true"));
         }

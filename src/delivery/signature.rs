@@ -28,14 +28,14 @@ pub const SIGNATURE: &str = "webhook-signature";
 /// How far a request's time may be from the receiver's clock, as Standard Webhooks recommends.
 pub const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-/// Signs requests with one secret, or with two while it is rotated.
+/// Signs requests with one secret, and while it is rotated with those before it too.
 ///
 /// The keys are worked in when it is made; each signature starts from a copy of that state.
 #[derive(Clone)]
 pub struct Signer {
     standard: Hmac<Sha256>,
-    /// The key before the last rotation, and until when it signs too.
-    previous: Option<(Hmac<Sha256>, Timestamp)>,
+    /// The keys before, newest first, and until when each signs too.
+    previous: Vec<(Hmac<Sha256>, Timestamp)>,
     plain: Hmac<Sha256>,
 }
 
@@ -75,24 +75,24 @@ impl Signer {
     pub fn new(secret: &Secret) -> Self {
         let text = secret.reveal();
         let standard = standard_key(text).expect("a secret was decoded when it was parsed");
-        Self { standard, previous: None, plain: keyed(text.as_bytes()) }
+        Self { standard, previous: Vec::new(), plain: keyed(text.as_bytes()) }
     }
 
-    /// Signs with `secret` and, where the header has room for two signatures, also with the `previous` one until its
-    /// overlap ends.
-    pub fn rotating(secret: &Secret, previous: &PreviousSecret) -> Self {
-        let key = Self::new(&previous.secret).standard;
-        Self { previous: Some((key, previous.until)), ..Self::new(secret) }
+    /// Signs with `secret` and, where the header has room for several signatures, also with the `previous` ones until
+    /// their overlaps end.
+    pub fn rotating(secret: &Secret, previous: &[PreviousSecret]) -> Self {
+        let keyed = |one: &PreviousSecret| (Self::new(&one.secret).standard, one.until);
+        Self { previous: previous.iter().map(keyed).collect(), ..Self::new(secret) }
     }
 
-    /// The value of `webhook-signature` for a request with this id and time: `v1,` and base64, twice with a space
-    /// between during a rotation.
+    /// The value of `webhook-signature` for a request with this id and time: `v1,` and base64, one for each secret that
+    /// counts, with spaces between.
     pub fn standard(&self, id: &str, now: Timestamp, body: &[u8]) -> String {
         let timestamp = now.unix_seconds().to_string();
         let mut text = String::with_capacity(2 * 48);
         text.push_str(VERSION);
         BASE64.encode_string(standard_tag(&self.standard, id, &timestamp, body), &mut text);
-        if let Some((previous, _)) = self.previous.as_ref().filter(|(_, until)| now < *until) {
+        for (previous, _) in self.previous.iter().filter(|(_, until)| now < *until) {
             text.push(' ');
             text.push_str(VERSION);
             BASE64.encode_string(standard_tag(previous, id, &timestamp, body), &mut text);
@@ -260,7 +260,7 @@ mod tests {
     fn a_rotation_signs_with_both_secrets_in_one_value() {
         let until = Timestamp(NOW.0 + 1);
         let previous = PreviousSecret { secret: SECRET.parse().unwrap(), until };
-        let rotating = Signer::rotating(&OTHER.parse().unwrap(), &previous);
+        let rotating = Signer::rotating(&OTHER.parse().unwrap(), &[previous]);
         let both = rotating.standard(ID_SENT, NOW, BODY);
         assert_eq!(both.split(' ').count(), 2);
         assert_eq!(verified(SECRET, &both, BODY, NOW), Ok(()));

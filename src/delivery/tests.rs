@@ -18,6 +18,7 @@ use crate::delivery::endpoint::{Endpoint, Request};
 use crate::delivery::guard::Guard;
 use crate::delivery::signature::{Headers, Signer, TOLERANCE, verify};
 use crate::delivery::tls::trusting_the_web;
+use crate::event::Body;
 use crate::id::EventId;
 use receiver::Receiver;
 
@@ -46,7 +47,12 @@ fn endpoint(url: &str) -> Endpoint {
 }
 
 fn request() -> Request {
-    Request { id: EventId::from_bytes([7; 20]), body: Bytes::from_static(BODY), n: 1, test: false }
+    Request { id: EventId::from_bytes([7; 20]), body: body(Bytes::from_static(BODY)), n: 1, test: false }
+}
+
+/// A body of these bytes, whatever they are.
+fn body(bytes: Bytes) -> Body {
+    Body { timestamp: 0..0, data: 0..bytes.len() as u32, bytes }
 }
 
 fn run<F: Future>(test: F) -> F::Output {

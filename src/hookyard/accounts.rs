@@ -1,16 +1,19 @@
 //! Accounts and keys: who may call, known in memory, recorded in the store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use crate::account::{Account, AccountId, AccountNames, ApiKey, KeyHash, KeyText, Scope};
-use crate::clock::Timestamp;
-use crate::id::{AccountNo, KeyId};
-use crate::store::writer::Store;
-use crate::store::{Answer, Error as StoreError, Verb};
+use tokio::sync::Mutex;
 
-use super::{Hookyard, LookupError, Page, PageRequest, Unavailable};
+use crate::account::{Account, AccountId, AccountNames, ApiKey, KeyHash, KeyText, Profile, Scope};
+use crate::clock::Timestamp;
+use crate::id::{AccountNo, ApplicationId, KeyId};
+use crate::label::Uid;
+use crate::store::writer::{Store, Verbs};
+use crate::store::{Answer, Error as StoreError, NewAccount, Verb};
+
+use super::{Hookyard, Listed, LookupError, Order, Page, PageRequest, Stretch, Unavailable};
 
 /// How precisely the last use of a key is recorded.
 const LAST_USE_STEP: Duration = Duration::from_secs(60);
@@ -28,34 +31,74 @@ pub struct Caller {
 pub(super) struct Registry {
     known: RwLock<Known>,
     names: AccountNames,
+    /// Held by whoever makes, changes or deletes an account: no two get one uid.
+    changing: Mutex<()>,
 }
 
 #[derive(Default)]
 struct Known {
-    accounts: HashMap<AccountId, Account>,
+    accounts: BTreeMap<AccountNo, Account>,
+    ids: HashMap<AccountId, AccountNo>,
+    uids: HashMap<Uid, AccountNo>,
     keys: HashMap<KeyHash, ApiKey>,
+}
+
+/// Why an account was not made, changed or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error("not found")]
+    NotFound,
+    /// Another account has this uid.
+    #[error("another account has this uid")]
+    UidTaken,
+    #[error("the account \"default\" always exists")]
+    Default,
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
 }
 
 impl Registry {
     /// Reads what the store knows; makes the account `default` if it is missing.
     pub(super) async fn read(store: &Store, names: AccountNames) -> Result<Self, StoreError> {
-        store.commit(Verb::CreateAccount(AccountId::default_account())).await?;
+        let id = AccountId::default_account();
+        store.commit(Verb::CreateAccount(Box::new(NewAccount { profile: Profile::of(&id), id }))).await?;
         let (accounts, keys) = store.read(|reader| Ok((reader.accounts()?, reader.keys()?))).await?;
         let keys = keys.into_iter().map(|key| (key.hash, key)).collect();
-        let known = RwLock::new(Known { accounts: HashMap::new(), keys });
-        let registry = Self { known, names };
-        accounts.into_iter().for_each(|account| registry.add(account));
+        let known = RwLock::new(Known { keys, ..Known::default() });
+        let registry = Self { known, names, changing: Mutex::default() };
+        accounts.into_iter().for_each(|account| registry.put(account));
         Ok(registry)
     }
 
-    fn add(&self, account: Account) {
-        self.names.add(&account);
-        self.change().accounts.insert(account.id.clone(), account);
+    /// Knows an account as it is now.
+    fn put(&self, account: Account) {
+        self.names.add(account.no, account.id.clone());
+        let mut known = self.change();
+        known.forget(account.no);
+        known.ids.insert(account.id.clone(), account.no);
+        known.uids.extend(account.profile.uid.clone().map(|uid| (uid, account.no)));
+        known.accounts.insert(account.no, account);
+    }
+
+    /// Knows an account no more: nobody can name it, and its keys are worth nothing.
+    fn forget(&self, account: AccountNo) {
+        self.names.remove(account);
+        self.change().forget(account);
     }
 
     /// The number of an account.
     pub(super) fn account(&self, id: &AccountId) -> Option<AccountNo> {
-        self.known().accounts.get(id).map(|account| account.no)
+        self.known().ids.get(id).copied()
+    }
+
+    fn has_uid(&self, uid: Option<&Uid>, other_than: Option<AccountNo>) -> bool {
+        let known = self.known();
+        let has_it = uid.and_then(|uid| known.uids.get(uid)).copied();
+        has_it.is_some() && has_it != other_than
+    }
+
+    fn accounts(&self, stretch: Stretch<AccountNo>) -> Listed<Account> {
+        stretch.of(&self.known().accounts)
     }
 
     fn known(&self) -> RwLockReadGuard<'_, Known> {
@@ -67,18 +110,110 @@ impl Registry {
     }
 }
 
+impl Known {
+    fn forget(&mut self, account: AccountNo) {
+        if let Some(account) = self.accounts.remove(&account) {
+            self.ids.remove(&account.id);
+            account.profile.uid.map(|uid| self.uids.remove(&uid));
+        }
+    }
+}
+
 impl Hookyard {
     /// Makes an account; says whether it is new. Without an id it gets a random one.
     ///
     /// # Errors
     /// When nothing can be changed now.
     pub async fn create_account(&self, id: Option<AccountId>) -> Result<(Account, bool), Unavailable> {
+        let registry = &self.0.registry;
+        let _turn = registry.changing.lock().await;
         let id = id.unwrap_or_else(AccountId::random);
-        let Answer::Account(account, is_new) = self.commit(Verb::CreateAccount(id)).await? else {
+        let mut profile = Profile::of(&id);
+        profile.uid = profile.uid.filter(|uid| !registry.has_uid(Some(uid), None));
+        self.record_account(NewAccount { id, profile }).await
+    }
+
+    /// Makes an account of this profile. Its uid becomes its id, where it can be one and no other account has it.
+    ///
+    /// # Errors
+    /// When another account has the uid, or nothing can be changed now.
+    pub async fn make_account(&self, profile: Profile) -> Result<Account, AccountError> {
+        let registry = &self.0.registry;
+        let _turn = registry.changing.lock().await;
+        if registry.has_uid(profile.uid.as_ref(), None) {
+            return Err(AccountError::UidTaken);
+        }
+        let named: Option<AccountId> = profile.uid.as_ref().and_then(|uid| uid.as_str().parse().ok());
+        let id = named.filter(|id| registry.account(id).is_none()).unwrap_or_else(AccountId::random);
+        Ok(self.record_account(NewAccount { id, profile }).await?.0)
+    }
+
+    async fn record_account(&self, new: NewAccount) -> Result<(Account, bool), Unavailable> {
+        let Answer::Account(account, is_new) = self.commit(Verb::CreateAccount(Box::new(new))).await? else {
             return Err(Unavailable::Store);
         };
-        self.0.registry.add(account.clone());
+        self.0.registry.put(account.clone());
         Ok((account, is_new))
+    }
+
+    /// Changes an account's profile.
+    ///
+    /// # Errors
+    /// When there is no such account, another one has the uid, or nothing can be changed now.
+    pub async fn update_account(
+        &self,
+        id: &AccountId,
+        change: impl FnOnce(&mut Profile),
+    ) -> Result<Account, AccountError> {
+        let registry = &self.0.registry;
+        let _turn = registry.changing.lock().await;
+        let mut account = self.account(id).ok_or(AccountError::NotFound)?;
+        change(&mut account.profile);
+        if registry.has_uid(account.profile.uid.as_ref(), Some(account.no)) {
+            return Err(AccountError::UidTaken);
+        }
+        account.updated_at = Timestamp::now();
+        self.commit(Verb::PutAccount(Box::new(account.clone()))).await?;
+        registry.put(account.clone());
+        Ok(account)
+    }
+
+    /// Deletes an account with its hooks, what waits for them, and its keys. Its events stay until they expire, for
+    /// nobody to see.
+    ///
+    /// From when it is called, nobody can do anything for the account. Should it fail half-way, the account is there
+    /// again with fewer hooks; to be tried again.
+    ///
+    /// # Errors
+    /// When there is no such account, it is `default`, or nothing can be changed now.
+    pub async fn delete_account(&self, id: &AccountId) -> Result<(), AccountError> {
+        let registry = &self.0.registry;
+        let _turn = registry.changing.lock().await;
+        let account = self.account(id).ok_or(AccountError::NotFound)?;
+        if *id == AccountId::default_account() {
+            return Err(AccountError::Default);
+        }
+        registry.forget(account.no);
+        let deleted = self.delete_all_of(&account).await;
+        if deleted.is_err() {
+            registry.put(account);
+        }
+        Ok(deleted?)
+    }
+
+    async fn delete_all_of(&self, account: &Account) -> Result<(), Unavailable> {
+        // What was decided for it before it was forgotten is committed behind this.
+        self.commit_all(Verbs::new()).await?;
+        while self.unsubscribe_some(account.no).await? {}
+        let keys: Vec<KeyHash> = {
+            let known = self.0.registry.known();
+            known.keys.values().filter(|key| key.account == account.no).map(|key| key.hash).collect()
+        };
+        let mut verbs: Verbs = keys.iter().map(|hash| Verb::DeleteKey(*hash)).collect();
+        verbs.push(Verb::DeleteAccount(account.id.clone()));
+        self.commit_all(verbs).await?;
+        self.0.registry.change().keys.retain(|hash, _| !keys.contains(hash));
+        Ok(())
     }
 
     /// All accounts, newest first.
@@ -86,19 +221,46 @@ impl Hookyard {
     /// # Errors
     /// When the cursor is none of this list.
     pub async fn accounts(&self, page: PageRequest) -> Result<Page<Account>, LookupError> {
-        let known = self.0.registry.known();
-        let below = match &page.cursor {
-            None => AccountNo(u32::MAX),
+        let behind = match &page.cursor {
+            None => None,
             Some(cursor) => {
-                let id: AccountId = cursor.parse().map_err(|_| LookupError::Cursor)?;
-                known.accounts.get(&id).ok_or(LookupError::Cursor)?.no
+                let id = cursor.parse().map_err(|_| LookupError::Cursor)?;
+                Some(self.0.registry.account(&id).ok_or(LookupError::Cursor)?)
             }
         };
-        let mut accounts: Vec<Account> =
-            known.accounts.values().filter(|account| account.no < below).cloned().collect();
-        accounts.sort_by_key(|account| std::cmp::Reverse(account.no));
-        accounts.truncate(page.limit + 1);
-        Ok(Page::of(accounts, page.limit, |account: &Account| account.id.to_string()))
+        let stretch = Stretch { order: Order::Descending, behind, limit: page.limit };
+        let Listed { items, more } = self.0.registry.accounts(stretch);
+        Ok(Page::part(items, more, |account: &Account| account.id.to_string()))
+    }
+
+    /// A stretch of all accounts, in the order in which they were made.
+    pub fn list_accounts(&self, stretch: Stretch<ApplicationId>) -> Listed<Account> {
+        let number = |id| AccountNo(self.0.seal.open(&id).0.try_into().unwrap_or(u32::MAX));
+        self.0.registry.accounts(stretch.map(number))
+    }
+
+    /// An account by its id.
+    pub fn account(&self, id: &AccountId) -> Option<Account> {
+        let known = self.0.registry.known();
+        known.accounts.get(known.ids.get(id)?).cloned()
+    }
+
+    /// An account by its id in the operator's API, its uid, or its id: whichever of these is found first.
+    pub fn find_account(&self, named: &str) -> Option<Account> {
+        let known = self.0.registry.known();
+        if let Ok(id) = named.parse::<ApplicationId>() {
+            let no = self.0.seal.open(&id).0.try_into().ok()?;
+            let account = known.accounts.get(&AccountNo(no));
+            return account.filter(|account| self.application_id(account) == id).cloned();
+        }
+        let by_uid = named.parse().ok().and_then(|uid: Uid| known.uids.get(&uid));
+        let no = by_uid.or_else(|| known.ids.get(&named.parse().ok()?))?;
+        known.accounts.get(no).cloned()
+    }
+
+    /// The id of an account in the operator's API.
+    pub fn application_id(&self, account: &Account) -> ApplicationId {
+        self.0.seal.close_account(account.no, account.created_at)
     }
 
     /// Makes a key; its text is returned here and never again.

@@ -8,6 +8,7 @@ use crate::account::{AccountId, KeyHash};
 use crate::config::RateLimits;
 use crate::id::AccountNo;
 use crate::metrics::requests::Limited;
+use crate::repeats::Repeats;
 use crate::throttle::{AddressThrottle, Excess, Throttle};
 
 use super::{Caller, Hookyard};
@@ -62,6 +63,11 @@ impl Hookyard {
     /// When too many have come from there with keys that are unknown.
     pub(crate) fn admit_stranger(&self, address: IpAddr) -> Result<(), Excess> {
         self.count(Limited::Address, self.0.throttles.load().strangers.pass(address))
+    }
+
+    /// What requests were answered with.
+    pub(crate) fn repeats(&self) -> &Repeats {
+        &self.0.repeats
     }
 
     fn count(&self, limited: Limited, passed: Result<(), Excess>) -> Result<(), Excess> {

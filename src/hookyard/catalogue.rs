@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use crate::config::{Config, UnknownEvents};
 use crate::event_type::{EventType, HOOK_DEACTIVATED, NotAnEventType, OWN_PREFIX};
 
+use super::Hookyard;
+
 /// Why a name is no event type that this router knows.
 #[derive(Debug)]
 pub(super) enum UnknownType {
@@ -24,6 +26,25 @@ pub(super) struct Catalogue {
     names: String,
     accept_unknown: bool,
     name_chars: usize,
+}
+
+impl Hookyard {
+    /// The event type of this name, of those that may be subscribed to.
+    pub(super) fn wanted_type(&self, name: &str) -> Result<EventType, UnknownType> {
+        self.or_declared(name, self.0.live.load().catalogue.wanted(name))
+    }
+
+    /// What was found in the catalogue, or else what was declared at run time.
+    pub(super) fn or_declared(
+        &self,
+        name: &str,
+        found: Result<EventType, UnknownType>,
+    ) -> Result<EventType, UnknownType> {
+        match found {
+            Err(UnknownType::Unknown { .. }) => self.0.declarations.in_use(name).map_or(found, Ok),
+            found => found,
+        }
+    }
 }
 
 impl Catalogue {

@@ -9,9 +9,9 @@ use crate::event_type::EventType;
 use crate::id::{AccountNo, DeliveryId, EventId, EventNo, HookId, Seal, SubscriptionNo};
 use crate::router;
 use crate::shard;
-use crate::store::history::{self, EventQuery, NEWEST, Period};
+use crate::store::history::{self, EventQuery, NEWEST, Period, Topics};
 use crate::store::{Address, Answer, Replay as Again, Verb};
-use crate::subscription::{Status, Subscription};
+use crate::subscription::{EndpointUrl, Status, Subscription};
 
 use super::{Hookyard, LookupError, Page, PageRequest, Unavailable};
 
@@ -28,6 +28,8 @@ pub struct Delivery {
     pub id: DeliveryId,
     pub event_id: EventId,
     pub hook_id: HookId,
+    /// Where it goes.
+    pub url: EndpointUrl,
     pub event: EventType,
     pub status: DeliveryStatus,
     /// Attempts made.
@@ -119,10 +121,11 @@ impl Hookyard {
             account,
             subscription,
             event: None,
-            event_type,
+            topics: Topics::of_type(event_type),
             hide_own: query.hide_own,
             status: query.status,
             accepted: period(query.since, query.until),
+            above: EventNo(0),
             below,
             limit: page.limit,
         };
@@ -196,23 +199,43 @@ impl Hookyard {
         let hooks: Vec<SubscriptionNo> = match hook {
             Some(id) => {
                 let hook = self.living(account, id).await?;
-                if !hook.filter.matches(&event_type) {
+                if !hook.filter.matches(&event_type, event.channels()) {
                     return Err(ReplayError::NotWanted);
                 }
                 vec![hook.no]
             }
             None => {
-                let matching = self.router()?.send(router::Match { account, event_type }).await;
+                let channels = event.channels().to_vec();
+                let matching = self.router()?.send(router::Match { account, event_type, channels }).await;
                 let matching = matching.map_err(|_| self.gone())?;
                 matching.iter().map(|matched| matched.subscription).collect()
             }
         };
-        let no = event.no;
+        self.replay_one(account, event.no, hooks).await
+    }
+
+    /// Delivers an event to a hook again, whether or not it wants such events.
+    ///
+    /// # Errors
+    /// When the account has no such event or hook, the hook is deactivated, or nothing can be changed now.
+    pub async fn resend(&self, account: &AccountId, id: EventId, hook: HookId) -> Result<usize, ReplayError> {
+        let account = self.0.registry.account(account).ok_or(ReplayError::NotFound("event"))?;
+        let event = self.recorded(account, id).await?.ok_or(ReplayError::NotFound("event"))?;
+        let hook = self.living(account, hook).await?;
+        self.replay_one(account, event.no, vec![hook.no]).await
+    }
+
+    async fn replay_one(
+        &self,
+        account: AccountNo,
+        event: EventNo,
+        hooks: Vec<SubscriptionNo>,
+    ) -> Result<usize, ReplayError> {
         let read_at = self.commits().await?;
-        let made = self.look_back(move |reader| reader.attempts(no)).await?;
+        let made = self.look_back(move |reader| reader.attempts(event)).await?;
         let wished = hooks.into_iter().map(|subscription| {
             let attempts = made.get(&subscription).copied().unwrap_or_default();
-            Again { at: Address { account, subscription }, events: vec![(no, attempts)], read_at }
+            Again { at: Address { account, subscription }, events: vec![(event, attempts)], read_at }
         });
         self.replay_to(wished.collect()).await
     }
@@ -235,10 +258,11 @@ impl Hookyard {
                 account: hook.account,
                 subscription: Some(hook.no),
                 event: None,
-                event_type: None,
+                topics: Topics::default(),
                 hide_own: false,
                 status: Some(DeliveryStatus::Dead),
                 accepted: period(replay.since, replay.until),
+                above: EventNo(0),
                 below,
                 limit: REPLAY_STEP,
             };
@@ -259,9 +283,10 @@ impl Hookyard {
         loop {
             let query = EventQuery {
                 account: hook.account,
-                event_type: None,
+                topics: Topics::default(),
                 hide_own: false,
                 accepted: period(replay.since, replay.until),
+                above: EventNo(0),
                 below,
                 limit: REPLAY_STEP,
             };
@@ -343,6 +368,7 @@ impl Delivery {
             id: seal.close_delivery(&event.id, subscription.no),
             event_id: event.id,
             hook_id: subscription.id,
+            url: subscription.url,
             event: event.event_type,
             status,
             attempts,

@@ -6,7 +6,7 @@ use crate::account::AccountId;
 use crate::clock::Timestamp;
 use crate::credit::Room;
 use crate::event::{Body, Draft, Event, Idempotency, IdempotencyKey, Receipt};
-use crate::event_type::{NotAnEventType, OWN_PREFIX};
+use crate::event_type::{EventType, NotAnEventType, OWN_PREFIX};
 use crate::id::AccountNo;
 use crate::store::Answer;
 
@@ -140,7 +140,7 @@ impl Hookyard {
 
     fn draft(&self, event: Event, now: Timestamp, live: &Live) -> Result<Draft, EmitError> {
         let limits = &live.config.limits;
-        let event_type = live.catalogue.event_type(&event.event_type)?;
+        let event_type = self.emitted_type(&event, live)?;
         let (size, limit) = (event.data.len(), limits.data_bytes);
         if size > limit {
             return Err(EmitError::DataTooLarge { size, limit });
@@ -153,7 +153,9 @@ impl Hookyard {
             Some(given) => given,
             None => now.to_string(),
         };
+        let labelled = event.labels.as_ref().and_then(|labels| labels.key(account));
         let idempotency = match event.idempotency_key {
+            _ if labelled.is_some() => labelled.map(|key| Idempotency { key, timestamp_given }),
             Some(key) if !(1..=limits.name_chars).contains(&key.chars().count()) => {
                 return Err(EmitError::IdempotencyKey { limit: limits.name_chars });
             }
@@ -161,7 +163,19 @@ impl Hookyard {
             None => None,
         };
         let body = Body::build(&event_type, &timestamp, &event.data);
-        Ok(Draft { account, event_type, body, accepted_at: now, idempotency })
+        Ok(Draft { account, event_type, body, accepted_at: now, idempotency, labels: event.labels })
+    }
+}
+
+impl Hookyard {
+    /// The type of an event that is emitted.
+    fn emitted_type(&self, event: &Event, live: &Live) -> Result<EventType, UnknownType> {
+        match live.catalogue.event_type(&event.event_type) {
+            Err(UnknownType::Unknown { .. }) if event.is_of_any_type => {
+                event.event_type.parse().map_err(UnknownType::Malformed)
+            }
+            found => self.or_declared(&event.event_type, found),
+        }
     }
 }
 

@@ -8,13 +8,17 @@ use sha2::{Digest, Sha256};
 
 use crate::account::AccountId;
 use crate::clock::Timestamp;
-use crate::event::{Receipt, Recorded};
-use crate::event_type::HOOK_DEACTIVATED;
-use crate::id::{AccountNo, EventId, EventNo};
-use crate::store::history::{self, NEWEST, Period};
+use crate::event::{IdempotencyKey, Labels, Receipt, Recorded};
+use crate::event_type::{EventType, HOOK_DEACTIVATED};
+use crate::id::{AccountNo, EventId, EventNo, MessageId};
+use crate::store::history::{self, NEWEST, Period, Topics};
+use crate::store::{Answer, Verb};
 
 use super::deliveries::{Delivery, period};
-use super::{Hookyard, LookupError, Page, PageRequest, SubscribeError, Unavailable};
+use super::walking::{Between, oldest_first};
+use super::{
+    Hookyard, Listed, LookupError, Narrowed, Order, Page, PageRequest, Stretch, SubscribeError, Unavailable,
+};
 
 /// The most deliveries that are shown with their event.
 pub const DELIVERIES_SHOWN: usize = 1_000;
@@ -26,6 +30,7 @@ pub struct Emitted {
     /// The emitter's data: the bytes of one JSON value.
     pub data: Bytes,
     pub accepted_at: Timestamp,
+    pub labels: Labels,
 }
 
 /// An event and what became of it.
@@ -82,9 +87,10 @@ impl Hookyard {
         let Ok(event_type) = query.event.map(|name| name.parse()).transpose() else {
             return Ok(Page::empty());
         };
+        let (topics, above) = (Topics::of_type(event_type), EventNo(0));
         let accepted = period(query.since, query.until);
         let (hide_own, limit) = (query.hide_own, page.limit);
-        let query = history::EventQuery { account, event_type, hide_own, accepted, below, limit };
+        let query = history::EventQuery { account, topics, hide_own, accepted, above, below, limit };
         let listed = self.look_back(move |reader| reader.events(&query)).await?;
         let items = listed.items.iter().map(|event| Emitted::of(event)).collect();
         Ok(Page::part(items, listed.more, |event: &Emitted| event.receipt.id.to_string()))
@@ -101,10 +107,11 @@ impl Hookyard {
             account,
             subscription: None,
             event: Some(event.no),
-            event_type: None,
+            topics: Topics::default(),
             hide_own: false,
             status: None,
             accepted: Period::ALWAYS,
+            above: EventNo(0),
             below: NEWEST,
             limit: DELIVERIES_SHOWN,
         };
@@ -114,6 +121,55 @@ impl Hookyard {
         let now = self.0.store.now();
         let deliveries = deliveries.items.into_iter().map(|one| Delivery::of(one, &self.0.seal, now));
         Ok(EventHistory { event: Emitted::of(&event), synced_at, deliveries: deliveries.collect() })
+    }
+
+    /// A stretch of an account's events.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn list_events(
+        &self,
+        account: &AccountId,
+        narrowed: &Narrowed,
+        stretch: Stretch<EventId>,
+    ) -> Result<Listed<Emitted>, LookupError> {
+        let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
+        let Stretch { order, behind, limit } = stretch.map(|id| EventNo(self.0.seal.open(&id).0));
+        let read = |Between { above, below }: Between| {
+            let Narrowed { topics, accepted, hide_own } = narrowed.clone();
+            let query = history::EventQuery { account, topics, hide_own, accepted, above, below, limit };
+            self.look_back(move |reader| reader.events(&query))
+        };
+        let Listed { items, more } = match order {
+            Order::Descending => {
+                read(Between { above: EventNo(0), below: behind.unwrap_or(EventNo(u64::MAX)) }).await?
+            }
+            Order::Ascending => {
+                let newest = self.newest_event().await?;
+                oldest_first(behind.unwrap_or_default(), newest, limit, |event| event.no, read).await?
+            }
+        };
+        Ok(Listed { items: items.iter().map(|event| Emitted::of(event)).collect(), more })
+    }
+
+    /// An event by its id in either API, or by its uid for as long as that is remembered.
+    ///
+    /// # Errors
+    /// When the account has no such event.
+    pub async fn find_event(&self, account: &AccountId, named: &str) -> Result<Emitted, LookupError> {
+        let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
+        let id = named.parse::<MessageId>().map(EventId::of).or_else(|_| named.parse::<EventId>());
+        let found = match (id, named.parse()) {
+            (Ok(id), _) => self.recorded(account, id).await?,
+            (Err(_), Ok(uid)) => {
+                match self.commit(Verb::Find(IdempotencyKey::of_uid(account, &uid))).await? {
+                    Answer::Event(found) => found,
+                    _ => return Err(Unavailable::Store.into()),
+                }
+            }
+            (Err(_), Err(_)) => None,
+        };
+        found.map(|event| Emitted::of(&event)).ok_or(LookupError::NotFound)
     }
 
     /// What a hook for this event type gets: the account's newest events of it, or else the catalogue's example.
@@ -126,14 +182,15 @@ impl Hookyard {
         event: &str,
         limit: usize,
     ) -> Result<Vec<Sample>, SubscribeError> {
-        let event_type = self.0.live.load().catalogue.wanted(event)?;
+        let event_type = self.wanted_type(event)?;
         let no = self.0.registry.account(account);
         let account = no.ok_or_else(|| SubscribeError::UnknownAccount(account.clone()))?;
         let query = history::EventQuery {
             account,
-            event_type: Some(event_type),
+            topics: Topics::of_type(Some(event_type)),
             hide_own: false,
             accepted: Period::ALWAYS,
+            above: EventNo(0),
             below: EventNo(u64::MAX),
             limit,
         };
@@ -162,6 +219,11 @@ impl Hookyard {
         }
     }
 
+    /// The first event type of the catalogue, to try a hook out that wants every one.
+    pub(super) fn some_event_type(&self) -> Option<EventType> {
+        self.config().event_types.first()?.name.parse().ok()
+    }
+
     /// An event of the ledger; the number in an id is only a hint, which the nonce must confirm.
     pub(super) async fn recorded(
         &self,
@@ -180,10 +242,10 @@ const EXAMPLE_DEACTIVATED: &str = r#"{"hook":{"id":"hook_00000000000000000000000
 /// Without the data.
 impl fmt::Debug for Emitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { receipt, data, accepted_at } = self;
+        let Self { receipt, data, accepted_at, labels } = self;
         let mut fields = f.debug_struct("Emitted");
         fields.field("receipt", receipt).field("data", &format_args!("{} bytes", data.len()));
-        fields.field("accepted_at", accepted_at).finish()
+        fields.field("accepted_at", accepted_at).field("labels", labels).finish()
     }
 }
 
@@ -199,7 +261,13 @@ impl fmt::Debug for Sample {
 
 impl Emitted {
     fn of(event: &Recorded) -> Self {
-        Self { receipt: event.receipt(false), data: event.body.data_bytes(), accepted_at: event.accepted_at }
+        let labels = event.labels.as_deref().cloned().unwrap_or_default();
+        Self {
+            receipt: event.receipt(false),
+            data: event.body.data_bytes(),
+            accepted_at: event.accepted_at,
+            labels,
+        }
     }
 }
 

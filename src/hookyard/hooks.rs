@@ -16,7 +16,10 @@ use crate::store::{Address, Error as StoreError, Reader, Tally};
 use crate::subscription::{EndpointUrl, NotASecret, NotAnEndpoint, NotHeaders, Secret, Status, Subscription};
 
 use super::catalogue::UnknownType;
-use super::{Hookyard, LookupError, Page, PageRequest, Unavailable};
+use super::{Hookyard, LookupError, Order, Page, PageRequest, Unavailable};
+
+/// How many hooks one commit forgets of an account that is deleted.
+const UNSUBSCRIBED_AT_ONCE: usize = 1_000;
 
 /// A wish to subscribe: events of one type, to one URL, for one account.
 #[derive(Clone)]
@@ -150,7 +153,7 @@ impl Hookyard {
     /// # Errors
     /// When the URL, the event, the secret or a header is refused, or nothing can be accepted.
     pub async fn subscribe(&self, wish: Subscribe) -> Result<Subscribed, SubscribeError> {
-        let event_type = self.0.live.load().catalogue.wanted(&wish.event)?;
+        let event_type = self.wanted_type(&wish.event)?;
         let url = self.endpoint(&wish.url)?;
         let secret = wish.secret.map(|secret| secret.parse()).transpose()?;
         let headers = wish.headers.map(|headers| self.custom_headers(headers)).transpose()?;
@@ -209,17 +212,17 @@ impl Hookyard {
         page: PageRequest,
     ) -> Result<Page<Hook>, LookupError> {
         let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
-        let below = match page.cursor {
-            None => SubscriptionNo(u64::MAX),
+        let behind = match page.cursor {
+            None => None,
             Some(cursor) => {
                 let id: HookId = cursor.parse().map_err(|_| LookupError::Cursor)?;
-                SubscriptionNo(self.0.seal.open(&id).0)
+                Some(SubscriptionNo(self.0.seal.open(&id).0))
             }
         };
         let (limit, now) = (page.limit, self.0.store.now());
         let hooks = self.read(move |reader| {
             let mut found = Vec::new();
-            reader.subscriptions(account, below, &mut |subscription| {
+            reader.subscriptions(account, Order::Descending, behind, &mut |subscription| {
                 if query.accepts(&subscription) {
                     found.push(subscription);
                 }
@@ -261,6 +264,26 @@ impl Hookyard {
         self.set_paused(account, id, false).await
     }
 
+    /// Forgets a few of an account's hooks; says whether there were any.
+    pub(super) async fn unsubscribe_some(&self, account: AccountNo) -> Result<bool, Unavailable> {
+        let some = self.read(move |reader| {
+            let mut some = router::Numbers::new();
+            reader.subscriptions(account, Order::Descending, None, &mut |subscription| {
+                some.push(subscription.no);
+                some.len() < UNSUBSCRIBED_AT_ONCE
+            })?;
+            Ok(some)
+        });
+        let some = some.await?;
+        if some.is_empty() {
+            return Ok(false);
+        }
+        let (reply, answer) = oneshot::channel();
+        self.router()?.do_send(Unsubscribe { account, which: router::Which::These(some), reply });
+        self.answer(answer).await?;
+        Ok(true)
+    }
+
     async fn set_paused(&self, account: &AccountId, id: HookId, paused: bool) -> Result<Hook, LookupError> {
         let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
         let subscription = self.record(account, id).await?.ok_or(LookupError::NotFound)?;
@@ -271,7 +294,7 @@ impl Hookyard {
         Ok(self.with_tally(*subscription).await?)
     }
 
-    fn endpoint(&self, url: &str) -> Result<EndpointUrl, SubscribeError> {
+    pub(super) fn endpoint(&self, url: &str) -> Result<EndpointUrl, SubscribeError> {
         if url.chars().count() > self.config().limits.url_chars {
             return Err(NotAnEndpoint::TooLong.into());
         }
@@ -318,10 +341,7 @@ impl HookQuery {
         let same_url = |wanted: &String| {
             wanted.parse::<EndpointUrl>().is_ok_and(|wanted| wanted.normalized() == url.normalized())
         };
-        let has_event = |wanted: &String| {
-            let mut names = filter.event_types().iter();
-            names.any(|event_type| event_type.as_str() == wanted)
-        };
+        let has_event = |wanted: &String| filter.has_type(wanted);
         self.url.as_ref().is_none_or(same_url)
             && self.event.as_ref().is_none_or(has_event)
             && self.active.is_none_or(|wanted| wanted == (*status == Status::Active))

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::HookId;
 use crate::router;
 use crate::store::Address;
-use crate::subscription::{NotASecret, Secret};
+use crate::subscription::{NotASecret, PREVIOUS_SECRETS_LIMIT, Secret};
 
 use super::{Hook, Hookyard, Unavailable};
 
@@ -26,6 +26,9 @@ pub struct Rotate {
     pub secret: Option<String>,
     /// How long the old one signs too, at most [`LONGEST_OVERLAP`].
     pub overlap: Duration,
+    /// How many old secrets may sign then, this one among them: further ones are forgotten, at most
+    /// [`PREVIOUS_SECRETS_LIMIT`] are kept.
+    pub kept: usize,
 }
 
 /// The answer to [`Rotate`].
@@ -52,13 +55,16 @@ pub enum RotateError {
 /// Without what is secret.
 impl fmt::Debug for Rotate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rotate").field("overlap", &self.overlap).finish_non_exhaustive()
+        f.debug_struct("Rotate")
+            .field("overlap", &self.overlap)
+            .field("kept", &self.kept)
+            .finish_non_exhaustive()
     }
 }
 
 impl Default for Rotate {
     fn default() -> Self {
-        Self { secret: None, overlap: DEFAULT_OVERLAP }
+        Self { secret: None, overlap: DEFAULT_OVERLAP, kept: 1 }
     }
 }
 
@@ -85,7 +91,7 @@ impl Hookyard {
         let at = Address { account, subscription };
         let overlap_until = Timestamp::now().after(wish.overlap);
         let (reply, answer) = oneshot::channel();
-        self.router()?.do_send(router::Rotate { at, secret, overlap_until, reply });
+        self.router()?.do_send(router::Rotate { at, secret, overlap_until, kept: wish.kept, reply });
         let subscription = *self.answer(answer).await?.ok_or(RotateError::NotFound)?;
         let secret = subscription.secret.clone();
         Ok(Rotated { hook: self.with_tally(subscription).await?, secret })

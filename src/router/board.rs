@@ -13,14 +13,17 @@ use crate::account::AccountNames;
 use crate::clock::Timestamp;
 use crate::event::{Draft, Recorded};
 use crate::id::{AccountNo, Seal, SubscriptionNo};
+use crate::label::Uid;
 use crate::metrics::Metrics;
 use crate::router::index::{Entry, Index, Numbers, State};
-use crate::router::message::{Rotate, Subscribe, Which};
+use crate::router::message::{New, Rotate, Subscribe, UidTaken, Which};
 use crate::router::notice::notices;
 use crate::shard::GiveUp;
 use crate::store::writer::Verbs;
-use crate::store::{Address, Change, NewSubscription, Rotation, Verb};
-use crate::subscription::{CustomHeaders, Generation, Secret, Status, Subscription};
+use crate::store::{Address, Change, Edit, NewSubscription, Rotation, Verb};
+use crate::subscription::{
+    CustomHeaders, Envelope, Generation, Profile, Secret, Status, Subscription, TURNED_OFF,
+};
 
 /// What a router knows.
 pub struct Board {
@@ -83,7 +86,7 @@ impl Board {
     /// Records events with what each matches now.
     pub fn append(&self, drafts: Vec<Draft>) -> Verb {
         let drafts = drafts.into_iter().map(|draft| {
-            let matches = self.index.matches(draft.account, &draft.event_type);
+            let matches = self.index.matches(draft.account, &draft.event_type, draft.channels());
             (draft, matches)
         });
         Verb::Append(drafts.collect())
@@ -104,11 +107,14 @@ impl Board {
     }
 
     /// Makes a subscription or brings one back; says also where it stood.
-    pub fn subscribe(&mut self, wish: &Subscribe, now: Timestamp) -> (Decided, Option<State>) {
+    ///
+    /// Nothing for an account that is being deleted.
+    pub fn subscribe(&mut self, wish: &Subscribe, now: Timestamp) -> Option<(Decided, Option<State>)> {
+        self.names.get(wish.account)?;
         let known = self.index.find(wish.account, wish.url.normalized(), &wish.filter);
         let known = known.and_then(|no| self.index.get(no).map(|entry| (no, entry.clone())));
         let Some((no, entry)) = known else {
-            return (Decided::only(self.new_subscription(wish, now)), None);
+            return Some((Decided::only(self.new_subscription(wish, now)), None));
         };
         let at = Address { account: entry.account, subscription: no };
         let back = match entry.state {
@@ -123,36 +129,115 @@ impl Board {
             None => Decided::only(Verb::Look(at)),
             Some(change) => Decided::only(Verb::Change(at, change)).telling(self.place(no), Told::Wake(at)),
         };
-        (decided, Some(entry.state))
+        Some((decided, Some(entry.state)))
     }
 
     fn new_subscription(&mut self, wish: &Subscribe, now: Timestamp) -> Verb {
+        let siblings = self.index.of_url(wish.account, wish.url.normalized());
+        let sibling = self.index.documented(siblings).next().filter(|_| wish.secret.is_none());
+        let new = New {
+            url: wish.url.clone(),
+            filter: wish.filter.clone(),
+            envelope: Envelope::Documented,
+            secret: wish.secret.clone(),
+            headers: wish.headers.clone().unwrap_or_default(),
+            profile: Profile::default(),
+            status: Status::Active,
+        };
+        Verb::Subscribe(Box::new(NewSubscription {
+            subscription: self.record(wish.account, new, now),
+            sibling,
+        }))
+    }
+
+    /// Makes a subscription, whatever others there are; nothing where the account is being deleted.
+    ///
+    /// # Errors
+    /// When another one has its uid.
+    pub fn add(&mut self, account: AccountNo, new: New, now: Timestamp) -> Result<Option<Decided>, UidTaken> {
+        if self.names.get(account).is_none() {
+            return Ok(None);
+        }
+        self.vet_uid(account, new.profile.uid.as_ref(), None)?;
+        let subscription = self.record(account, new, now);
+        let new = NewSubscription { subscription, sibling: None };
+        Ok(Some(Decided::only(Verb::Subscribe(Box::new(new)))))
+    }
+
+    /// Changes what a subscription's owner says of it, and turns it on or off, if there is one.
+    ///
+    /// # Errors
+    /// When another one has its uid.
+    pub fn edit(
+        &mut self,
+        at: Address,
+        edit: Edit,
+        enabled: Option<bool>,
+    ) -> Result<Option<Decided>, UidTaken> {
+        let no = at.subscription;
+        let Some(entry) = self.index.of_account(at).cloned() else {
+            return Ok(None);
+        };
+        self.vet_uid(at.account, edit.profile.uid.as_ref(), Some(no))?;
+        self.index.change(no, edit.url.normalized(), &edit.filter, edit.profile.uid.as_ref());
+        let mut verbs = Verbs::from_buf([Verb::Change(at, Change::Edit(Box::new(edit)))]);
+        let mut told = Told::Wake(at);
+        match (enabled, entry.state) {
+            (Some(false), State::Active | State::Paused) => {
+                self.index.set(no, State::Deactivated);
+                verbs.push(Verb::Change(at, Change::Deactivate { reason: TURNED_OFF.to_owned() }));
+                told = Told::Verdict(at);
+            }
+            (Some(true), State::Deactivated) => {
+                self.index.set(no, State::Active);
+                verbs.push(Verb::Change(at, Change::Reactivate { replay: false, headers: None }));
+            }
+            _ => {}
+        }
+        Ok(Some(Decided { verbs, told: SmallVec::from_iter([(self.place(no), told)]) }))
+    }
+
+    fn vet_uid(
+        &self,
+        account: AccountNo,
+        uid: Option<&Uid>,
+        other_than: Option<SubscriptionNo>,
+    ) -> Result<(), UidTaken> {
+        let has_it = uid.and_then(|uid| self.index.of_uid(account, uid));
+        if has_it.is_some() && has_it != other_than { Err(UidTaken) } else { Ok(()) }
+    }
+
+    /// The record of a new subscription, which is in the index from now on.
+    fn record(&mut self, account: AccountNo, new: New, now: Timestamp) -> Subscription {
         let no = self.next_subscription;
         self.next_subscription = SubscriptionNo(no.0 + 1);
-        let sibling = self.index.of_url(wish.account, wish.url.normalized()).first().copied();
+        let New { url, filter, envelope, secret, headers, profile, status } = new;
         let subscription = Subscription {
             no,
             id: self.seal.close(no.0, rand::random()),
-            account: wish.account,
-            url: wish.url.clone(),
-            filter: wish.filter.clone(),
-            secret: wish.secret.clone().unwrap_or_else(Secret::generate),
-            previous_secret: None,
-            headers: wish.headers.clone().unwrap_or_default(),
-            status: Status::Active,
+            account,
+            url,
+            filter,
+            envelope,
+            secret: secret.unwrap_or_else(Secret::generate),
+            previous_secrets: Vec::new(),
+            headers,
+            status,
             generation: Generation(0),
             floor: Generation(0),
+            profile,
             created_at: now,
+            updated_at: now,
         };
         self.index.insert(&subscription);
-        let sibling = sibling.filter(|_| wish.secret.is_none());
-        Verb::Subscribe(Box::new(NewSubscription { subscription, sibling }))
+        subscription
     }
 
     /// Forgets subscriptions, a verb for each.
     pub fn unsubscribe(&mut self, account: AccountNo, which: Which) -> Decided {
         let named: Numbers = match which {
             Which::No(no) => smallvec![no],
+            Which::These(numbers) => numbers,
             Which::Url(url, None) => self.index.of_url(account, url.normalized()),
             Which::Url(url, Some(filter)) => {
                 self.index.find(account, url.normalized(), &filter).into_iter().collect()
@@ -183,11 +268,17 @@ impl Board {
 
     /// Gives a subscription a new secret, and those that may share the old one.
     pub fn rotate(&self, wish: &Rotate) -> Decided {
-        let siblings = self.index.siblings(wish.at.subscription).into_vec();
+        let no = wish.at.subscription;
+        // One that is no hook of the hooks API keeps its secret to itself.
+        let mut siblings: Vec<SubscriptionNo> = self.index.documented(self.index.siblings(no)).collect();
+        if !siblings.contains(&no) {
+            siblings = self.index.get(no).map(|_| no).into_iter().collect();
+        }
         // They read their records once this is committed.
         let told = self.wake(siblings.iter().copied());
-        let (at, secret, overlap_until) = (wish.at, wish.secret.clone(), wish.overlap_until);
-        let rotation = Rotation { at, siblings, secret, overlap_until };
+        let Rotate { at, overlap_until, kept, .. } = *wish;
+        let secret = wish.secret.clone();
+        let rotation = Rotation { at, siblings, secret, overlap_until, kept };
         Decided { verbs: Verbs::from_buf([Verb::Rotate(Box::new(rotation))]), told }
     }
 

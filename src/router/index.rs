@@ -4,7 +4,7 @@
 //! records are the store's.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -13,11 +13,12 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use crate::event_type::EventType;
-use crate::filter::Filter;
+use crate::filter::{Channel, Filter};
 use crate::id::{AccountNo, SubscriptionNo};
+use crate::label::Uid;
 use crate::metrics::hooks::ByStatus;
 use crate::store::Address;
-use crate::subscription::{Generation, Match, Matches, Status, Subscription};
+use crate::subscription::{Envelope, Generation, Match, Matches, Status, Subscription};
 
 /// All subscriptions.
 #[derive(Default)]
@@ -26,8 +27,12 @@ pub struct Index {
     /// By the URL that their entries name, keyed by chance: whoever chooses URLs chooses no place in it.
     by_url: HashTable<SubscriptionNo>,
     keyed: RandomState,
-    matching: HashMap<(AccountNo, EventType), Matches>,
+    matching: HashMap<(AccountNo, EventType), List>,
+    /// Those that want every type.
+    omnivorous: HashMap<AccountNo, List>,
     filters: Filters,
+    uids: HashMap<(AccountNo, Uid), SubscriptionNo>,
+    uid_of: HashMap<SubscriptionNo, Uid>,
     by_status: ByStatus,
 }
 
@@ -38,7 +43,16 @@ pub struct Entry {
     pub state: State,
     pub generation: Generation,
     filter: FilterNo,
+    envelope: Envelope,
     url: UrlHash,
+}
+
+/// Subscriptions that want a type.
+#[derive(Clone, Default)]
+struct List {
+    matches: Matches,
+    /// How many of them want certain channels alone.
+    choosy: usize,
 }
 
 /// The filters that subscriptions have, each once, with how many have it.
@@ -80,9 +94,15 @@ impl Index {
             state: State::of(&subscription.status),
             generation: subscription.generation,
             filter: self.filters.take(&subscription.filter),
+            envelope: subscription.envelope,
             url: UrlHash::of(subscription.account, subscription.url.normalized()),
         };
-        let (no, hash) = (subscription.no, self.keyed.hash_one(entry.url));
+        self.name(subscription.account, subscription.no, subscription.profile.uid.as_ref());
+        self.put(subscription.no, entry);
+    }
+
+    fn put(&mut self, no: SubscriptionNo, entry: Entry) {
+        let hash = self.keyed.hash_one(entry.url);
         self.list(no, &entry);
         self.by_status.add(entry.state as usize);
         self.entries.insert(no, entry);
@@ -90,8 +110,37 @@ impl Index {
         by_url.insert_unique(hash, no, |no| keyed.hash_one(entries[no].url));
     }
 
+    /// Gives a subscription another URL, filter and uid.
+    pub fn change(&mut self, no: SubscriptionNo, url: &str, filter: &Filter, uid: Option<&Uid>) {
+        let Some(entry) = self.take_out(no) else { return };
+        let (filter, url) = (self.filters.take(filter), UrlHash::of(entry.account, url));
+        self.name(entry.account, no, uid);
+        self.put(no, Entry { filter, url, ..entry });
+    }
+
+    /// The account's subscription of this uid.
+    pub fn of_uid(&self, account: AccountNo, uid: &Uid) -> Option<SubscriptionNo> {
+        self.uids.get(&(account, uid.clone())).copied()
+    }
+
+    fn name(&mut self, account: AccountNo, no: SubscriptionNo, uid: Option<&Uid>) {
+        if let Some(earlier) = self.uid_of.remove(&no) {
+            self.uids.remove(&(account, earlier));
+        }
+        if let Some(uid) = uid {
+            self.uids.insert((account, uid.clone()), no);
+            self.uid_of.insert(no, uid.clone());
+        }
+    }
+
     /// Takes a subscription out; says what it was.
     pub fn remove(&mut self, no: SubscriptionNo) -> Option<Entry> {
+        let entry = self.take_out(no)?;
+        self.name(entry.account, no, None);
+        Some(entry)
+    }
+
+    fn take_out(&mut self, no: SubscriptionNo) -> Option<Entry> {
         let entry = self.entries.remove(&no)?;
         self.unlist(no, &entry);
         self.filters.give_back(entry.filter);
@@ -138,15 +187,38 @@ impl Index {
         self.get(no).map(|entry| self.at(entry.url)).unwrap_or_default()
     }
 
-    /// The account's subscription of this URL with exactly this filter.
+    /// The account's subscription of this URL with exactly this filter that gets the documented envelope: of those there
+    /// is one at most.
     pub fn find(&self, account: AccountNo, url: &str, filter: &Filter) -> Option<SubscriptionNo> {
         let wanted = *self.filters.numbers.get(filter)?;
-        self.of_url(account, url).into_iter().find(|no| self.entries[no].filter == wanted)
+        self.documented(self.of_url(account, url)).find(|no| self.entries[no].filter == wanted)
     }
 
-    /// The account's subscriptions that an event of this type matches.
-    pub fn matches(&self, account: AccountNo, event_type: &EventType) -> Matches {
-        self.matching.get(&(account, event_type.clone())).cloned().unwrap_or_default()
+    /// Those among them that get the documented envelope.
+    pub fn documented(&self, numbers: Numbers) -> impl Iterator<Item = SubscriptionNo> + '_ {
+        numbers.into_iter().filter(|no| self.entries[no].envelope == Envelope::Documented)
+    }
+
+    /// The account's subscriptions that an event of this type on these channels matches.
+    pub fn matches(&self, account: AccountNo, event_type: &EventType, channels: &[Channel]) -> Matches {
+        let named = self.matching.get(&(account, event_type.clone()));
+        let any = self.omnivorous.get(&account).filter(|_| !event_type.is_own());
+        match (named, any) {
+            (None, None) => Matches::default(),
+            (Some(list), None) | (None, Some(list)) if list.choosy == 0 => list.matches.clone(),
+            (named, any) => {
+                let listed = [named, any].into_iter().flatten().flat_map(|list| list.matches.iter());
+                let mut matches: Vec<Match> =
+                    listed.filter(|one| self.wants(one, channels)).copied().collect();
+                matches.sort_unstable();
+                Arc::new(matches)
+            }
+        }
+    }
+
+    fn wants(&self, one: &Match, channels: &[Channel]) -> bool {
+        let filter = self.entries.get(&one.subscription).map(|entry| self.filters.get(entry.filter));
+        filter.is_some_and(|filter| filter.has_channel(channels))
     }
 
     fn at(&self, url: UrlHash) -> Numbers {
@@ -161,27 +233,55 @@ impl Index {
             return;
         }
         let listed = Match { subscription: no, generation: entry.generation };
-        for event_type in self.filters.event_types(entry.filter) {
-            let key = (entry.account, event_type.clone());
-            let matching = Arc::make_mut(self.matching.entry(key).or_default());
-            let at = matching.partition_point(|other| other.subscription < no);
-            matching.insert(at, listed);
+        let filter = self.filters.get(entry.filter);
+        let choosy = !filter.channels().is_empty();
+        match filter.event_types() {
+            None => self.omnivorous.entry(entry.account).or_default().add(listed, choosy),
+            Some(event_types) => {
+                for event_type in event_types {
+                    let key = (entry.account, event_type.clone());
+                    self.matching.entry(key).or_default().add(listed, choosy);
+                }
+            }
         }
     }
 
     fn unlist(&mut self, no: SubscriptionNo, entry: &Entry) {
-        for event_type in self.filters.event_types(entry.filter) {
-            let key = (entry.account, event_type.clone());
-            let Some(matching) = self.matching.get_mut(&key) else {
-                continue;
-            };
-            if let Ok(at) = matching.binary_search_by_key(&no, |listed| listed.subscription) {
-                Arc::make_mut(matching).remove(at);
-            }
-            if matching.is_empty() {
-                self.matching.remove(&key);
+        let filter = self.filters.get(entry.filter);
+        let choosy = !filter.channels().is_empty();
+        match filter.event_types() {
+            None => take_out(&mut self.omnivorous, &entry.account, no, choosy),
+            Some(event_types) => {
+                for event_type in event_types {
+                    take_out(&mut self.matching, &(entry.account, event_type.clone()), no, choosy);
+                }
             }
         }
+    }
+}
+
+/// Takes a subscription out of a list, and away with one that is empty.
+fn take_out<K: Eq + Hash>(lists: &mut HashMap<K, List>, key: &K, no: SubscriptionNo, choosy: bool) {
+    if lists.get_mut(key).is_some_and(|list| list.take_out(no, choosy)) {
+        lists.remove(key);
+    }
+}
+
+impl List {
+    fn add(&mut self, listed: Match, choosy: bool) {
+        let matches = Arc::make_mut(&mut self.matches);
+        let at = matches.partition_point(|other| other.subscription < listed.subscription);
+        matches.insert(at, listed);
+        self.choosy += usize::from(choosy);
+    }
+
+    /// Says whether there is none left.
+    fn take_out(&mut self, no: SubscriptionNo, choosy: bool) -> bool {
+        if let Ok(at) = self.matches.binary_search_by_key(&no, |listed| listed.subscription) {
+            Arc::make_mut(&mut self.matches).remove(at);
+            self.choosy -= usize::from(choosy);
+        }
+        self.matches.is_empty()
     }
 }
 
@@ -208,8 +308,8 @@ impl Filters {
         }
     }
 
-    fn event_types(&self, no: FilterNo) -> &[EventType] {
-        self.all[no as usize].0.event_types()
+    fn get(&self, no: FilterNo) -> &Filter {
+        &self.all[no as usize].0
     }
 }
 
@@ -236,7 +336,7 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::id::HookId;
-    use crate::subscription::{CustomHeaders, Secret};
+    use crate::subscription::{CustomHeaders, Profile, Secret};
 
     const ACCOUNT: AccountNo = AccountNo(1);
 
@@ -247,18 +347,21 @@ mod tests {
             account: ACCOUNT,
             url: url.parse().unwrap(),
             filter: Filter::one(event.parse().unwrap()),
+            envelope: Envelope::Documented,
             secret: Secret::generate(),
-            previous_secret: None,
+            previous_secrets: Vec::new(),
             headers: CustomHeaders::default(),
             status: Status::Active,
             generation: Generation(0),
             floor: Generation(0),
+            profile: Profile::default(),
             created_at: Timestamp(0),
+            updated_at: Timestamp(0),
         }
     }
 
     fn matched(index: &Index, event: &str) -> Vec<(u64, u32)> {
-        let matches = index.matches(ACCOUNT, &event.parse().unwrap());
+        let matches = index.matches(ACCOUNT, &event.parse().unwrap(), &[]);
         matches.iter().map(|matched| (matched.subscription.0, matched.generation.0)).collect()
     }
 
@@ -270,7 +373,31 @@ mod tests {
         index.insert(&subscription(3, "https://b.example", "y"));
         index.set(SubscriptionNo(2), State::Paused);
         assert_eq!(matched(&index, "x"), [(1, 0), (2, 0)]);
-        assert!(index.matches(AccountNo(2), &"x".parse().unwrap()).is_empty());
+        assert!(index.matches(AccountNo(2), &"x".parse().unwrap(), &[]).is_empty());
+    }
+
+    #[test]
+    fn what_wants_every_type_or_certain_channels_matches_in_the_order_of_numbers() {
+        let channel = |name: &str| name.parse::<Channel>().unwrap();
+        let every = |no, channels: &[&str]| {
+            let filter = Filter::new(None, channels.iter().map(|name| channel(name)).collect());
+            Subscription { filter, ..subscription(no, "https://a.example", "x") }
+        };
+        let mut index = Index::default();
+        index.insert(&every(1, &["red"]));
+        index.insert(&subscription(2, "https://b.example", "x"));
+        index.insert(&every(3, &[]));
+        let on = |index: &Index, event: &str, channels: &[Channel]| -> Vec<u64> {
+            let matches = index.matches(ACCOUNT, &event.parse().unwrap(), channels);
+            matches.iter().map(|matched| matched.subscription.0).collect()
+        };
+        assert_eq!(on(&index, "x", &[channel("red")]), [1, 2, 3]);
+        assert_eq!(on(&index, "x", &[channel("blue")]), [2, 3]);
+        assert_eq!(on(&index, "y", &[]), [3]);
+        index.remove(SubscriptionNo(3));
+        assert!(on(&index, "y", &[]).is_empty());
+        index.remove(SubscriptionNo(1));
+        assert!(index.omnivorous.is_empty());
     }
 
     #[test]

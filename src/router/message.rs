@@ -9,12 +9,14 @@ use crate::clock::Timestamp;
 use crate::credit::Credit;
 use crate::event::Recorded;
 use crate::event_type::EventType;
-use crate::filter::Filter;
+use crate::filter::{Channel, Filter};
 use crate::id::{AccountNo, SubscriptionNo};
-use crate::router::index::State;
+use crate::router::index::{Numbers, State};
 use crate::shard;
-use crate::store::{Address, Error};
-use crate::subscription::{CustomHeaders, EndpointUrl, Matches, Secret, Subscription};
+use crate::store::{Address, Edit, Error};
+use crate::subscription::{
+    CustomHeaders, EndpointUrl, Envelope, Matches, Profile, Secret, Status, Subscription,
+};
 
 /// Events became durable.
 #[derive(Message)]
@@ -39,6 +41,46 @@ pub struct Subscribe {
     pub reply: oneshot::Sender<Result<Subscribed, Error>>,
 }
 
+/// Makes a subscription, whatever others there are; answers with the record.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Add {
+    pub account: AccountNo,
+    pub new: Box<New>,
+    pub reply: oneshot::Sender<Result<Result<Box<Subscription>, UidTaken>, Error>>,
+}
+
+/// A subscription to be made.
+#[derive(Clone, Debug)]
+pub struct New {
+    pub url: EndpointUrl,
+    pub filter: Filter,
+    pub envelope: Envelope,
+    /// A generated one when absent.
+    pub secret: Option<Secret>,
+    pub headers: CustomHeaders,
+    pub profile: Profile,
+    pub status: Status,
+}
+
+/// Changes what a subscription's owner says of it; answers with the record, or with none where there is none.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Change {
+    pub at: Address,
+    pub edit: Box<Edit>,
+    /// Turns it on or off.
+    pub enabled: Option<bool>,
+    pub reply: oneshot::Sender<Result<Changed, Error>>,
+}
+
+/// A subscription as it was changed; none where there is none.
+pub type Changed = Result<Option<Box<Subscription>>, UidTaken>;
+
+/// Another subscription of the account has this uid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UidTaken;
+
 /// The subscription, durable, and where it stood before, if it existed.
 pub struct Subscribed {
     pub subscription: Box<Subscription>,
@@ -49,6 +91,7 @@ pub struct Subscribed {
 #[derive(Clone, Debug)]
 pub enum Which {
     No(SubscriptionNo),
+    These(Numbers),
     /// All of this URL, or the one with this filter.
     Url(EndpointUrl, Option<Filter>),
 }
@@ -79,6 +122,8 @@ pub struct Rotate {
     pub at: Address,
     pub secret: Secret,
     pub overlap_until: Timestamp,
+    /// How many old secrets are kept.
+    pub kept: usize,
     pub reply: oneshot::Sender<Result<Option<Box<Subscription>>, Error>>,
 }
 
@@ -110,6 +155,7 @@ pub struct Wake(pub Vec<SubscriptionNo>);
 pub struct Match {
     pub account: AccountNo,
     pub event_type: EventType,
+    pub channels: Vec<Channel>,
 }
 
 /// Passes it on to the shard of its subscription.

@@ -44,14 +44,14 @@ pub fn notices(
     let Ok(event_type) = HOOK_DEACTIVATED.parse::<EventType>() else {
         return Vec::new();
     };
-    if subscription.filter.matches(&event_type) {
+    if subscription.filter.has_type(HOOK_DEACTIVATED) {
         return Vec::new();
     }
     let data = HookDeactivated {
         hook: HookNamed {
             id: subscription.id,
             url: subscription.url.as_sent(),
-            event: subscription.filter.event_types().first(),
+            event: subscription.filter.only_type(),
         },
         account: names.get(subscription.account).unwrap_or_else(AccountId::default_account),
         reason,
@@ -62,11 +62,11 @@ pub fn notices(
     let own = (subscription.account != DEFAULT_ACCOUNT).then_some(subscription.account);
     let accounts = own.into_iter().chain([DEFAULT_ACCOUNT]);
     accounts
-        .map(|account| (account, index.matches(account, &event_type)))
+        .map(|account| (account, index.matches(account, &event_type, &[])))
         .filter(|(_, matches)| !matches.is_empty())
         .map(|(account, matches)| {
             let (event_type, body) = (event_type.clone(), body.clone());
-            (Draft { account, event_type, body, accepted_at: now, idempotency: None }, matches)
+            (Draft { account, event_type, body, accepted_at: now, idempotency: None, labels: None }, matches)
         })
         .collect()
 }

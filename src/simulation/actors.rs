@@ -128,7 +128,8 @@ impl World {
                 }
             }
             Mail::Subscribe(wanted, wish) => {
-                let (decided, _) = board.subscribe(&wanted, now);
+                let subscribed = board.subscribe(&wanted, now);
+                let (decided, _) = subscribed.expect("the accounts are never deleted");
                 self.carry_out(run, decided, Some(wish));
             }
             Mail::Unsubscribe { account, which, wish } => {

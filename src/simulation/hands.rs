@@ -126,7 +126,7 @@ mod tests {
     use crate::subscriber::Start;
     use crate::subscriber::dispatcher::Dispatcher;
     use crate::subscriber::question::{Answer, Loaded};
-    use crate::subscription::{Generation, Secret, Status};
+    use crate::subscription::{Envelope, Generation, Profile, Secret, Status};
 
     use rand::SeedableRng;
     use rand::rngs::StdRng;
@@ -214,12 +214,15 @@ mod tests {
             url: "https://receiver-0.example/".parse().unwrap(),
             filter: Filter::one("new_lead".parse().unwrap()),
             secret: Secret::generate(),
-            previous_secret: None,
+            envelope: Envelope::Documented,
+            previous_secrets: Vec::new(),
             headers: Default::default(),
             status: Status::Active,
             generation: Generation(0),
             floor: Generation(0),
+            profile: Profile::default(),
             created_at: NOW,
+            updated_at: NOW,
         };
         Answer::Start(Box::new(Loaded {
             subscription: Some(subscription),

@@ -168,6 +168,7 @@ impl World {
             event_type,
             accepted_at: self.clock().wall,
             idempotency: repeated.then_some(Idempotency { key, timestamp_given: false }),
+            labels: None,
         }
     }
 
@@ -209,7 +210,7 @@ impl World {
                 let wish = self.callers.begin(Kind::Other, Some(place));
                 let (secret, reply) = (Secret::generate(), oneshot::channel().0);
                 let overlap_until = self.now().after(Duration::from_secs(60));
-                let rotate = Rotate { at, secret, overlap_until, reply };
+                let rotate = Rotate { at, secret, overlap_until, kept: 1, reply };
                 self.call(run, Mail::Rotate(Box::new(rotate), wish));
             }
             10 | 11 => {

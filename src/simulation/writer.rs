@@ -160,6 +160,7 @@ impl World {
                     Change::Reactivate { .. } => "  reactivate",
                     Change::Replay => "  replay",
                     Change::SetHeaders(_) => "  set headers",
+                    Change::Edit(_) => "  edit",
                 };
                 self.note(what, [at.subscription.0, 0, 0]);
             }

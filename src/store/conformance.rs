@@ -12,20 +12,20 @@ use rand::{RngExt, SeedableRng};
 
 use std::time::Duration;
 
-use super::history::{DeliveryStatus, NEWEST, Period};
+use super::history::{DeliveryStatus, NEWEST, Order, Period, Topics};
 use super::memory::{Memory, Pending};
 use super::*;
-use crate::account::{KeyHash, Scope};
+use crate::account::{self, AccountId, KeyHash, Scope};
 use crate::attempt::{Attempt, ErrorKind, Outcome};
-use crate::event::{Body, Draft, Idempotency, IdempotencyKey};
-use crate::event_type::HOOK_DEACTIVATED;
-use crate::filter::Filter;
+use crate::event::{Body, Draft, Idempotency, IdempotencyKey, Labels};
+use crate::event_type::{Declaration, EventType, HOOK_DEACTIVATED};
+use crate::filter::{Channel, Filter};
 use crate::health::Stage;
 use crate::id::{KeyId, Seal};
 use crate::store::ledger::checking::{Invariant, check_store};
 use crate::store::ledger::{Durability, Ledger, Policy};
 use crate::store::verb::Duplicate;
-use crate::subscription::{CustomHeaders, Match, Matches, Secret};
+use crate::subscription::{CustomHeaders, Envelope, Match, Matches, Profile, Secret};
 
 use self::expiring::Expiring;
 
@@ -154,7 +154,7 @@ impl Conversation {
 
     fn verb(&mut self) -> Verb {
         let at = self.some_address();
-        match self.random.random_range(0..26) {
+        match self.random.random_range(0..27) {
             0..8 => {
                 let drafts = (0..self.random.random_range(1..4)).map(|_| self.draft()).collect();
                 Verb::Append(drafts)
@@ -172,8 +172,10 @@ impl Conversation {
             }
             19 => Verb::Change(at, Change::Resume),
             20 => Verb::Look(at),
+            25 => Verb::Find(IdempotencyKey([self.random.random_range(0..5); 16])),
             21 => Verb::Change(at, Change::Replay),
             22 | 23 => self.replay(),
+            24 if self.random.random() => self.edit(at),
             24 => self.rotate(),
             _ => self.about_accounts(),
         }
@@ -197,14 +199,35 @@ impl Conversation {
     fn rotate(&mut self) -> Verb {
         let (at, sibling) = (self.some_address(), self.some_address().subscription);
         let (siblings, overlap_until) = (vec![sibling], self.now.after(Duration::from_secs(60)));
-        Verb::Rotate(Box::new(Rotation { at, siblings, secret: Secret::generate(), overlap_until }))
+        let (secret, kept) = (Secret::generate(), self.random.random_range(1..4));
+        Verb::Rotate(Box::new(Rotation { at, siblings, secret, overlap_until, kept }))
     }
 
     fn about_accounts(&mut self) -> Verb {
         let hash = KeyHash([self.random.random_range(0..3); 32]);
-        match self.random.random_range(0..3) {
-            0 => Verb::CreateAccount(format!("account-{}", self.random.random_range(0..3)).parse().unwrap()),
-            1 => Verb::DeleteKey(hash),
+        let id: AccountId = format!("account-{}", self.random.random_range(0..3)).parse().unwrap();
+        match self.random.random_range(0..8) {
+            6 => Verb::DeleteEventType(self.event_type()),
+            7 => Verb::PutEventType(Box::new(Declaration {
+                name: self.event_type(),
+                description: format!("made at {}", self.now.0),
+                schemas: self.random.random::<bool>().then(|| r#"{"1":{"type":"object"}}"#.into()),
+                feature_flag: self.random.random::<bool>().then(|| "beta".to_owned()),
+                archived: self.random.random(),
+                deprecated: self.random.random(),
+                created_at: self.now,
+                updated_at: self.now,
+            })),
+            0 | 1 => Verb::CreateAccount(Box::new(NewAccount { profile: account::Profile::of(&id), id })),
+            2 => Verb::DeleteAccount(id),
+            3 => {
+                let mut known = self.model.accounts().unwrap();
+                let Some(mut account) = known.pop() else { return Verb::DeleteAccount(id) };
+                account.profile.name = format!("name {}", self.now.0);
+                account.updated_at = self.now;
+                Verb::PutAccount(Box::new(account))
+            }
+            4 => Verb::DeleteKey(hash),
             _ => Verb::PutKey(Box::new(ApiKey {
                 id: KeyId::from_bytes([self.random.random(); 20]),
                 hash,
@@ -217,6 +240,24 @@ impl Conversation {
         }
     }
 
+    fn edit(&mut self, at: Address) -> Verb {
+        let description = format!("edited at {}", self.now.0);
+        let uid = self.random.random::<bool>().then(|| format!("uid-{}", at.subscription.0).parse().unwrap());
+        Verb::Change(
+            at,
+            Change::Edit(Box::new(Edit {
+                // Of no other: two that want the same may not be.
+                url: format!("https://example.com/{}/edited", at.subscription.0).parse().unwrap(),
+                filter: Filter::new(None, vec!["a".parse().unwrap()]),
+                profile: Profile { uid, description, ..Profile::default() },
+            })),
+        )
+    }
+
+    fn event_type(&mut self) -> EventType {
+        format!("type {}", self.random.random_range(0..3)).parse().unwrap()
+    }
+
     fn some_address(&mut self) -> Address {
         let no = self.random.random_range(0..self.subscriptions + 2);
         self.address(no)
@@ -227,6 +268,15 @@ impl Conversation {
         let value = self.random.random_range(0..3_u32);
         let given = [("authorization".to_owned(), format!("Bearer {value}"))];
         (value > 0).then(|| CustomHeaders::new(given, "").unwrap())
+    }
+
+    /// Labels for an event, or none.
+    fn labels(&mut self) -> Option<Box<Labels>> {
+        let channels =
+            ["a", "b"].into_iter().filter(|_| self.random.random()).map(|name| name.parse().unwrap());
+        let channels: Vec<Channel> = channels.collect();
+        let uid = self.random.random::<bool>().then(|| "order-7".parse().unwrap());
+        (!channels.is_empty()).then(|| Box::new(Labels { uid, channels, request: None }))
     }
 
     fn address(&self, no: u64) -> Address {
@@ -246,12 +296,15 @@ impl Conversation {
                 url: format!("https://example.com/{no}").parse().unwrap(),
                 filter: Filter::one("new_lead".parse().unwrap()),
                 secret: Secret::generate(),
-                previous_secret: None,
+                envelope: Envelope::Documented,
+                previous_secrets: Vec::new(),
                 headers: CustomHeaders::default(),
                 status: crate::subscription::Status::Active,
                 generation: Generation(0),
                 floor: Generation(0),
+                profile: Profile::default(),
                 created_at: self.now,
+                updated_at: self.now,
             },
             sibling: sibling.map(SubscriptionNo),
         }))
@@ -279,6 +332,7 @@ impl Conversation {
             accepted_at: self.now,
             idempotency: keyed
                 .then_some(Idempotency { key: IdempotencyKey([key % 4; 16]), timestamp_given: given }),
+            labels: self.labels(),
         };
         (draft, matches)
     }
@@ -322,10 +376,12 @@ impl Conversation {
 
     fn compare(&mut self, reader: &dyn Reader, here: &str) {
         for account in [AccountNo(1), AccountNo(2)] {
-            let below = SubscriptionNo(self.random.random_range(0..self.subscriptions + 2));
+            let order = if self.random.random() { Order::Ascending } else { Order::Descending };
+            let other = SubscriptionNo(self.random.random_range(0..self.subscriptions + 2));
+            let behind = self.random.random::<bool>().then_some(other);
             let list = |reader: &dyn Reader| {
                 let mut found = Vec::new();
-                reader.subscriptions(account, below, &mut |one| {
+                reader.subscriptions(account, order, behind, &mut |one| {
                     found.push(one);
                     found.len() < 5
                 })?;
@@ -345,6 +401,8 @@ impl Conversation {
         let census = |reader: &dyn Reader| reader.census(self.now, &|| true).unwrap();
         assert_eq!(census(reader), census(&self.model), "{here}: census");
         assert_eq!(reader.accounts().unwrap(), self.model.accounts().unwrap(), "{here}: accounts");
+        let types = |reader: &dyn Reader| reader.event_types().unwrap();
+        assert_eq!(types(reader), types(&self.model), "{here}: event types");
         assert_eq!(reader.keys().unwrap(), self.model.keys().unwrap(), "{here}: keys");
         self.compare_lists(reader, here);
         let no = EventNo(self.random.random_range(0..40));
@@ -359,9 +417,18 @@ impl Conversation {
         let until = Timestamp(since.0 + self.random.random_range(0..100_000));
         let accepted = if self.random.random() { Period { since, until } } else { Period::ALWAYS };
         let limit = self.random.random_range(1..9);
-        let event_type = self.random.random::<bool>().then(|| "new_lead".parse().unwrap());
+        let topics = Topics {
+            event_types: self
+                .random
+                .random::<bool>()
+                .then(|| "new_lead".parse().unwrap())
+                .into_iter()
+                .collect(),
+            channel: (self.random.random_range(0..4) == 0).then(|| "a".parse().unwrap()),
+        };
+        let above = EventNo(self.random.random_range(0..20) * self.random.random_range(0..2));
         let hide_own = self.random.random();
-        let query = EventQuery { account, event_type: event_type.clone(), hide_own, accepted, below, limit };
+        let query = EventQuery { account, topics: topics.clone(), hide_own, accepted, above, below, limit };
         let events = |reader: &dyn Reader| {
             let Listed { items, more } = reader.events(&query).unwrap();
             (items.iter().map(|event| summary(event)).collect::<Vec<_>>(), more)
@@ -374,10 +441,11 @@ impl Conversation {
             account,
             subscription: self.random.random::<bool>().then_some(subscription),
             event: (self.random.random_range(0..4) == 0).then_some(event),
-            event_type,
+            topics,
             hide_own,
             status: DeliveryStatus::ALL.into_iter().chain([DeliveryStatus::Pending]).choose(&mut self.random),
             accepted,
+            above,
             below: if self.random.random() { NEWEST } else { (below, subscription) },
             limit,
         };
@@ -412,9 +480,10 @@ impl Conversation {
         assert_eq!(retries(reader), retries(&self.model), "{here}: retries");
         let query = EventQuery {
             account: subscription.account,
-            event_type: None,
+            topics: Topics::default(),
             hide_own: false,
             accepted: Period::ALWAYS,
+            above: EventNo(0),
             below: EventNo(u64::MAX),
             limit,
         };
@@ -426,9 +495,11 @@ impl Conversation {
 }
 
 /// An event without what its store chose at random.
-fn summary(event: &Recorded) -> (EventNo, bytes::Bytes, Matches) {
-    (event.no, event.body.bytes.clone(), event.matches.clone())
+fn summary(event: &Recorded) -> Summary {
+    (event.no, event.body.bytes.clone(), event.labels.clone(), event.matches.clone())
 }
+
+type Summary = (EventNo, bytes::Bytes, Option<Box<Labels>>, Matches);
 
 /// A delivery without what its store chose at random.
 fn without_id(mut delivery: Delivery) -> Delivery {
@@ -438,11 +509,12 @@ fn without_id(mut delivery: Delivery) -> Delivery {
 
 #[derive(Debug, PartialEq)]
 enum Comparable {
-    Appended(Vec<((EventNo, bytes::Bytes, Matches), Duplicate)>),
+    Appended(Vec<(Summary, Duplicate)>),
     Conflict,
     Subscription(Option<Box<Subscription>>),
     Account(Account, bool),
     Replayed(usize),
+    Event(Option<Summary>),
     Done,
 }
 
@@ -455,6 +527,7 @@ fn comparable(answer: &Answer) -> Comparable {
         Answer::Subscription(subscription) => Comparable::Subscription(subscription),
         Answer::Account(account, new) => Comparable::Account(account, new),
         Answer::Replayed(count) => Comparable::Replayed(count),
+        Answer::Event(event) => Comparable::Event(event.map(|event| summary(&event))),
         Answer::Done => Comparable::Done,
     }
 }

@@ -7,6 +7,7 @@ use crate::attempt::Attempt;
 use crate::clock::Timestamp;
 use crate::event::Heading;
 use crate::event_type::EventType;
+use crate::filter::Channel;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::subscription::Subscription;
 
@@ -14,10 +15,12 @@ use crate::subscription::Subscription;
 #[derive(Clone, Debug)]
 pub struct EventQuery {
     pub account: AccountNo,
-    pub event_type: Option<EventType>,
+    pub topics: Topics,
     /// Leaves out the router's own events.
     pub hide_own: bool,
     pub accepted: Period,
+    /// Only events with greater numbers.
+    pub above: EventNo,
     /// Only events with smaller numbers.
     pub below: EventNo,
     pub limit: usize,
@@ -30,14 +33,25 @@ pub struct DeliveryQuery {
     pub subscription: Option<SubscriptionNo>,
     /// Only those of this event.
     pub event: Option<EventNo>,
-    pub event_type: Option<EventType>,
+    pub topics: Topics,
     /// Leaves out those of the router's own events.
     pub hide_own: bool,
     pub status: Option<DeliveryStatus>,
     pub accepted: Period,
+    /// Only those of events with greater numbers.
+    pub above: EventNo,
     /// Only deliveries before this one in the order of lists: of older events, or of the same for older subscriptions.
     pub below: Place,
     pub limit: usize,
+}
+
+/// What events are about: of some types, and on a channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topics {
+    /// Any, without one.
+    pub event_types: Vec<EventType>,
+    /// Wherever, without one.
+    pub channel: Option<Channel>,
 }
 
 /// A stretch of time: from `since` on, and before `until`.
@@ -55,6 +69,15 @@ pub type Place = (EventNo, SubscriptionNo);
 
 /// A place that every delivery is below.
 pub const NEWEST: Place = (EventNo(u64::MAX), SubscriptionNo(u64::MAX));
+
+/// In which direction a list is walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    Ascending,
+    /// Newest first.
+    Descending,
+}
 
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +126,30 @@ impl Period {
     /// Whether a moment is within.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.since <= at && at < self.until
+    }
+}
+
+impl Topics {
+    /// Events of this type, or of any.
+    pub fn of_type(event_type: Option<EventType>) -> Self {
+        Self { event_types: event_type.into_iter().collect(), channel: None }
+    }
+
+    /// Whether an event of this type is among them, that says on which channels it is.
+    pub fn include(&self, event_type: &str, is_on: impl FnOnce(&Channel) -> bool) -> bool {
+        let of_type = |wanted: &EventType| wanted.as_str() == event_type;
+        (self.event_types.is_empty() || self.event_types.iter().any(of_type))
+            && self.channel.as_ref().is_none_or(is_on)
+    }
+}
+
+impl Order {
+    /// The other way.
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::Ascending => Self::Descending,
+            Self::Descending => Self::Ascending,
+        }
     }
 }
 

@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::account::{Account, AccountId, ApiKey, KeyHash};
+use crate::account::{Account, ApiKey, KeyHash};
 use crate::attempt::Attempt;
 use crate::clock::{Now, Timestamp};
 use crate::event::{Draft, Heading, IdempotencyKey, Recorded};
+use crate::event_type::{Declaration, EventType};
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
-use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Place};
+use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Order, Place};
 use crate::store::{
     Address, Answer, Backend, Backlog, Census, Committed, Copier, CopyError, Disk, Error, Farewell, Follows,
-    Reader, Recovery, Replay, Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
+    NewAccount, Reader, Recovery, Replay, Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy,
+    Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -43,6 +45,8 @@ struct Model {
     /// The place of each attempt, in the order in which they were settled.
     settled: VecDeque<Place>,
     accounts: Vec<Account>,
+    last_account: AccountNo,
+    event_types: BTreeMap<EventType, Declaration>,
     api_keys: BTreeMap<KeyHash, ApiKey>,
 }
 
@@ -189,6 +193,7 @@ impl Model {
                 body: draft.body,
                 accepted_at: draft.accepted_at,
                 idempotency: key,
+                labels: draft.labels,
                 matches,
             });
             let exists = |matched: &&Match| {
@@ -244,11 +249,11 @@ impl Model {
         self.settled.push_back(place);
     }
 
-    fn rotate(&mut self, rotation: &Rotation) -> Option<Subscription> {
+    fn rotate(&mut self, rotation: &Rotation, now: Now) -> Option<Subscription> {
         let old = self.subscriptions.get(&rotation.at)?.secret.clone();
         let siblings = rotation.siblings.iter().map(|no| Address { subscription: *no, ..rotation.at });
         for at in siblings.chain([rotation.at]) {
-            self.subscriptions.get_mut(&at).map(|one| rotation.apply(one, &old));
+            self.subscriptions.get_mut(&at).map(|one| rotation.apply(one, &old, now.wall));
         }
         self.subscriptions.get(&rotation.at).cloned()
     }
@@ -291,7 +296,10 @@ impl Model {
         let below = self.events.range(..query.below).rev().map(|(_, event)| event.clone());
         let wanted = |event: &Arc<Recorded>| {
             event.account == query.account
-                && query.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+                && event.no > query.above
+                && query
+                    .topics
+                    .include(event.event_type.as_str(), |channel| event.channels().contains(channel))
                 && !(query.hide_own && event.event_type.is_own())
                 && query.accepted.contains(event.accepted_at)
         };
@@ -299,9 +307,9 @@ impl Model {
     }
 
     fn deliveries(&self, query: &DeliveryQuery) -> Vec<Delivery> {
-        let DeliveryQuery { account, event_type, hide_own, accepted, .. } = query.clone();
+        let DeliveryQuery { account, topics, hide_own, accepted, above, .. } = query.clone();
         let below = EventNo(u64::MAX);
-        let events = self.listed(&EventQuery { account, event_type, hide_own, accepted, below, limit: 0 });
+        let events = self.listed(&EventQuery { account, topics, hide_own, accepted, above, below, limit: 0 });
         let subscriptions: Vec<_> =
             self.subscriptions.values().filter(|one| one.account == account).collect();
         let mut deliveries = Vec::new();
@@ -356,6 +364,7 @@ impl Model {
             account: event.account,
             event_type: event.event_type.clone(),
             accepted_at: event.accepted_at,
+            labels: event.labels.clone(),
         };
         Some(Delivery { event, subscription: subscription.clone(), status, attempts, next_attempt_at, log })
     }
@@ -387,7 +396,7 @@ impl Model {
                 }
                 Answer::Subscription(Some(Box::new(subscription.clone())))
             }
-            Verb::Rotate(rotation) => Answer::Subscription(self.rotate(&rotation).map(Box::new)),
+            Verb::Rotate(rotation) => Answer::Subscription(self.rotate(&rotation, now).map(Box::new)),
             Verb::Replay(replay) => Answer::Replayed(self.replay(replay, now)),
             Verb::Unsubscribe(at) => {
                 self.subscriptions.remove(&at);
@@ -396,7 +405,28 @@ impl Model {
                 Answer::Done
             }
             Verb::Look(at) => Answer::Subscription(self.subscriptions.get(&at).cloned().map(Box::new)),
-            Verb::CreateAccount(id) => self.create_account(id, now),
+            Verb::Find(key) => Answer::Event(self.first_of(&key, now)),
+            Verb::CreateAccount(new) => self.create_account(*new, now),
+            Verb::PutAccount(account) => {
+                let known =
+                    self.accounts.iter_mut().find(|known| (known.no, &known.id) == (account.no, &account.id));
+                if let Some(known) = known {
+                    *known = *account;
+                }
+                Answer::Done
+            }
+            Verb::DeleteAccount(id) => {
+                self.accounts.retain(|account| account.id != id);
+                Answer::Done
+            }
+            Verb::PutEventType(declared) => {
+                self.event_types.insert(declared.name.clone(), *declared);
+                Answer::Done
+            }
+            Verb::DeleteEventType(name) => {
+                self.event_types.remove(&name);
+                Answer::Done
+            }
             Verb::PutKey(key) => {
                 self.api_keys.insert(key.hash, *key);
                 Answer::Done
@@ -408,11 +438,13 @@ impl Model {
         }
     }
 
-    fn create_account(&mut self, id: AccountId, now: Now) -> Answer {
+    fn create_account(&mut self, NewAccount { id, profile }: NewAccount, now: Now) -> Answer {
         if let Some(account) = self.accounts.iter().find(|account| account.id == id) {
             return Answer::Account(account.clone(), false);
         }
-        let account = Account { no: AccountNo(self.accounts.len() as u32 + 1), id, created_at: now.wall };
+        self.last_account.0 += 1;
+        let (no, at) = (self.last_account, now.wall);
+        let account = Account { no, id, profile, created_at: at, updated_at: at };
         self.accounts.push(account.clone());
         Answer::Account(account, true)
     }
@@ -556,16 +588,22 @@ impl Reader for Memory {
     fn subscriptions(
         &self,
         account: AccountNo,
-        below: SubscriptionNo,
+        order: Order,
+        behind: Option<SubscriptionNo>,
         each: &mut dyn FnMut(Subscription) -> bool,
     ) -> Result<(), Error> {
         let model = self.model();
-        let at = |subscription| Address { account, subscription };
-        let newest_first = model.subscriptions.range(at(SubscriptionNo(0))..at(below)).rev();
-        newest_first
-            .map(|(_, subscription)| subscription.clone())
-            .take_while(|one| each(one.clone()))
-            .count();
+        let mut all: Vec<&Subscription> =
+            model.subscriptions.values().filter(|one| one.account == account).collect();
+        if order == Order::Descending {
+            all.reverse();
+        }
+        let is_behind = |one: &&Subscription| match (order, behind) {
+            (_, None) => true,
+            (Order::Ascending, Some(other)) => one.no > other,
+            (Order::Descending, Some(other)) => one.no < other,
+        };
+        all.into_iter().filter(is_behind).take_while(|one| each((*one).clone())).count();
         Ok(())
     }
 
@@ -645,10 +683,16 @@ impl Reader for Memory {
         query: &EventQuery,
     ) -> Result<Listed<(EventNo, u16)>, Error> {
         let model = self.model();
-        let wanted =
-            model.listed(query).into_iter().filter(|event| subscription.filter.matches(&event.event_type));
+        let wanted = model
+            .listed(query)
+            .into_iter()
+            .filter(|event| subscription.filter.matches(&event.event_type, event.channels()));
         let attempts = |event: Arc<Recorded>| (event.no, model.attempts(event.no, subscription.no));
         Ok(Listed::of(wanted.map(attempts).collect(), query.limit))
+    }
+
+    fn newest_event(&self) -> EventNo {
+        self.model().last_event
     }
 
     fn census(&self, now: Timestamp, _: &dyn Fn() -> bool) -> Result<Option<Census>, Error> {
@@ -666,6 +710,10 @@ impl Reader for Memory {
 
     fn accounts(&self) -> Result<Vec<Account>, Error> {
         Ok(self.model().accounts.clone())
+    }
+
+    fn event_types(&self) -> Result<Vec<Declaration>, Error> {
+        Ok(self.model().event_types.values().cloned().collect())
     }
 
     fn keys(&self) -> Result<Vec<ApiKey>, Error> {

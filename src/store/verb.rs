@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::account::{Account, AccountId, ApiKey, KeyHash};
+use crate::account::{self, Account, AccountId, ApiKey, KeyHash};
 use crate::attempt::Attempt;
 use crate::clock::Timestamp;
-use crate::event::{Draft, Recorded};
+use crate::event::{Draft, IdempotencyKey, Recorded};
+use crate::event_type::{Declaration, EventType};
+use crate::filter::Filter;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
-use crate::subscription::{CustomHeaders, Generation, Matches, PreviousSecret, Secret, Status, Subscription};
+use crate::subscription::{
+    CustomHeaders, EndpointUrl, Generation, Matches, PREVIOUS_SECRETS_LIMIT, PreviousSecret, Profile, Secret,
+    Status, Subscription,
+};
 
 /// A change of the ledger.
 #[derive(Clone, Debug)]
@@ -36,8 +41,18 @@ pub enum Verb {
     Unsubscribe(Address),
     /// Nothing but an answer: the subscription as of here.
     Look(Address),
+    /// Nothing but an answer: the event of this key, for as long as keys are remembered.
+    Find(IdempotencyKey),
     /// Make an account unless it exists.
-    CreateAccount(AccountId),
+    CreateAccount(Box<NewAccount>),
+    /// Replace what is recorded of an account but for its number and id, if it exists.
+    PutAccount(Box<Account>),
+    /// Forget an account. Its hooks and keys have gone before.
+    DeleteAccount(AccountId),
+    /// Record what is said of an event type, or a change of it.
+    PutEventType(Box<Declaration>),
+    /// Forget what was said of an event type.
+    DeleteEventType(EventType),
     /// Record a key, or a change of it.
     PutKey(Box<ApiKey>),
     /// Forget a key.
@@ -52,6 +67,13 @@ pub struct NewSubscription {
     pub sibling: Option<SubscriptionNo>,
 }
 
+/// An account to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    pub id: AccountId,
+    pub profile: account::Profile,
+}
+
 /// A new secret.
 #[derive(Clone, Debug)]
 pub struct Rotation {
@@ -61,6 +83,8 @@ pub struct Rotation {
     pub secret: Secret,
     /// Until when requests are also signed with the secret that it replaces.
     pub overlap_until: Timestamp,
+    /// How many secrets before are kept, at most.
+    pub kept: usize,
 }
 
 /// Deliveries of a subscription that are to be made again.
@@ -98,8 +122,18 @@ pub enum Change {
     },
     /// Replaces all its headers.
     SetHeaders(CustomHeaders),
+    /// Replaces what its owner says of it.
+    Edit(Box<Edit>),
     /// Makes its dead letters pending again, each with a fresh schedule.
     Replay,
+}
+
+/// What an owner may change of a subscription, all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    pub url: EndpointUrl,
+    pub filter: Filter,
+    pub profile: Profile,
 }
 
 /// An attempt that is over, and what follows from it.
@@ -132,6 +166,8 @@ pub enum Answer {
     Conflict,
     /// The subscription as the verb left it; `None` where there is none.
     Subscription(Option<Box<Subscription>>),
+    /// The event that was asked for.
+    Event(Option<Arc<Recorded>>),
     /// How many deliveries are due now.
     Replayed(usize),
     /// The account, and whether it is new.
@@ -179,12 +215,25 @@ impl Change {
             Self::SetHeaders(headers) if subscription.headers != *headers => {
                 subscription.headers.clone_from(headers);
             }
+            Self::Edit(edit) if **edit != Edit::of(subscription) => {
+                let Edit { url, filter, profile } = (**edit).clone();
+                (subscription.url, subscription.filter, subscription.profile) = (url, filter, profile);
+            }
             Self::Replay if !deactivated && subscription.floor > Generation(0) => {
                 subscription.floor = Generation(0);
             }
             _ => return false,
         }
+        subscription.updated_at = now;
         true
+    }
+}
+
+impl Edit {
+    /// A subscription as it is.
+    pub fn of(subscription: &Subscription) -> Self {
+        let Subscription { url, filter, profile, .. } = subscription.clone();
+        Self { url, filter, profile }
     }
 }
 
@@ -194,7 +243,7 @@ impl NewSubscription {
         let mut record = self.subscription;
         if let Some(sibling) = sibling {
             record.secret = sibling.secret.clone();
-            record.previous_secret = sibling.previous_secret.clone();
+            record.previous_secrets = sibling.previous_secrets.clone();
         }
         record
     }
@@ -202,12 +251,17 @@ impl NewSubscription {
 
 impl Rotation {
     /// Gives a subscription the new secret if it has the `old` one; says whether it did.
-    pub(crate) fn apply(&self, subscription: &mut Subscription, old: &Secret) -> bool {
+    ///
+    /// Of those before, it keeps as many as may sign.
+    pub(crate) fn apply(&self, subscription: &mut Subscription, old: &Secret, now: Timestamp) -> bool {
         if subscription.secret != *old || self.secret == *old {
             return false;
         }
-        subscription.previous_secret =
-            Some(PreviousSecret { secret: old.clone(), until: self.overlap_until });
+        let previous = &mut subscription.previous_secrets;
+        previous.insert(0, PreviousSecret { secret: old.clone(), until: self.overlap_until });
+        previous.retain(|previous| now < previous.until);
+        previous.truncate(self.kept.min(PREVIOUS_SECRETS_LIMIT));
+        subscription.updated_at = now;
         subscription.secret = self.secret.clone();
         true
     }

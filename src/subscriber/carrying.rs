@@ -125,7 +125,7 @@ impl Hands for Carrier<'_> {
                 }
             };
             if let Some(event) = event {
-                let (id, body, n) = (event.id, event.body.bytes.clone(), delivery.attempts + 1);
+                let (id, body, n) = (event.id, event.body.clone(), delivery.attempts + 1);
                 let tried = client.try_attempt(&endpoint, Request { id, body, n, test: false }).await;
                 watch.end = tried.map_or(End::Unable, End::Made);
             }

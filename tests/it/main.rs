@@ -60,6 +60,7 @@ mod noisy_accounts;
 mod notifying;
 mod old_data;
 mod openapi;
+mod operator;
 mod packaging;
 mod pausing;
 mod payload_bytes;

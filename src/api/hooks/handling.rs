@@ -119,7 +119,7 @@ fn rotation(body: &[u8]) -> Result<Rotate, Error> {
     let object = Object::read(body, &ROTATION)?;
     let secret = object.text("secret")?.map(|secret| secret.into_owned());
     let overlap = object.text("overlap")?.map(|text| duration(&text)).transpose()?;
-    Ok(Rotate { secret, overlap: overlap.unwrap_or(DEFAULT_OVERLAP) })
+    Ok(Rotate { secret, overlap: overlap.unwrap_or(DEFAULT_OVERLAP), ..Rotate::default() })
 }
 
 fn duration(text: &str) -> Result<Duration, Error> {

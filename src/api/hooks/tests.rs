@@ -4,7 +4,7 @@ use super::super::error::Kind;
 use super::*;
 use crate::filter::Filter;
 use crate::id::{AccountNo, SubscriptionNo};
-use crate::subscription::{CustomHeaders, Generation, Secret, Subscription};
+use crate::subscription::{CustomHeaders, Envelope, Generation, Profile, Secret, Subscription};
 
 const ID: &str = "hook_000000000000000000000000000";
 
@@ -25,12 +25,15 @@ fn hook(status: Status) -> Hook {
         url: "https://EXAMPLE.com/\"a\"".parse().unwrap(),
         filter: Filter::one("new_lead".parse().unwrap()),
         secret: Secret::generate(),
-        previous_secret: None,
+        envelope: Envelope::Documented,
+        previous_secrets: Vec::new(),
         headers: CustomHeaders::default(),
         status,
         generation: Generation(0),
         floor: Generation(0),
+        profile: Profile::default(),
         created_at: Timestamp(1_768_473_000_000),
+        updated_at: Timestamp(1_768_473_000_000),
     };
     Hook { subscription, pending: 1, dead: 2, last_attempt_at: None, next_attempt_at: None }
 }

@@ -11,7 +11,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::receiver::{Connection, Receiver};
-use super::{AMPLE, OK, SHORT, UNHURRIED, answered, endpoint, failed, local_client, memory, request, run};
+use super::{
+    AMPLE, OK, SHORT, UNHURRIED, answered, body, endpoint, failed, local_client, memory, request, run,
+};
 use crate::attempt::{Attempt, ErrorKind, Outcome, RESPONSE_KEPT};
 use crate::delivery::client::Client;
 use crate::delivery::endpoint::Request;
@@ -373,7 +375,7 @@ fn whoever_does_not_read_is_a_timeout() {
         drop(stream.write_all(&[b'x'; 1024 * 1024]));
         held.lock().unwrap().push(stream);
     });
-    let body = Bytes::from(vec![b'x'; 16 * 1024 * 1024]);
+    let body = body(Bytes::from(vec![b'x'; 16 * 1024 * 1024]));
     let attempt = run(local_client(SHORT).attempt(&endpoint(&url), Request { body, ..request() }));
     assert_eq!(attempt.outcome, failed(ErrorKind::Timeout));
 }

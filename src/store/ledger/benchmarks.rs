@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::values::{EventBlock, EventV1, decode, encode};
+use super::values::{EventBlock, StoredEvent};
 use crate::clock::Timestamp;
 use crate::event::{Body, Recorded};
 use crate::event_type::EventType;
@@ -29,6 +29,7 @@ impl Block {
             body: Body::build(&event_type, "2025-01-15T10:30:00Z", data),
             accepted_at: Timestamp(1_736_937_000_000),
             idempotency: None,
+            labels: None,
             matches: matches.clone(),
         };
         let events = (1..=count).map(|no| (event(no), Nonce::default())).collect();
@@ -37,8 +38,8 @@ impl Block {
 
     /// The block as it lies in the store.
     pub fn encode(&self) -> Vec<u8> {
-        let events = self.events.iter().map(|(event, nonce)| EventV1::of(event, *nonce)).collect();
-        encode(&EventBlock { commit: 1, events })
+        let events = self.events.iter().map(|(event, nonce)| StoredEvent::of(event, *nonce)).collect();
+        EventBlock { commit: 1, events }.encode()
     }
 
     /// Reads all events of such a block; tells how many there are.
@@ -46,7 +47,7 @@ impl Block {
     /// # Panics
     /// When the bytes are no block.
     pub fn decode(&self, bytes: &[u8]) -> usize {
-        let block: EventBlock<'_> = decode(bytes).expect("it was encoded here");
+        let block = EventBlock::decode(bytes).expect("it was encoded here");
         block.newest_first(1).filter_map(|(no, event)| event.load(no, &self.seal)).count()
     }
 }

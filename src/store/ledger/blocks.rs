@@ -14,7 +14,7 @@ use crate::store::Error;
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::table::Table;
-use crate::store::ledger::values::{EventBlock, EventV1, SettledV1, SettlementBlock, decode, encode};
+use crate::store::ledger::values::{EventBlock, SettledV1, SettlementBlock, StoredEvent};
 
 /// The most bytes that a row holds.
 const ROW_LIMIT: usize = 7_000;
@@ -30,10 +30,10 @@ pub const PART_BITS: u32 = 12;
 /// Stages the events of one commit, in as few blocks as their size allows; returns their bytes.
 pub fn put_events(rows: &mut Rows, events: &[(Arc<Recorded>, Nonce)], commit: u64) -> u64 {
     let mut bytes = 0;
-    for block in by_weight(events, |(event, _)| EventV1::weight(event)) {
+    for block in by_weight(events, |(event, _)| StoredEvent::weight(event)) {
         let first = block[0].0.no.0;
-        let events = block.iter().map(|(event, nonce)| EventV1::of(event, *nonce)).collect();
-        bytes += put(rows, Block::Events, first, encode(&EventBlock { commit, events }));
+        let events = block.iter().map(|(event, nonce)| StoredEvent::of(event, *nonce)).collect();
+        bytes += put(rows, Block::Events, first, EventBlock { commit, events }.encode());
     }
     bytes
 }
@@ -133,7 +133,7 @@ impl<'a> EventReader<'a> {
     fn look<T>(
         &mut self,
         no: EventNo,
-        take: impl Fn(&EventBlock<'_>, &EventV1<'_>) -> Result<T, Error>,
+        take: impl Fn(&EventBlock<'_>, &StoredEvent<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         if let Some(taken) = self.in_block(no, &take)? {
             return Ok(Some(taken));
@@ -156,12 +156,12 @@ impl<'a> EventReader<'a> {
     fn in_block<T>(
         &self,
         no: EventNo,
-        take: impl Fn(&EventBlock<'_>, &EventV1<'_>) -> Result<T, Error>,
+        take: impl Fn(&EventBlock<'_>, &StoredEvent<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         let Some((first, bytes)) = self.block.as_ref().filter(|(first, _)| *first <= no.0) else {
             return Ok(None);
         };
-        let block: EventBlock<'_> = decode(bytes)?;
+        let block = EventBlock::decode(bytes)?;
         block.events.get((no.0 - first) as usize).map(|event| take(&block, event)).transpose()
     }
 }
@@ -176,7 +176,7 @@ pub fn event_blocks(
     for first in numbers(table, Block::Events, start) {
         let first = first?;
         if let Some(bytes) = get(table, Block::Events, first)? {
-            each(first, &decode(&bytes)?)?;
+            each(first, &EventBlock::decode(&bytes)?)?;
         }
     }
     Ok(())
@@ -186,8 +186,8 @@ pub fn event_blocks(
 pub fn oldest_event(table: &Table) -> Result<Option<Timestamp>, Error> {
     for first in numbers(table, Block::Events, 0) {
         if let Some(bytes) = get(table, Block::Events, first?)? {
-            let block: EventBlock<'_> = decode(&bytes)?;
-            return Ok(block.events.first().map(EventV1::accepted_at));
+            let block = EventBlock::decode(&bytes)?;
+            return Ok(block.events.first().map(StoredEvent::accepted_at));
         }
     }
     Ok(None)
@@ -199,7 +199,7 @@ pub fn event_blocks_backwards(
     within: Range<u64>,
     mut each: impl FnMut(u64, &EventBlock<'_>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    backwards(table, Block::Events, within, |first, bytes| each(first, &decode(bytes)?))
+    backwards(table, Block::Events, within, |first, bytes| each(first, &EventBlock::decode(bytes)?))
 }
 
 /// The bytes of all blocks that were written since `commit`, whose events begin with `from` or later.
@@ -207,7 +207,7 @@ pub fn bytes_since(table: &Table, from: EventNo, commit: u64) -> Result<u64, Err
     let mut sum = 0;
     for first in numbers(table, Block::Events, from.0) {
         if let Some(bytes) = get(table, Block::Events, first?)?
-            && decode::<EventBlock<'_>>(&bytes)?.commit > commit
+            && EventBlock::decode(&bytes)?.commit > commit
         {
             sum += bytes.len() as u64;
         }

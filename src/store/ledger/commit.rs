@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::account::{Account, AccountId};
 use crate::clock::Now;
-use crate::event::{Draft, Recorded};
+use crate::event::{Draft, IdempotencyKey, Recorded};
 use crate::health::Health;
 use crate::id::{AccountNo, EventId, EventNo, Nonce, SubscriptionNo};
 use crate::store::ledger::Writing;
@@ -19,7 +19,8 @@ use crate::store::ledger::values::{
     Counters, Moved, SettledV1, SettlementBlock, Value, decode_subscription, encode, encode_subscription,
 };
 use crate::store::{
-    Address, Answer, Change, Error, Follows, NewSubscription, Replay, Retry, Rotation, Settlement, Verb,
+    Address, Answer, Change, Error, Follows, NewAccount, NewSubscription, Replay, Retry, Rotation,
+    Settlement, Verb,
 };
 use crate::subscription::{Matches, Status, Subscription};
 
@@ -76,7 +77,21 @@ impl<'a> Commit<'a> {
             Verb::Replay(replay) => self.replay(replay)?,
             Verb::Unsubscribe(at) => self.unsubscribe(at)?,
             Verb::Look(at) => Answer::Subscription(self.subscription(at)?.map(Box::new)),
-            Verb::CreateAccount(id) => self.create_account(id)?,
+            Verb::Find(key) => Answer::Event(self.first_of(&key)?),
+            Verb::CreateAccount(new) => self.create_account(*new)?,
+            Verb::PutAccount(account) => self.put_account(&account)?,
+            Verb::DeleteAccount(id) => {
+                self.rows.delete(&keys::account(&id));
+                Answer::Done
+            }
+            Verb::PutEventType(declared) => {
+                self.rows.put(&keys::event_type(&declared.name), declared.encode());
+                Answer::Done
+            }
+            Verb::DeleteEventType(name) => {
+                self.rows.delete(&keys::event_type(&name));
+                Answer::Done
+            }
             Verb::PutKey(key) => {
                 self.rows.put(&keys::api_key(&key.hash), key.encode());
                 Answer::Done
@@ -131,7 +146,8 @@ impl<'a> Commit<'a> {
         let before = self.events.len();
         let mut appended = Vec::with_capacity(drafts.len());
         for (draft, matches) in drafts {
-            match self.first_of(&draft)? {
+            let key = draft.idempotency.map(|idempotency| idempotency.key);
+            match key.map(|key| self.first_of(&key)).transpose()?.flatten() {
                 None => appended.push((self.record(draft, matches), false)),
                 Some(first) if draft.repeats(&first) => appended.push((first, true)),
                 Some(_) => {
@@ -143,18 +159,15 @@ impl<'a> Commit<'a> {
         Ok(Answer::Appended(appended))
     }
 
-    /// The event that the draft's idempotency key was first used for, for as long as keys are remembered.
-    fn first_of(&self, draft: &Draft) -> Result<Option<Arc<Recorded>>, Error> {
-        let first = self.first_known_of(draft)?;
+    /// The event that an idempotency key was first used for, for as long as keys are remembered.
+    fn first_of(&self, key: &IdempotencyKey) -> Result<Option<Arc<Recorded>>, Error> {
+        let first = self.first_known_of(key)?;
         Ok(first.filter(|first| KnownKeys::is_remembered(first.accepted_at, self.now.earlier())))
     }
 
-    fn first_known_of(&self, draft: &Draft) -> Result<Option<Arc<Recorded>>, Error> {
-        let Some(key) = draft.idempotency.map(|idempotency| idempotency.key) else {
-            return Ok(None);
-        };
-        for no in self.writing.keys.candidates(&key) {
-            let event = self.event(no)?.filter(|event| event.idempotency == Some(key));
+    fn first_known_of(&self, key: &IdempotencyKey) -> Result<Option<Arc<Recorded>>, Error> {
+        for no in self.writing.keys.candidates(key) {
+            let event = self.event(no)?.filter(|event| event.idempotency == Some(*key));
             if event.is_some() {
                 return Ok(event);
             }
@@ -180,12 +193,12 @@ impl<'a> Commit<'a> {
         let no = EventNo(self.volatile.tail.next().0 + self.events.len() as u64);
         let nonce: Nonce = rand::random();
         let id: EventId = self.shared.seal.close(no.0, nonce);
-        let Draft { account, event_type, body, accepted_at, idempotency } = draft;
+        let Draft { account, event_type, body, accepted_at, idempotency, labels } = draft;
         let idempotency = idempotency.map(|idempotency| idempotency.key);
         if let Some(key) = idempotency {
             self.writing.keys.insert(&key, no, accepted_at);
         }
-        let event = Recorded { no, id, account, event_type, body, accepted_at, idempotency, matches };
+        let event = Recorded { no, id, account, event_type, body, accepted_at, idempotency, labels, matches };
         let event = Arc::new(event);
         self.events.push((event.clone(), nonce));
         event
@@ -282,12 +295,12 @@ impl<'a> Commit<'a> {
         for no in &rotation.siblings {
             let sibling = self.subscription(Address { subscription: *no, ..rotation.at })?;
             if let Some(mut sibling) = sibling
-                && rotation.apply(&mut sibling, &old)
+                && rotation.apply(&mut sibling, &old, self.now.wall)
             {
                 self.put_subscription(&sibling);
             }
         }
-        if rotation.apply(&mut named, &old) {
+        if rotation.apply(&mut named, &old, self.now.wall) {
             self.put_subscription(&named);
         }
         Ok(Some(Box::new(named)))
@@ -388,17 +401,28 @@ impl<'a> Commit<'a> {
         self.rows.put(&keys::subscription(at), value);
     }
 
-    fn create_account(&mut self, id: AccountId) -> Result<Answer, Error> {
-        let key = keys::account(&id);
-        if let Some(value) = self.rows.get(&key)? {
-            let account = Account::decode(&value, id.as_str().as_bytes().to_vec())?;
+    fn create_account(&mut self, NewAccount { id, profile }: NewAccount) -> Result<Answer, Error> {
+        if let Some(account) = self.account(&id)? {
             return Ok(Answer::Account(account, false));
         }
-        let Counters { next_account, .. } = &mut self.writing.counters;
-        let account = Account { no: AccountNo(*next_account), id, created_at: self.now.wall };
+        let (Counters { next_account, .. }, at) = (&mut self.writing.counters, self.now.wall);
+        let account = Account { no: AccountNo(*next_account), id, profile, created_at: at, updated_at: at };
         *next_account += 1;
-        self.rows.put(&key, account.encode());
+        self.rows.put(&keys::account(&account.id), account.encode());
         self.rows.put(keys::COUNTERS, encode(&self.writing.counters));
         Ok(Answer::Account(account, true))
+    }
+
+    fn put_account(&mut self, account: &Account) -> Result<Answer, Error> {
+        let is_there = self.account(&account.id)?.is_some_and(|known| known.no == account.no);
+        if is_there {
+            self.rows.put(&keys::account(&account.id), account.encode());
+        }
+        Ok(Answer::Done)
+    }
+
+    fn account(&self, id: &AccountId) -> Result<Option<Account>, Error> {
+        let value = self.rows.get(&keys::account(id))?;
+        value.map(|value| Account::decode(&value, id.as_str().as_bytes().to_vec())).transpose()
     }
 }

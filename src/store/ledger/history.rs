@@ -17,13 +17,13 @@ use crate::event::{Heading, Recorded};
 use crate::event_type::OWN_PREFIX;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::history::{
-    Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, NEWEST, Period, Place,
+    Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, NEWEST, Period, Place, Topics,
 };
 use crate::store::ledger::blocks::{EventReader, settlement_blocks};
 use crate::store::ledger::chapters::events::Owner;
 use crate::store::ledger::chapters::listing::{Wanted, events_of};
 use crate::store::ledger::shared::{Shared, revived};
-use crate::store::ledger::values::EventV1;
+use crate::store::ledger::values::StoredEvent;
 use crate::store::{Address, Error, Reader};
 use crate::subscription::{Status, Subscription};
 
@@ -85,10 +85,11 @@ pub fn delivery(shared: &Shared, at: Address, event: EventNo) -> Result<Option<D
         account: at.account,
         subscription: Some(at.subscription),
         event: Some(event),
-        event_type: None,
+        topics: Topics::default(),
         hide_own: false,
         status: None,
         accepted: Period::ALWAYS,
+        above: EventNo(0),
         below: NEWEST,
         limit: 1,
     };
@@ -109,7 +110,8 @@ pub fn replayable(
 ) -> Result<Listed<(EventNo, u16)>, Error> {
     let mut items: Vec<(EventNo, u16)> = Vec::new();
     let more = walk(shared, query, |no, event| {
-        let wanted = subscription.filter.event_types().iter().any(|one| one.as_str() == event.event_type());
+        let wanted = subscription.filter.has_type(event.event_type())
+            && event.is_on_one_of(subscription.filter.channels());
         if wanted && items.len() == query.limit {
             return Ok(false);
         }
@@ -127,18 +129,20 @@ pub fn replayable(
 fn walk(
     shared: &Shared,
     query: &EventQuery,
-    mut each: impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
+    mut each: impl FnMut(EventNo, &StoredEvent<'_>) -> Result<bool, Error>,
 ) -> Result<bool, Error> {
-    let wanted_type = query.event_type.as_ref().map(|event_type| event_type.as_str());
     let mut stopped = false;
     let owner = Owner::Account(query.account);
-    let listed = Wanted { owner, within: 0..query.below.0, accepted: query.accepted };
+    let listed =
+        Wanted { owner, within: query.above.0.saturating_add(1)..query.below.0, accepted: query.accepted };
     events_of(shared, &listed, |no, event| {
         if query.accepted.begins_long_after(event.accepted_at()) {
             return Ok(false);
         }
         let wanted = event.account() == query.account
-            && wanted_type.is_none_or(|wanted| wanted == event.event_type())
+            && query
+                .topics
+                .include(event.event_type(), |channel| event.is_on_one_of(std::slice::from_ref(channel)))
             && !(query.hide_own && event.event_type().starts_with(OWN_PREFIX))
             && query.accepted.contains(event.accepted_at());
         stopped = wanted && !each(no, event)?;
@@ -228,13 +232,14 @@ impl<'a> Records<'a> {
 /// Whether a delivery's event is among those that are asked for.
 fn is_wanted(query: &DeliveryQuery, event: &Heading) -> bool {
     event.account == query.account
-        && query.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+        && query.topics.include(event.event_type.as_str(), |channel| event.channels().contains(channel))
         && !(query.hide_own && event.event_type.is_own())
         && query.accepted.contains(event.accepted_at)
 }
 
 /// Whether a delivery may be among those that are asked for, going by its place.
 fn is_in_scope(query: &DeliveryQuery, (event, subscription): Place) -> bool {
-    query.event.is_none_or(|wanted| wanted == event)
+    event > query.above
+        && query.event.is_none_or(|wanted| wanted == event)
         && query.subscription.is_none_or(|wanted| wanted == subscription)
 }

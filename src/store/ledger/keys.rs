@@ -6,8 +6,10 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountId, KeyHash};
+use crate::event_type::EventType;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::Address;
+use crate::store::history::Order;
 
 /// The schema version.
 pub const SCHEMA: &[u8] = b"0schema";
@@ -46,6 +48,7 @@ const RETRY: u8 = b'r';
 const SETTLEMENT_BLOCK: u8 = b's';
 const ATTEMPT_CHAPTER: u8 = b't';
 const SUBSCRIPTION: u8 = b'u';
+const EVENT_TYPE: u8 = b'y';
 
 /// Bytes of a block's key.
 pub const BLOCK_KEY: usize = 11;
@@ -66,6 +69,7 @@ pub enum Kind {
     Account,
     ApiKey,
     Block(Block),
+    EventType,
     Garbage,
     Health,
     Pair(Pair),
@@ -228,6 +232,7 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
     }
     let (kind, length) = match *key.first()? {
         ACCOUNT => return (key.len() > 1).then_some(Kind::Account),
+        EVENT_TYPE => return (key.len() > 1).then_some(Kind::EventType),
         API_KEY => (Kind::ApiKey, 33),
         EVENT_BLOCK => (Kind::Block(Block::Events), BLOCK_KEY),
         SETTLEMENT_BLOCK => (Kind::Block(Block::Settlements), BLOCK_KEY),
@@ -261,10 +266,21 @@ pub fn read_subscription(key: &[u8]) -> Option<Address> {
     Some(Address { account: AccountNo(account), subscription: SubscriptionNo(subscription) })
 }
 
-/// The keys of an account's subscriptions with numbers below `below`.
-pub fn subscriptions_below(account: AccountNo, below: SubscriptionNo) -> std::ops::Range<[u8; 13]> {
-    let at = |subscription| self::subscription(Address { account, subscription });
-    at(SubscriptionNo(0))..at(below)
+/// The keys of an account's subscriptions, or of those that are behind one of them in an order.
+pub fn subscriptions(
+    account: AccountNo,
+    order: Order,
+    behind: Option<SubscriptionNo>,
+) -> RangeInclusive<[u8; 13]> {
+    let at = |no| subscription(Address { account, subscription: SubscriptionNo(no) });
+    match (order, behind) {
+        (Order::Ascending, Some(SubscriptionNo(u64::MAX))) | (Order::Descending, Some(SubscriptionNo(0))) => {
+            at(1)..=at(0)
+        }
+        (Order::Ascending, Some(behind)) => at(behind.0 + 1)..=at(u64::MAX),
+        (Order::Descending, Some(behind)) => at(0)..=at(behind.0 - 1),
+        (_, None) => at(0)..=at(u64::MAX),
+    }
 }
 
 /// The beginning of the keys of all subscriptions.
@@ -273,6 +289,8 @@ pub const ALL_SUBSCRIPTIONS: [u8; 1] = [SUBSCRIPTION];
 pub const ALL_RETRIES: [u8; 1] = [RETRY];
 /// The beginning of the keys of all accounts.
 pub const ALL_ACCOUNTS: [u8; 1] = [ACCOUNT];
+/// The beginning of the keys of all that was said of event types.
+pub const ALL_EVENT_TYPES: [u8; 1] = [EVENT_TYPE];
 /// The beginning of the keys of all hooks' health.
 pub const ALL_HEALTH: [u8; 1] = [HEALTH];
 /// The beginning of the keys of all API keys.
@@ -300,12 +318,17 @@ pub fn account(id: &AccountId) -> Vec<u8> {
     [&[ACCOUNT], id.as_str().as_bytes()].concat()
 }
 
+/// The key of what was said of an event type.
+pub fn event_type(name: &EventType) -> Vec<u8> {
+    [&[EVENT_TYPE], name.as_str().as_bytes()].concat()
+}
+
 /// The key of an API key's record.
 pub fn api_key(hash: &KeyHash) -> Vec<u8> {
     [&[API_KEY], &hash.0[..]].concat()
 }
 
-/// The account id or key hash that is the rest of a key.
+/// The account id, name or key hash that is the rest of a key.
 pub fn rest(key: &[u8]) -> &[u8] {
     &key[1..]
 }
@@ -347,9 +370,13 @@ mod tests {
 
         #[test]
         fn an_accounts_subscriptions_are_one_range(account: u32, other: u32, no: u64, below: u64) {
-            let range = subscriptions_below(AccountNo(account), SubscriptionNo(below));
             let key = subscription(Address { account: AccountNo(other), subscription: SubscriptionNo(no) });
-            prop_assert_eq!(range.contains(&key), other == account && no < below);
+            let is_in = |order, behind: Option<u64>| {
+                subscriptions(AccountNo(account), order, behind.map(SubscriptionNo)).contains(&key)
+            };
+            prop_assert_eq!(is_in(Order::Descending, Some(below)), other == account && no < below);
+            prop_assert_eq!(is_in(Order::Ascending, Some(below)), other == account && no > below);
+            prop_assert_eq!(is_in(Order::Ascending, None), other == account);
         }
     }
 }

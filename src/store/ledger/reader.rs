@@ -10,9 +10,10 @@ use std::sync::Arc;
 use crate::account::{Account, ApiKey};
 use crate::clock::Timestamp;
 use crate::event::Recorded;
+use crate::event_type::Declaration;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
-use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed};
+use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed, Order};
 use crate::store::ledger::blocks::{EventReader, oldest_event, settlement_blocks_backwards};
 use crate::store::ledger::history;
 use crate::store::ledger::keys;
@@ -124,10 +125,13 @@ impl Reader for Shared {
     fn subscriptions(
         &self,
         account: AccountNo,
-        below: SubscriptionNo,
+        order: Order,
+        behind: Option<SubscriptionNo>,
         each: &mut dyn FnMut(Subscription) -> bool,
     ) -> Result<(), Error> {
-        for row in self.table.range(keys::subscriptions_below(account, below)).rev() {
+        let rows = self.table.range(keys::subscriptions(account, order, behind));
+        let rows = if order == Order::Descending { rows.rev() } else { rows };
+        for row in rows {
             let (key, value) = row?;
             let at = keys::read_subscription(&key).ok_or_else(|| Error::damaged("the key of a hook"))?;
             if !each(decode_subscription(&value, self.subscription_key(at))?) {
@@ -261,6 +265,10 @@ impl Reader for Shared {
         history::replayable(self, subscription, query)
     }
 
+    fn newest_event(&self) -> EventNo {
+        EventNo(self.volatile().tail.next().0 - 1)
+    }
+
     fn census(&self, now: Timestamp, goes_on: &dyn Fn() -> bool) -> Result<Option<Census>, Error> {
         census::take(self, now, goes_on)
     }
@@ -288,6 +296,15 @@ impl Reader for Shared {
         let mut accounts = accounts?;
         accounts.sort_by_key(|account| account.no);
         Ok(accounts)
+    }
+
+    fn event_types(&self) -> Result<Vec<Declaration>, Error> {
+        let rows = self.table.scan_prefix(keys::ALL_EVENT_TYPES);
+        rows.map(|row| {
+            let (key, value) = row?;
+            Declaration::decode(&value, keys::rest(&key).to_vec())
+        })
+        .collect()
     }
 
     fn keys(&self) -> Result<Vec<ApiKey>, Error> {

@@ -13,12 +13,14 @@ use crate::clock::Timestamp;
 use crate::event::{Body, Draft};
 use crate::filter::Filter;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
-use crate::store::history::{DeliveryQuery, DeliveryStatus, NEWEST, Period};
+use crate::store::history::{DeliveryQuery, DeliveryStatus, NEWEST, Period, Topics};
 use crate::store::ledger::{Durability, Ledger, Policy};
 use crate::store::{
     Address, Answer, Backend, Change, Follows, NewSubscription, Replay, Settlement, Untidy, Verb,
 };
-use crate::subscription::{CustomHeaders, Generation, Match, Matches, Secret, Status, Subscription};
+use crate::subscription::{
+    CustomHeaders, Envelope, Generation, Match, Matches, Profile, Secret, Status, Subscription,
+};
 
 const AT: Address = Address { account: AccountNo(1), subscription: SubscriptionNo(1) };
 const BLOCKS: u64 = 150;
@@ -33,12 +35,15 @@ fn subscription() -> Subscription {
         url: "https://example.com/".parse().unwrap(),
         filter: Filter::one("new_lead".parse().unwrap()),
         secret: Secret::generate(),
-        previous_secret: None,
+        envelope: Envelope::Documented,
+        previous_secrets: Vec::new(),
         headers: CustomHeaders::default(),
         status: Status::Paused,
         generation: Generation(0),
         floor: Generation(0),
+        profile: Profile::default(),
         created_at: Timestamp(0),
+        updated_at: Timestamp(0),
     }
 }
 
@@ -54,6 +59,7 @@ fn draft(bytes: usize, matched: bool) -> (Draft, Matches) {
         event_type,
         accepted_at: Timestamp(0),
         idempotency: None,
+        labels: None,
     };
     let matched = matched.then_some(Match { subscription: SubscriptionNo(1), generation: Generation(0) });
     (draft, Arc::new(matched.into_iter().collect()))
@@ -65,10 +71,11 @@ fn newest(limit: usize) -> DeliveryQuery {
         account: AT.account,
         subscription: Some(AT.subscription),
         event: None,
-        event_type: None,
+        topics: Topics::default(),
         hide_own: false,
         status: None,
         accepted: Period::ALWAYS,
+        above: EventNo(0),
         below: NEWEST,
         limit,
     }

@@ -12,19 +12,23 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use bincode::Options;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::account::{Account, ApiKey, KeyHash, Scope};
+use crate::account::{Account, AccountId, ApiKey, KeyHash, Profile, Scope};
 use crate::clock::Timestamp;
+use crate::event_type::Declaration;
 use crate::health::{Health, Stage};
 use crate::id::{AccountNo, EventNo, KeyId};
+use crate::label::Metadata;
 use crate::store::tail::Cursor;
 use crate::store::{Error, Retry};
 use crate::subscription::Generation;
 
-pub use blocks::{EventBlock, EventV1, Moved, SettledV1, SettlementBlock, Synced};
+pub use blocks::{EventBlock, Moved, SettledV1, SettlementBlock, StoredEvent, Synced};
 pub use chapters::{AttemptChapterV1, EventChapterV1, ToldV1};
 pub use subscription::{
     SubscriptionKey, decode_outline, decode_subscription, encode_subscription, sealed_under,
@@ -32,9 +36,9 @@ pub use subscription::{
 
 /// The layout that this code reads and writes.
 ///
-/// What an earlier one wrote is read as it is: each value says its own version, and is written anew in the newest. Only
-/// where it lies has changed, with version 5.
-pub const SCHEMA_VERSION: u32 = 5;
+/// What an earlier one wrote is read as it is: each value says its own version, and is written anew in the newest. Where it
+/// lies has changed with version 5 alone.
+pub const SCHEMA_VERSION: u32 = 6;
 
 /// The version byte of values that have not changed.
 const V1: u8 = 1;
@@ -42,6 +46,8 @@ const V1: u8 = 1;
 const V2: u8 = 2;
 /// The version byte of those that have changed twice.
 const V3: u8 = 3;
+/// The version byte of those that have changed three times.
+const V4: u8 = 4;
 /// More than any value has; a decoder is never told to allocate more.
 const DECODE_LIMIT: u64 = 64 << 20;
 
@@ -87,10 +93,33 @@ enum StageV1 {
     Opening,
 }
 
+/// Before accounts had profiles.
 #[derive(Serialize, Deserialize)]
 pub struct AccountV1 {
     no: u32,
     created_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct AccountV2 {
+    no: u32,
+    created_ms: u64,
+    updated_ms: u64,
+    name: String,
+    uid: Option<String>,
+    rate_limit: Option<u32>,
+    metadata: BTreeMap<String, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct DeclarationV1 {
+    description: String,
+    schemas: Option<Box<str>>,
+    feature_flag: Option<String>,
+    archived: bool,
+    deprecated: bool,
+    created_ms: u64,
+    updated_ms: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -222,17 +251,92 @@ impl Value for Health {
     }
 }
 
+impl AccountV1 {
+    fn with_profile(self, id: &AccountId) -> AccountV2 {
+        let Profile { name, uid, rate_limit, metadata } = Profile::of(id);
+        AccountV2 {
+            no: self.no,
+            created_ms: self.created_ms,
+            updated_ms: self.created_ms,
+            name,
+            uid: uid.map(|uid| uid.to_string()),
+            rate_limit,
+            metadata: metadata.pairs().clone(),
+        }
+    }
+}
+
 impl Value for Account {
-    type Stored = AccountV1;
+    type Stored = AccountV2;
     type Key = Vec<u8>;
 
-    fn store(&self) -> AccountV1 {
-        AccountV1 { no: self.no.0, created_ms: self.created_at.0 }
+    fn store(&self) -> AccountV2 {
+        let Profile { name, uid, rate_limit, metadata } = &self.profile;
+        AccountV2 {
+            no: self.no.0,
+            created_ms: self.created_at.0,
+            updated_ms: self.updated_at.0,
+            name: name.clone(),
+            uid: uid.as_ref().map(ToString::to_string),
+            rate_limit: *rate_limit,
+            metadata: metadata.pairs().clone(),
+        }
     }
 
-    fn load(stored: AccountV1, id: Vec<u8>) -> Option<Self> {
-        let id = std::str::from_utf8(&id).ok()?.parse().ok()?;
-        Some(Self { no: AccountNo(stored.no), id, created_at: Timestamp(stored.created_ms) })
+    fn load(stored: AccountV2, id: Vec<u8>) -> Option<Self> {
+        let AccountV2 { no, created_ms, updated_ms, name, uid, rate_limit, metadata } = stored;
+        let uid = uid.map(|uid| uid.parse()).transpose().ok()?;
+        Some(Self {
+            no: AccountNo(no),
+            id: account_id(&id)?,
+            profile: Profile { name, uid, rate_limit, metadata: Metadata::new(metadata).ok()? },
+            created_at: Timestamp(created_ms),
+            updated_at: Timestamp(updated_ms),
+        })
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        encode_as(V2, &self.store())
+    }
+
+    fn decode(bytes: &[u8], id: Vec<u8>) -> Result<Self, Error> {
+        let stored = match version(bytes)? {
+            V1 => account_id(&id).map(|id| Ok(decode_as::<AccountV1>(V1, bytes)?.with_profile(&id))),
+            _ => Some(decode_as(V2, bytes)),
+        };
+        let stored = stored.transpose()?.and_then(|stored| Self::load(stored, id));
+        stored.ok_or_else(|| Error::damaged("a record that breaks its rules"))
+    }
+}
+
+/// The account id that a key ends with.
+fn account_id(bytes: &[u8]) -> Option<AccountId> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+impl Value for Declaration {
+    type Stored = DeclarationV1;
+    type Key = Vec<u8>;
+
+    fn store(&self) -> DeclarationV1 {
+        let Self { description, schemas, feature_flag, archived, deprecated, .. } = self.clone();
+        let (created_ms, updated_ms) = (self.created_at.0, self.updated_at.0);
+        DeclarationV1 { description, schemas, feature_flag, archived, deprecated, created_ms, updated_ms }
+    }
+
+    fn load(stored: DeclarationV1, name: Vec<u8>) -> Option<Self> {
+        let DeclarationV1 {
+            description,
+            schemas,
+            feature_flag,
+            archived,
+            deprecated,
+            created_ms,
+            updated_ms,
+        } = stored;
+        let name = std::str::from_utf8(&name).ok()?.parse().ok()?;
+        let (created_at, updated_at) = (Timestamp(created_ms), Timestamp(updated_ms));
+        Some(Self { name, description, schemas, feature_flag, archived, deprecated, created_at, updated_at })
     }
 }
 

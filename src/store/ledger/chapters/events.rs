@@ -14,7 +14,7 @@ use crate::store::ledger::blocks::{event_blocks_backwards, get, get_part, last_a
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::table::Table;
-use crate::store::ledger::values::{EventChapterV1, EventV1, decode, encode};
+use crate::store::ledger::values::{EventChapterV1, StoredEvent, decode, encode};
 
 use super::{alone, drop_block, ranges, runs};
 
@@ -265,7 +265,7 @@ pub fn left_out(table: &Table, mut each: impl FnMut(EventNo)) -> Result<(), Erro
 }
 
 /// The moment in which an event was accepted.
-fn moment(event: &EventV1<'_>) -> Period {
+fn moment(event: &StoredEvent<'_>) -> Period {
     let since = event.accepted_at();
     Period { since, until: Timestamp(since.0.saturating_add(1)) }
 }

@@ -10,7 +10,7 @@ use crate::store::ledger::blocks::{event_blocks_backwards, get, last_at_or_below
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::shared::Shared;
 use crate::store::ledger::table::Table;
-use crate::store::ledger::values::{EventBlock, EventV1, decode};
+use crate::store::ledger::values::{EventBlock, StoredEvent};
 
 use super::events::{Owner, Written, last_below};
 
@@ -27,7 +27,7 @@ pub struct Wanted {
 pub fn events_of(
     shared: &Shared,
     wanted: &Wanted,
-    mut each: impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
+    mut each: impl FnMut(EventNo, &StoredEvent<'_>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let (table, from) = (&shared.table, wanted.within.start);
     let (open, owned, mut below) = {
@@ -74,7 +74,7 @@ pub fn events_of(
 fn in_blocks(
     table: &Table,
     within: Range<u64>,
-    each: &mut impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
+    each: &mut impl FnMut(EventNo, &StoredEvent<'_>) -> Result<bool, Error>,
 ) -> Result<bool, Error> {
     let mut goes_on = true;
     let begin = last_at_or_below(table, Block::Events, within.start)?.unwrap_or(within.start);
@@ -95,7 +95,7 @@ fn among(
     table: &Table,
     owned: &[Range<u64>],
     within: Range<u64>,
-    each: &mut impl FnMut(EventNo, &EventV1<'_>) -> Result<bool, Error>,
+    each: &mut impl FnMut(EventNo, &StoredEvent<'_>) -> Result<bool, Error>,
 ) -> Result<bool, Error> {
     let (mut below, mut missed) = (within.end, None);
     while let Some(no) = last_below(owned, below).filter(|no| *no >= within.start) {
@@ -103,7 +103,7 @@ fn among(
             break;
         };
         let bytes = get(table, Block::Events, first)?;
-        let block: Option<EventBlock<'_>> = bytes.as_deref().map(decode).transpose()?;
+        let block = bytes.as_deref().map(EventBlock::decode).transpose()?;
         let ends = block.as_ref().map_or(first, |block| first + block.events.len() as u64);
         if ends <= no && missed != Some(first) {
             // Retention may just have dropped the block or split it: then the event may lie in another one.

@@ -7,6 +7,7 @@ use super::Invariant::{
 };
 use super::{Checked, Findings};
 use crate::account::{Account, ApiKey};
+use crate::event_type::Declaration;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::ledger::blocks::{self, IN_PIECES, PART_BITS};
@@ -119,6 +120,7 @@ impl Survey {
             Kind::Usage => self.note_commit(decode::<Usage>(value)?.commit),
             Kind::Time => drop(decode::<u64>(value)?),
             Kind::Account => self.account(Account::decode(value, keys::rest(key).to_vec())?, findings),
+            Kind::EventType => drop(Declaration::decode(value, keys::rest(key).to_vec())?),
             Kind::ApiKey => drop(ApiKey::decode(value, keys::rest(key).to_vec())?),
             Kind::Garbage => self.gone.extend(keys::read_numbered(key)),
             Kind::Health => drop(Health::decode(value, ())?),
@@ -144,9 +146,12 @@ impl Survey {
         if self.hooks.insert(no, account).is_some() {
             findings.say(NothingIsTwice, format_args!("two hooks have the number {}", no.0));
         }
-        let events: Vec<&str> = hook.filter.event_types().iter().map(|event| event.as_str()).collect();
+        let events: Vec<&str> =
+            hook.filter.event_types().unwrap_or_default().iter().map(|event| event.as_str()).collect();
         let wish = (account, format!("{} {}", hook.url.normalized(), events.join(" ")));
-        if let Some(other) = self.wishes.insert(wish, no) {
+        if hook.is_documented
+            && let Some(other) = self.wishes.insert(wish, no)
+        {
             findings.say(NothingIsTwice, format_args!("hooks {} and {} want the same", other.0, no.0));
         }
         Ok(())
@@ -196,7 +201,7 @@ impl Survey {
         bytes: &[u8],
         findings: &mut Findings<'_>,
     ) -> Result<(), Error> {
-        let block: EventBlock<'_> = decode(bytes)?;
+        let block = EventBlock::decode(bytes)?;
         let next_hook = self.counters.map_or(1, |counters| counters.next_subscription);
         for (no, event) in (first..).zip(&block.events) {
             let event = event.load(EventNo(no), seal).ok_or_else(|| Error::damaged("an event"))?;
@@ -265,6 +270,7 @@ fn name(kind: Kind, key: &[u8]) -> String {
         Kind::SealedUnder => "the master keys in use".to_owned(),
         Kind::Time => "the time".to_owned(),
         Kind::Account => format!("account {}", keys::rest(key).escape_ascii()),
+        Kind::EventType => format!("event type {}", keys::rest(key).escape_ascii()),
         Kind::ApiKey => format!("the key with hash {}", hex::encode(keys::rest(key))),
         Kind::Block(Block::Events) => number("the events from"),
         Kind::Block(Block::EventChapter | Block::Postings) => number("the chapter of the events from"),

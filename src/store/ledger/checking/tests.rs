@@ -15,7 +15,7 @@ use crate::store::ledger::keys::{self, Block, Kind, Pair};
 use crate::store::ledger::open_sled;
 use crate::store::ledger::sync::{Batch, Syncer};
 use crate::store::ledger::values::{
-    AttemptChapterV1, Counters, EventBlock, EventChapterV1, ToldV1, Value, decode, encode,
+    AttemptChapterV1, Counters, EventBlock, EventChapterV1, ToldV1, Value, encode,
 };
 use crate::store::tail::Cursor;
 use crate::store::{Address, Retry};
@@ -94,10 +94,9 @@ const BREACHES: &[Breach] = &[
     (Invariant::BlocksAreWhole, |store| put(store, &Block::Settlements.key(1 << 40, 1), vec![1])),
     (Invariant::BlocksAreOrdered, |store| {
         let (no, value) = block(store, false);
-        let (mut longer, same): (EventBlock<'_>, EventBlock<'_>) =
-            (decode(&value).unwrap(), decode(&value).unwrap());
+        let (mut longer, same) = (EventBlock::decode(&value).unwrap(), EventBlock::decode(&value).unwrap());
         longer.events.extend(same.events);
-        put(store, &Block::Events.key(no, 0), encode(&longer));
+        put(store, &Block::Events.key(no, 0), longer.encode());
     }),
     (Invariant::BlocksAreOrdered, |store| {
         // An old block as if it were new.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::event::Heading;
 use crate::id::{EventNo, SubscriptionNo};
-use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, Listed, Place};
+use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, Listed, Order, Place};
 use crate::store::ledger::blocks::EventReader;
 use crate::store::ledger::keys::Pair;
 use crate::store::ledger::pages::{page_of, pages_backwards};
@@ -148,10 +148,11 @@ fn subscriptions(records: &mut Records<'_>, query: &DeliveryQuery) -> Result<Vec
         return Ok(records.subscription(no)?.cloned().into_iter().collect());
     }
     let mut all = Vec::new();
-    let wanted =
-        |one: &Subscription| query.event_type.as_ref().is_none_or(|wanted| one.filter.matches(wanted));
-    records.shared.subscriptions(query.account, SubscriptionNo(u64::MAX), &mut |one| {
-        if wanted(&one) {
+    let wanted = |one: &Subscription| {
+        query.topics.event_types.iter().any(|wanted| one.filter.has_type(wanted.as_str()))
+    };
+    records.shared.subscriptions(query.account, Order::Descending, None, &mut |one| {
+        if query.topics.event_types.is_empty() || wanted(&one) {
             all.push(one);
         }
         true

@@ -69,7 +69,7 @@ impl Window {
         let mut window = Self { found: BTreeMap::new(), end: (EventNo(0), SubscriptionNo(0)), is_last: true };
         let shared = records.shared;
         let newest = query.event.map_or(below.0, |event| event.min(below.0));
-        let oldest = query.event.map_or(0, |event| event.0);
+        let oldest = query.event.map_or(query.above.0.saturating_add(1), |event| event.0);
         let owner = query.subscription.map_or(Owner::Account(query.account), Owner::Subscription);
         let listed = Wanted { owner, within: oldest..newest.0.saturating_add(1), accepted: query.accepted };
         events_of(shared, &listed, |no, event| {

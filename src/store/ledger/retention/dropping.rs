@@ -11,7 +11,7 @@ use crate::store::ledger::retention::survey::{Fate, Owners};
 use crate::store::ledger::retention::window::{Chosen, Window};
 use crate::store::ledger::retention::{STEP_ROWS, Step};
 use crate::store::ledger::rows::Rows;
-use crate::store::ledger::values::{EventBlock, EventV1, Value, decode, encode};
+use crate::store::ledger::values::{EventBlock, StoredEvent, Value};
 use crate::store::{Error, Expired, Retry};
 
 /// What is left of a block: the first number of each run of neighbours, and the run.
@@ -129,8 +129,8 @@ impl Dropping<'_> {
     }
 
     fn rewrite(&mut self, block: Chosen, value: &[u8], window: &Window) -> Result<(), Error> {
-        let runs = runs(block.first, decode(value)?, window, &mut self.unnamed);
-        let values: Vec<(u64, Vec<u8>)> = runs.iter().map(|(first, run)| (*first, encode(run))).collect();
+        let runs = runs(block.first, EventBlock::decode(value)?, window, &mut self.unnamed);
+        let values: Vec<(u64, Vec<u8>)> = runs.iter().map(|(first, run)| (*first, run.encode())).collect();
         if let [(_, same)] = &values[..]
             && same == value
         {
@@ -149,7 +149,7 @@ fn runs<'a>(first: u64, block: EventBlock<'a>, window: &Window, unnamed: &mut Ve
     let commit = block.commit;
     let (mut runs, mut end) = (Runs::new(), None);
     for (no, event) in (first..).zip(block.events).filter(|(no, _)| window.keeps(EventNo(*no))) {
-        let event: EventV1<'a> = match window.is_promised(EventNo(no)) {
+        let event: StoredEvent<'a> = match window.is_promised(EventNo(no)) {
             true => event,
             false => {
                 let matched: Vec<SubscriptionNo> = event.matched().collect();

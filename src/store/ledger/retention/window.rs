@@ -10,7 +10,7 @@ use crate::store::ledger::blocks::{get, numbers, rows_of};
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::retention::{STEP_ROWS, Step};
-use crate::store::ledger::values::{EventBlock, EventV1, decode};
+use crate::store::ledger::values::{EventBlock, StoredEvent};
 use crate::subscription::{Generation, Match};
 
 /// How many blocks a window has at most; each window costs a survey of all that waits.
@@ -176,7 +176,7 @@ impl Step<'_> {
             let Some(bytes) = get(&self.shared.table, Block::Events, first)? else {
                 continue;
             };
-            let block: EventBlock<'_> = decode(&bytes)?;
+            let block = EventBlock::decode(&bytes)?;
             let end = first + block.events.len() as u64;
             let expires = self.excess(held.saturating_sub(window.bytes)) > 0
                 || block.events.iter().all(|event| self.is_old(event.accepted_at()));
@@ -203,14 +203,14 @@ impl Step<'_> {
         let cursor = self.shared.volatile().tail.cursor(self.next_commit);
         for first in numbers(&self.shared.table, Block::Events, event) {
             if let Some(bytes) = get(&self.shared.table, Block::Events, first?)? {
-                return Ok(decode::<EventBlock<'_>>(&bytes)?.commit.min(cursor.commit));
+                return Ok(EventBlock::decode(&bytes)?.commit.min(cursor.commit));
             }
         }
         Ok(cursor.commit)
     }
 
     fn add(&self, window: &mut Window, first: u64, block: &EventBlock<'_>, bytes: usize) {
-        let is_promised = |event: &EventV1<'_>| {
+        let is_promised = |event: &StoredEvent<'_>| {
             event.idempotency().is_some() && KnownKeys::is_remembered(event.accepted_at(), self.now)
         };
         let events = block.events.len() as u64;

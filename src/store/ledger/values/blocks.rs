@@ -7,23 +7,38 @@ use serde::{Deserialize, Serialize};
 use super::{V1, V2, decode_as, encode_as, version, with_an_end};
 use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
-use crate::event::{Body, Heading, IdempotencyKey, Recorded};
+use crate::event::{Body, Heading, IdempotencyKey, Labels, Recorded};
 use crate::event_type::EventType;
+use crate::filter::Channel;
 use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
 use crate::store::{Error, Follows, Settlement};
 use crate::subscription::{Generation, Match};
 
 /// The events of one commit, or some of them.
-#[derive(Serialize, Deserialize)]
 pub struct EventBlock<'a> {
     pub commit: u64,
-    #[serde(borrow)]
-    pub events: Vec<EventV1<'a>>,
+    pub events: Vec<StoredEvent<'a>>,
 }
 
 /// An event as it lies in its block.
 #[derive(Serialize, Deserialize)]
-pub struct EventV1<'a> {
+pub struct StoredEvent<'a> {
+    #[serde(borrow)]
+    event: EventV1<'a>,
+    labels: Option<LabelsV1>,
+}
+
+/// A block of before events had labels.
+#[derive(Deserialize)]
+struct EventBlockV1<'a> {
+    commit: u64,
+    #[serde(borrow)]
+    events: Vec<EventV1<'a>>,
+}
+
+/// What there is of every event.
+#[derive(Serialize, Deserialize)]
+struct EventV1<'a> {
     nonce: Nonce,
     account: u32,
     event_type: &'a str,
@@ -36,6 +51,13 @@ pub struct EventV1<'a> {
     matches: Vec<(u64, u32)>,
     #[serde(with = "serde_bytes")]
     body: &'a [u8],
+}
+
+#[derive(Serialize, Deserialize)]
+struct LabelsV1 {
+    uid: Option<String>,
+    channels: Vec<String>,
+    request: Option<[u8; 16]>,
 }
 
 /// What one commit settled and moved, or some of it.
@@ -91,8 +113,28 @@ pub struct Synced {
 
 impl<'a> EventBlock<'a> {
     /// The events of a block that begins at `first`, newest first.
-    pub fn newest_first(&self, first: u64) -> impl Iterator<Item = (EventNo, &EventV1<'a>)> {
+    pub fn newest_first(&self, first: u64) -> impl Iterator<Item = (EventNo, &StoredEvent<'a>)> {
         self.events.iter().enumerate().rev().map(move |(index, event)| (EventNo(first + index as u64), event))
+    }
+
+    /// The block as bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        encode_as(V2, &(self.commit, &self.events))
+    }
+
+    /// The block of these bytes.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, Error> {
+        match version(bytes)? {
+            V1 => {
+                let EventBlockV1 { commit, events } = decode_as(V1, bytes)?;
+                let events = events.into_iter().map(|event| StoredEvent { event, labels: None }).collect();
+                Ok(Self { commit, events })
+            }
+            _ => {
+                let (commit, events) = decode_as(V2, bytes)?;
+                Ok(Self { commit, events })
+            }
+        }
     }
 }
 
@@ -126,10 +168,11 @@ impl SettlementBlock {
     }
 }
 
-impl<'a> EventV1<'a> {
+impl<'a> StoredEvent<'a> {
     /// An event with the nonce of its id.
     pub fn of(event: &'a Recorded, nonce: Nonce) -> Self {
-        Self {
+        let labels = event.labels.as_deref().map(LabelsV1::of);
+        let event = EventV1 {
             nonce,
             account: event.account.0,
             event_type: event.event_type.as_str(),
@@ -139,38 +182,45 @@ impl<'a> EventV1<'a> {
             idempotency: event.idempotency.map(|key| key.0),
             matches: distances(event.matches.iter().copied()),
             body: &event.body.bytes,
-        }
+        };
+        Self { event, labels }
     }
 
     /// About how many bytes it takes.
     pub fn weight(event: &Recorded) -> usize {
-        event.body.bytes.len() + event.event_type.as_str().len() + event.matches.len() * 3 + 64
+        let labels = event.labels.as_deref().map_or(0, |labels| {
+            let channels = labels.channels.iter().map(|channel| channel.as_str().len() + 1);
+            let uid = labels.uid.as_ref().map_or(0, |uid| uid.as_str().len());
+            channels.sum::<usize>() + uid + 20
+        });
+        event.body.bytes.len() + event.event_type.as_str().len() + event.matches.len() * 3 + labels + 64
     }
 
     /// The event at `no`.
     pub fn load(&self, no: EventNo, seal: &Seal) -> Option<Recorded> {
         let mut before = 0;
-        let matches = self.matches.iter().map(|(distance, generation)| {
+        let matches = self.event.matches.iter().map(|(distance, generation)| {
             before += distance;
             Match { subscription: SubscriptionNo(before), generation: Generation(*generation) }
         });
         let within = |(start, end): (u32, u32)| {
-            (start <= end && end as usize <= self.body.len()).then_some(start..end)
+            (start <= end && end as usize <= self.event.body.len()).then_some(start..end)
         };
-        let timestamp = within(self.timestamp)?;
-        std::str::from_utf8(&self.body[timestamp.start as usize..timestamp.end as usize]).ok()?;
+        let timestamp = within(self.event.timestamp)?;
+        std::str::from_utf8(&self.event.body[timestamp.start as usize..timestamp.end as usize]).ok()?;
         Some(Recorded {
             no,
-            id: seal.close(no.0, self.nonce),
-            account: AccountNo(self.account),
-            event_type: self.event_type.parse::<EventType>().ok()?,
+            id: seal.close(no.0, self.event.nonce),
+            account: AccountNo(self.event.account),
+            event_type: self.event.event_type.parse::<EventType>().ok()?,
             body: Body {
-                bytes: bytes::Bytes::copy_from_slice(self.body),
+                bytes: bytes::Bytes::copy_from_slice(self.event.body),
                 timestamp,
-                data: within(self.data)?,
+                data: within(self.event.data)?,
             },
             accepted_at: self.accepted_at(),
             idempotency: self.idempotency(),
+            labels: self.labels.as_ref().map(LabelsV1::load).transpose().ok()?.map(Box::new),
             matches: Arc::new(matches.collect()),
         })
     }
@@ -179,31 +229,32 @@ impl<'a> EventV1<'a> {
     pub fn heading(&self, no: EventNo, seal: &Seal) -> Result<Heading, Error> {
         Ok(Heading {
             no,
-            id: seal.close(no.0, self.nonce),
+            id: seal.close(no.0, self.event.nonce),
             account: self.account(),
-            event_type: self.event_type.parse().map_err(Error::damaged)?,
+            event_type: self.event.event_type.parse().map_err(Error::damaged)?,
             accepted_at: self.accepted_at(),
+            labels: self.labels.as_ref().map(LabelsV1::load).transpose()?.map(Box::new),
         })
     }
 
     /// The account that it belongs to.
     pub fn account(&self) -> AccountNo {
-        AccountNo(self.account)
+        AccountNo(self.event.account)
     }
 
     /// The name of its type.
     pub fn event_type(&self) -> &str {
-        self.event_type
+        self.event.event_type
     }
 
     /// How many bytes its body has.
     pub fn body_bytes(&self) -> usize {
-        self.body.len()
+        self.event.body.len()
     }
 
     /// The subscriptions that it matched, ascending.
     pub fn matched(&self) -> impl Iterator<Item = SubscriptionNo> + '_ {
-        self.matches.iter().scan(0, |before, (distance, _)| {
+        self.event.matches.iter().scan(0, |before, (distance, _)| {
             *before += distance;
             Some(SubscriptionNo(*before))
         })
@@ -211,17 +262,43 @@ impl<'a> EventV1<'a> {
 
     /// The same event with other matches, ascending by subscription.
     pub fn matching(self, matches: impl IntoIterator<Item = Match>) -> Self {
-        Self { matches: distances(matches), ..self }
+        let Self { event, labels } = self;
+        Self { event: EventV1 { matches: distances(matches), ..event }, labels }
+    }
+
+    /// Whether it is on one of these channels, if there are any.
+    pub fn is_on_one_of(&self, channels: &[Channel]) -> bool {
+        let mut names = self.labels.iter().flat_map(|labels| &labels.channels);
+        channels.is_empty() || names.any(|name| channels.iter().any(|channel| channel.as_str() == name))
     }
 
     /// When it was accepted.
     pub fn accepted_at(&self) -> Timestamp {
-        Timestamp(self.accepted_ms)
+        Timestamp(self.event.accepted_ms)
     }
 
     /// The hash of its idempotency key.
     pub fn idempotency(&self) -> Option<IdempotencyKey> {
-        self.idempotency.map(IdempotencyKey)
+        self.event.idempotency.map(IdempotencyKey)
+    }
+}
+
+impl LabelsV1 {
+    fn of(labels: &Labels) -> Self {
+        Self {
+            uid: labels.uid.as_ref().map(ToString::to_string),
+            channels: labels.channels.iter().map(ToString::to_string).collect(),
+            request: labels.request.map(|key| key.0),
+        }
+    }
+
+    fn load(&self) -> Result<Labels, Error> {
+        let channels = self.channels.iter().map(|name| name.parse().map_err(Error::damaged));
+        Ok(Labels {
+            uid: self.uid.as_ref().map(|uid| uid.parse().map_err(Error::damaged)).transpose()?,
+            channels: channels.collect::<Result<_, Error>>()?,
+            request: self.request.map(IdempotencyKey),
+        })
     }
 }
 

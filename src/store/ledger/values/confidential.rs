@@ -22,8 +22,10 @@ pub enum ConfidentialV1 {
 #[derive(Serialize, Deserialize)]
 pub struct SecretsV1 {
     secret: String,
-    /// The secret before it, and until when it counts, in milliseconds since the epoch.
-    previous: Option<(String, u64)>,
+    /// The secrets before it, newest first, and until when each counts, in milliseconds since the epoch.
+    ///
+    /// This was an `Option` when there was one at most; that is the same bytes.
+    previous: Vec<(String, u64)>,
     /// Names and values.
     headers: Vec<(String, String)>,
 }
@@ -31,7 +33,7 @@ pub struct SecretsV1 {
 /// The same, checked.
 pub struct Secrets {
     pub secret: Secret,
-    pub previous: Option<PreviousSecret>,
+    pub previous: Vec<PreviousSecret>,
     pub headers: CustomHeaders,
 }
 
@@ -80,27 +82,25 @@ impl ConfidentialV1 {
 
 impl SecretsV1 {
     fn of(subscription: &Subscription) -> Self {
-        let previous = subscription.previous_secret.as_ref();
+        let previous = subscription.previous_secrets.iter();
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         Self {
             secret: subscription.secret.reveal().to_owned(),
-            previous: previous.map(|previous| (previous.secret.reveal().to_owned(), previous.until.0)),
+            previous: previous.map(|one| (one.secret.reveal().to_owned(), one.until.0)).collect(),
             headers: subscription.headers.reveal().map(owned).collect(),
         }
     }
 
     /// Those of a subscription that a version wrote which knew no headers.
-    pub fn without_headers(secret: String, previous: Option<(String, u64)>) -> Self {
+    pub fn without_headers(secret: String, previous: Vec<(String, u64)>) -> Self {
         Self { secret, previous, headers: Vec::new() }
     }
 
     fn load(mut self) -> Option<Secrets> {
-        let previous = match &self.previous {
-            None => None,
-            Some((secret, until)) => {
-                Some(PreviousSecret { secret: secret.parse().ok()?, until: Timestamp(*until) })
-            }
+        let previous = |(secret, until): &(String, u64)| {
+            Some(PreviousSecret { secret: secret.parse().ok()?, until: Timestamp(*until) })
         };
+        let previous = self.previous.iter().map(previous).collect::<Option<Vec<PreviousSecret>>>()?;
         let headers = CustomHeaders::kept(std::mem::take(&mut self.headers))?;
         Some(Secrets { secret: self.secret.parse().ok()?, previous, headers })
     }

@@ -62,8 +62,8 @@ fn page(bytes: &[u8]) {
 
 fn events(bytes: &[u8]) {
     let seal = Seal::new(&[7; 32]);
-    let Ok(block) = decode::<EventBlock<'_>>(bytes) else { return };
-    assert!(decode::<EventBlock<'_>>(&encode(&block)).is_ok(), "what is written is read");
+    let Ok(block) = EventBlock::decode(bytes) else { return };
+    assert!(EventBlock::decode(&block.encode()).is_ok(), "what is written is read");
     for (no, stored) in block.newest_first(5) {
         let Some(event) = stored.load(no, &seal) else { continue };
         let heading = stored.heading(no, &seal).expect("an event that is read has a heading");
@@ -72,8 +72,8 @@ fn events(bytes: &[u8]) {
         // Both are read when it is shown.
         assert!(event.body.timestamp().len() + event.body.data().len() <= 2 * stored.body_bytes());
         let (_, nonce) = seal.open(&event.id);
-        let written = encode(&EventBlock { commit: 1, events: vec![EventV1::of(&event, nonce)] });
-        let block = decode::<EventBlock<'_>>(&written).expect("what is written is read");
+        let written = EventBlock { commit: 1, events: vec![StoredEvent::of(&event, nonce)] }.encode();
+        let block = EventBlock::decode(&written).expect("what is written is read");
         assert_eq!(block.events[0].load(no, &seal), Some(event));
     }
 }

@@ -1,16 +1,19 @@
 //! The value of a subscription.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::confidential::{ConfidentialV1, Secrets, SecretsV1};
-use super::{V1, V2, V3, decode_as, encode_as, version};
+use super::{V1, V2, V3, V4, decode_as, encode_as, version};
 use crate::clock::Timestamp;
 use crate::encryption::{Fingerprint, Keyring};
 use crate::event_type::EventType;
-use crate::filter::Filter;
+use crate::filter::{Channel, Filter};
 use crate::id::{AccountNo, HookId, Nonce, Seal, SubscriptionNo};
+use crate::label::Metadata;
 use crate::store::Error;
-use crate::subscription::{EndpointUrl, Generation, Status, Subscription};
+use crate::subscription::{EndpointUrl, Envelope, Generation, Profile, Status, Subscription};
 
 #[derive(Deserialize)]
 struct SubscriptionV1 {
@@ -40,7 +43,7 @@ struct SubscriptionV2 {
 }
 
 /// Since there are custom headers.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SubscriptionV3 {
     nonce: Nonce,
     url: String,
@@ -50,6 +53,41 @@ struct SubscriptionV3 {
     floor: u32,
     created_ms: u64,
     confidential: ConfidentialV1,
+}
+
+/// Since owners say more of it than where and what.
+#[derive(Serialize, Deserialize)]
+struct SubscriptionV4 {
+    nonce: Nonce,
+    url: String,
+    /// None for every one.
+    event_types: Vec<String>,
+    status: StatusV1,
+    generation: u32,
+    floor: u32,
+    created_ms: u64,
+    confidential: ConfidentialV1,
+    /// What hooks of the hooks API have no need of.
+    more: Option<MoreV1>,
+}
+
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+struct MoreV1 {
+    channels: Vec<String>,
+    envelope: EnvelopeV1,
+    uid: Option<String>,
+    description: String,
+    rate_limit: Option<u32>,
+    metadata: BTreeMap<String, String>,
+    /// How long after it was made it was last changed.
+    updated_after_ms: u64,
+}
+
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+enum EnvelopeV1 {
+    #[default]
+    Documented,
+    Payload,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,7 +105,7 @@ impl From<SubscriptionV1> for SubscriptionV2 {
     }
 }
 
-impl From<SubscriptionV2> for SubscriptionV3 {
+impl From<SubscriptionV2> for SubscriptionV4 {
     fn from(stored: SubscriptionV2) -> Self {
         let SubscriptionV2 {
             nonce,
@@ -80,8 +118,17 @@ impl From<SubscriptionV2> for SubscriptionV3 {
             floor,
             created_ms,
         } = stored;
-        let confidential = ConfidentialV1::Clear(SecretsV1::without_headers(secret, previous));
-        Self { nonce, url, event_types, status, generation, floor, created_ms, confidential }
+        let confidential =
+            ConfidentialV1::Clear(SecretsV1::without_headers(secret, previous.into_iter().collect()));
+        Self { nonce, url, event_types, status, generation, floor, created_ms, confidential, more: None }
+    }
+}
+
+impl From<SubscriptionV3> for SubscriptionV4 {
+    fn from(stored: SubscriptionV3) -> Self {
+        let SubscriptionV3 { nonce, url, event_types, status, generation, floor, created_ms, confidential } =
+            stored;
+        Self { nonce, url, event_types, status, generation, floor, created_ms, confidential, more: None }
     }
 }
 
@@ -97,18 +144,21 @@ pub struct SubscriptionKey<'a> {
 pub struct Outline {
     pub url: EndpointUrl,
     pub filter: Filter,
+    /// Whether it gets the documented envelope: of those, no two want the same.
+    pub is_documented: bool,
 }
 
 /// Encodes a subscription; its nonce is found with the seal, and what is confidential is sealed under the current key.
 pub fn encode_subscription(subscription: &Subscription, seal: &Seal, keyring: &Keyring) -> Vec<u8> {
-    let event_types = subscription.filter.event_types().iter().map(ToString::to_string).collect();
+    let event_types = subscription.filter.event_types().unwrap_or_default();
+    let more = MoreV1::of(subscription);
     let nonce = seal.open(&subscription.id).1;
     let url = subscription.url.as_sent();
     let place = place(subscription.account, subscription.no, &nonce, url);
-    let stored = SubscriptionV3 {
+    let stored = SubscriptionV4 {
         nonce,
         url: url.to_owned(),
-        event_types,
+        event_types: event_types.iter().map(ToString::to_string).collect(),
         status: match &subscription.status {
             Status::Active => StatusV1::Active,
             Status::Paused => StatusV1::Paused,
@@ -120,8 +170,9 @@ pub fn encode_subscription(subscription: &Subscription, seal: &Seal, keyring: &K
         floor: subscription.floor.0,
         created_ms: subscription.created_at.0,
         confidential: ConfidentialV1::of(subscription, &place, keyring),
+        more: Some(more).filter(|more| *more != MoreV1::default()),
     };
-    encode_as(V3, &stored)
+    encode_as(V4, &stored)
 }
 
 /// Decodes a subscription.
@@ -130,14 +181,19 @@ pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Sub
     let place = place(key.account, key.no, &stored.nonce, &stored.url);
     let Secrets { secret, previous, headers } = stored.confidential.load(&place, key.keyring)?;
     let id: HookId = key.seal.close(key.no.0, stored.nonce);
+    let (created_at, more) = (Timestamp(stored.created_ms), stored.more.unwrap_or_default());
     Ok(Subscription {
         no: key.no,
         id,
         account: key.account,
         url: stored.url.parse().map_err(Error::damaged)?,
-        filter: filter(&stored.event_types)?,
+        filter: filter(&stored.event_types, &more)?,
+        envelope: match more.envelope {
+            EnvelopeV1::Documented => Envelope::Documented,
+            EnvelopeV1::Payload => Envelope::Payload,
+        },
         secret,
-        previous_secret: previous,
+        previous_secrets: previous,
         headers,
         status: match stored.status {
             StatusV1::Active => Status::Active,
@@ -146,7 +202,9 @@ pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Sub
         },
         generation: Generation(stored.generation),
         floor: Generation(stored.floor),
-        created_at: Timestamp(stored.created_ms),
+        created_at,
+        updated_at: Timestamp(created_at.0.saturating_add(more.updated_after_ms)),
+        profile: more.profile().ok_or_else(|| Error::damaged("a profile that breaks its rules"))?,
     })
 }
 
@@ -156,7 +214,12 @@ pub fn decode_outline(bytes: &[u8]) -> Result<Outline, Error> {
     if !stored.confidential.seems_whole() {
         return Err(Error::damaged("secrets that break their rules"));
     }
-    Ok(Outline { url: stored.url.parse().map_err(Error::damaged)?, filter: filter(&stored.event_types)? })
+    let more = stored.more.unwrap_or_default();
+    Ok(Outline {
+        url: stored.url.parse().map_err(Error::damaged)?,
+        filter: filter(&stored.event_types, &more)?,
+        is_documented: more.envelope == EnvelopeV1::Documented,
+    })
 }
 
 /// The key under which the confidential part of a subscription is sealed, if it is.
@@ -164,17 +227,47 @@ pub fn sealed_under(bytes: &[u8]) -> Result<Option<Fingerprint>, Error> {
     Ok(decode_stored(bytes)?.confidential.sealed_under())
 }
 
-fn decode_stored(bytes: &[u8]) -> Result<SubscriptionV3, Error> {
+fn decode_stored(bytes: &[u8]) -> Result<SubscriptionV4, Error> {
     Ok(match version(bytes)? {
         V1 => SubscriptionV2::from(decode_as::<SubscriptionV1>(V1, bytes)?).into(),
         V2 => decode_as::<SubscriptionV2>(V2, bytes)?.into(),
-        _ => decode_as(V3, bytes)?,
+        V3 => decode_as::<SubscriptionV3>(V3, bytes)?.into(),
+        _ => decode_as(V4, bytes)?,
     })
 }
 
-fn filter(names: &[String]) -> Result<Filter, Error> {
+fn filter(names: &[String], more: &MoreV1) -> Result<Filter, Error> {
     let event_types: Result<Vec<EventType>, _> = names.iter().map(|name| name.parse()).collect();
-    Ok(Filter::of(event_types.map_err(Error::damaged)?))
+    let channels: Result<Vec<Channel>, _> = more.channels.iter().map(|name| name.parse()).collect();
+    let event_types = event_types.map_err(Error::damaged)?;
+    Ok(Filter::new(Some(event_types).filter(|names| !names.is_empty()), channels.map_err(Error::damaged)?))
+}
+
+impl MoreV1 {
+    fn of(subscription: &Subscription) -> Self {
+        let Subscription { filter, envelope, profile, created_at, updated_at, .. } = subscription;
+        Self {
+            channels: filter.channels().iter().map(ToString::to_string).collect(),
+            envelope: match envelope {
+                Envelope::Documented => EnvelopeV1::Documented,
+                Envelope::Payload => EnvelopeV1::Payload,
+            },
+            uid: profile.uid.as_ref().map(ToString::to_string),
+            description: profile.description.clone(),
+            rate_limit: profile.rate_limit,
+            metadata: profile.metadata.pairs().clone(),
+            updated_after_ms: updated_at.0.saturating_sub(created_at.0),
+        }
+    }
+
+    fn profile(self) -> Option<Profile> {
+        Some(Profile {
+            uid: self.uid.map(|uid| uid.parse()).transpose().ok()?,
+            description: self.description,
+            rate_limit: self.rate_limit,
+            metadata: Metadata::new(self.metadata).ok()?,
+        })
+    }
 }
 
 /// What a seal is bound to: the one subscription, and where its requests go. Who can write to the disk can neither move

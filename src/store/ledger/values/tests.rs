@@ -2,17 +2,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::account::AccountId;
+use crate::account::{AccountId, Profile};
 use crate::attempt::{Attempt, Outcome};
 use crate::encryption::Keyring;
-use crate::event::{Body, IdempotencyKey, Recorded};
+use crate::event::{Body, IdempotencyKey, Labels, Recorded};
 use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::id::{Seal, SubscriptionNo};
+use crate::label::Metadata;
 use crate::store::Address;
 use crate::store::ledger::pages::Page;
 use crate::store::{Follows, Settlement};
-use crate::subscription::{CustomHeaders, Match, PreviousSecret, Secret, Status, Subscription};
+use crate::subscription::{
+    self, CustomHeaders, Envelope, Match, PreviousSecret, Secret, Status, Subscription,
+};
 
 const SEAL: [u8; 32] = [7; 32];
 
@@ -24,15 +27,34 @@ fn subscription() -> Subscription {
         url: "https://example.com/hook".parse().unwrap(),
         filter: Filter::one("new_lead".parse().unwrap()),
         secret: "sixteen-visible!".parse::<Secret>().unwrap(),
-        previous_secret: Some(PreviousSecret {
+        envelope: Envelope::Documented,
+        previous_secrets: vec![PreviousSecret {
             secret: "visible-sixteen!".parse().unwrap(),
             until: Timestamp(900),
-        }),
+        }],
         headers: CustomHeaders::new([("x-tenant".into(), "acme 7".into())], "").unwrap(),
         status: Status::Deactivated { at: Timestamp(300), reason: "gone".into() },
         generation: Generation(1),
         floor: Generation(1),
+        profile: subscription::Profile::default(),
         created_at: Timestamp(200),
+        updated_at: Timestamp(200),
+    }
+}
+
+/// A subscription whose owner says all that can be said of one.
+fn endpoint() -> Subscription {
+    Subscription {
+        filter: Filter::new(None, vec!["eu".parse().unwrap()]),
+        envelope: Envelope::Payload,
+        profile: subscription::Profile {
+            uid: Some("billing".parse().unwrap()),
+            description: "Bills".to_owned(),
+            rate_limit: Some(300),
+            metadata: Metadata::new([("plan".to_owned(), "pro".to_owned())].into()).unwrap(),
+        },
+        updated_at: Timestamp(500),
+        ..subscription()
     }
 }
 
@@ -48,6 +70,7 @@ fn event() -> Recorded {
         event_type,
         accepted_at: Timestamp(1000),
         idempotency: Some(IdempotencyKey([3; 16])),
+        labels: None,
         matches: Arc::new(vec![matched(9, 1), matched(300, 0)]),
     }
 }
@@ -82,7 +105,31 @@ fn key() -> ApiKey {
 }
 
 fn account() -> Account {
-    Account { no: AccountNo(2), id: "acme".parse::<AccountId>().unwrap(), created_at: Timestamp(7) }
+    Account {
+        no: AccountNo(2),
+        id: "acme".parse::<AccountId>().unwrap(),
+        profile: Profile {
+            name: "Acme".to_owned(),
+            uid: Some("acme-1".parse().unwrap()),
+            rate_limit: Some(300),
+            metadata: Metadata::new([("plan".to_owned(), "pro".to_owned())].into()).unwrap(),
+        },
+        created_at: Timestamp(7),
+        updated_at: Timestamp(8),
+    }
+}
+
+fn declaration() -> Declaration {
+    Declaration {
+        name: "new_lead".parse().unwrap(),
+        description: "A lead".to_owned(),
+        schemas: Some("{}".into()),
+        feature_flag: Some("beta".to_owned()),
+        archived: false,
+        deprecated: true,
+        created_at: Timestamp(7),
+        updated_at: Timestamp(8),
+    }
 }
 
 fn health() -> Health {
@@ -117,7 +164,7 @@ fn told() -> Vec<ToldV1> {
 #[test]
 fn values_have_the_bytes_that_they_always_had() {
     let (event, seal) = (event(), Seal::new(&SEAL));
-    let block = EventBlock { commit: 3, events: vec![EventV1::of(&event, [2; 12])] };
+    let block = EventBlock { commit: 3, events: vec![StoredEvent::of(&event, [2; 12])] };
     let parked = vec![Moved { event: 5, subscription: 300 }];
     let settled = SettlementBlock {
         settled: vec![SettledV1::of(settlement())],
@@ -126,14 +173,16 @@ fn values_have_the_bytes_that_they_always_had() {
         synced: vec![Synced { commit: 2, at_ms: 1100 }],
     };
     let golden = [
-        ("events", encode(&block), GOLDEN_EVENTS),
+        ("events", block.encode(), GOLDEN_EVENTS),
         ("settlements", settled.encode(), GOLDEN_SETTLEMENTS),
         (
             "subscription",
             encode_subscription(&subscription(), &seal, &Keyring::default()),
             GOLDEN_SUBSCRIPTION,
         ),
+        ("endpoint", encode_subscription(&endpoint(), &seal, &Keyring::default()), GOLDEN_ENDPOINT),
         ("account", account().encode(), GOLDEN_ACCOUNT),
+        ("event type", declaration().encode(), GOLDEN_EVENT_TYPE),
         ("key", key().encode(), GOLDEN_KEY),
         ("health", health().encode(), GOLDEN_HEALTH),
         ("retry", retry().encode(), GOLDEN_RETRY),
@@ -152,18 +201,18 @@ fn values_have_the_bytes_that_they_always_had() {
 #[test]
 fn what_was_written_is_read_back() {
     let (event, seal) = (event(), Seal::new(&SEAL));
-    let bytes = encode(&EventBlock { commit: 3, events: vec![EventV1::of(&event, [2; 12])] });
-    let block: EventBlock<'_> = decode(&bytes).unwrap();
+    let bytes = EventBlock { commit: 3, events: vec![StoredEvent::of(&event, [2; 12])] }.encode();
+    let block = EventBlock::decode(&bytes).unwrap();
     assert_eq!(block.events[0].load(EventNo(5), &seal), Some(event));
     let bytes = encode_subscription(&subscription(), &seal, &Keyring::default());
-    let place = SubscriptionKey {
-        account: AccountNo(2),
-        no: SubscriptionNo(9),
-        seal: &seal,
-        keyring: &Keyring::default(),
-    };
-    assert_eq!(decode_subscription(&bytes, place).unwrap(), subscription());
+    let keyring = Keyring::default();
+    let place =
+        || SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal, keyring: &keyring };
+    assert_eq!(decode_subscription(&bytes, place()).unwrap(), subscription());
+    let bytes = encode_subscription(&endpoint(), &seal, &keyring);
+    assert_eq!(decode_subscription(&bytes, place()).unwrap(), endpoint());
     assert_eq!(Account::decode(&account().encode(), b"acme".to_vec()).unwrap(), account());
+    assert_eq!(Declaration::decode(&declaration().encode(), b"new_lead".to_vec()).unwrap(), declaration());
     assert_eq!(ApiKey::decode(&key().encode(), vec![5; 32]).unwrap(), key());
     assert_eq!(Health::decode(&health().encode(), ()).unwrap(), health());
     assert_eq!(Retry::decode(&retry().encode(), EventNo(5)).unwrap(), retry());
@@ -184,7 +233,11 @@ fn what_the_first_version_wrote_is_read() {
     };
     let decoded = decode_subscription(&hex::decode(GOLDEN_SUBSCRIPTION_V1).unwrap(), place).unwrap();
     let headers = CustomHeaders::default();
-    assert_eq!(decoded, Subscription { previous_secret: None, headers, ..subscription() });
+    assert_eq!(decoded, Subscription { previous_secrets: Vec::new(), headers, ..subscription() });
+    let account = Account::decode(&hex::decode(GOLDEN_ACCOUNT_V1).unwrap(), b"acme".to_vec()).unwrap();
+    let profile = Profile { name: "acme".into(), uid: Some("acme".parse().unwrap()), ..Profile::default() };
+    assert_eq!((account.no, account.profile), (AccountNo(2), profile));
+    assert_eq!((account.created_at, account.updated_at), (Timestamp(7), Timestamp(7)));
 }
 
 #[test]
@@ -198,6 +251,37 @@ fn what_the_second_version_wrote_is_read() {
     };
     let decoded = decode_subscription(&hex::decode(GOLDEN_SUBSCRIPTION_V2).unwrap(), place).unwrap();
     assert_eq!(decoded, Subscription { headers: CustomHeaders::default(), ..subscription() });
+}
+
+#[test]
+fn what_the_third_version_wrote_is_read() {
+    let (seal, keyring) = (Seal::new(&SEAL), Keyring::default());
+    let place =
+        SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal, keyring: &keyring };
+    let decoded = decode_subscription(&hex::decode(GOLDEN_SUBSCRIPTION_V3).unwrap(), place).unwrap();
+    assert_eq!(decoded, subscription());
+}
+
+#[test]
+fn events_that_the_first_version_wrote_are_read() {
+    let bytes = hex::decode(GOLDEN_EVENTS_V1).unwrap();
+    let block = EventBlock::decode(&bytes).unwrap();
+    assert_eq!(block.events[0].load(EventNo(5), &Seal::new(&SEAL)), Some(event()));
+}
+
+#[test]
+fn labels_are_written_and_read_back() {
+    let labels = Labels {
+        uid: Some("order-7".parse().unwrap()),
+        channels: vec!["eu".parse().unwrap(), "us".parse().unwrap()],
+        request: Some(IdempotencyKey([6; 16])),
+    };
+    let event = Recorded { labels: Some(Box::new(labels)), ..event() };
+    let bytes = EventBlock { commit: 3, events: vec![StoredEvent::of(&event, [2; 12])] }.encode();
+    assert_eq!(
+        EventBlock::decode(&bytes).unwrap().events[0].load(EventNo(5), &Seal::new(&SEAL)),
+        Some(event)
+    );
 }
 
 /// A seal differs each time; this one was made once and must be opened ever after.
@@ -230,18 +314,18 @@ fn an_event_can_be_kept_for_other_matches() {
     let (event, seal) = (event(), Seal::new(&SEAL));
     let matched = |no| Match { subscription: SubscriptionNo(no), generation: Generation(3) };
     let other = Arc::new(vec![matched(7), matched(300), matched(301)]);
-    let kept = EventV1::of(&event, [2; 12]).matching(other.iter().copied()).load(EventNo(5), &seal);
+    let kept = StoredEvent::of(&event, [2; 12]).matching(other.iter().copied()).load(EventNo(5), &seal);
     assert_eq!(kept, Some(Recorded { matches: other, ..event }));
 }
 
 #[test]
 fn an_event_whose_timestamp_is_no_text_is_damaged() {
     let event = event();
-    let bytes = encode(&EventBlock { commit: 3, events: vec![EventV1::of(&event, [2; 12])] });
+    let bytes = EventBlock { commit: 3, events: vec![StoredEvent::of(&event, [2; 12])] }.encode();
     let at = bytes.windows(4).position(|bytes| bytes == b"2025").unwrap();
     let mut damaged = bytes.clone();
     damaged[at] = 0xff;
-    let block: EventBlock<'_> = decode(&damaged).unwrap();
+    let block = EventBlock::decode(&damaged).unwrap();
     assert_eq!(block.events[0].load(EventNo(5), &Seal::new(&SEAL)), None);
 }
 
@@ -252,23 +336,28 @@ fn damaged_values_are_errors() {
     assert!(decode::<u32>(&[1, 1, 1]).is_err(), "trailing bytes");
     let beyond = vec![(u64::MAX, 1), (1, 1)];
     let event = (([2; 12], 2, "new_lead", (1, 21), (0, 1), 7), (None::<[u8; 16]>, &beyond, b""));
-    let refusal = decode::<EventBlock<'_>>(&encode(&(3, vec![event]))).err().map(|error| error.to_string());
+    let refusal = EventBlock::decode(&encode(&(3, vec![event]))).err().map(|error| error.to_string());
     assert!(refusal.is_some_and(|refusal| refusal.contains("beyond")), "a subscription that has no number");
     assert!(Page::decode(&encode(&vec![(u64::MAX, 1), (1, 1)]), Vec::new()).is_err());
     assert!(Page::decode(&encode(&vec![(7, 1), (0, 1)]), Vec::new()).is_err());
     assert!(Page::decode(&encode(&vec![(7, 1), (1, 1)]), Vec::new()).is_ok());
-    assert!(decode::<EventBlock<'_>>(&[1, 3, 253, 255, 255, 255, 255, 255, 255, 255, 255]).is_err());
+    assert!(EventBlock::decode(&[1, 3, 253, 255, 255, 255, 255, 255, 255, 255, 255]).is_err());
 }
 
-const GOLDEN_EVENTS: &str = "01030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d";
+const GOLDEN_EVENTS: &str = "02030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d00";
+const GOLDEN_EVENTS_V1: &str = "01030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d";
 const GOLDEN_SETTLEMENTS: &str =
     "020109050102fbe803fbf701000c046275737901fc701101000105fb2c010106090102fb4c04";
 const GOLDEN_SETTLEMENTS_V1: &str = "010109050102fbe803fbf701000c046275737901fc701101000105fb2c01";
-const GOLDEN_SUBSCRIPTION: &str = "030101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037";
+const GOLDEN_SUBSCRIPTION: &str = "040101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d65203700";
+const GOLDEN_SUBSCRIPTION_V3: &str = "030101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037";
+const GOLDEN_ENDPOINT: &str = "040101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b0002fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037010102657501010762696c6c696e670542696c6c7301fb2c010104706c616e0370726ffb2c01";
 const GOLDEN_SUBSCRIPTION_SEALED: &str = "030101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c801b744f5693afc5990b3a5dea42b77eb07f228cd6ab6ab645aadca8cd1dd1777a447e8a3cc6872d6725d72182fa87f73b100df7871f4680c237fcde0374ee1edde726db60b488aa68c915dd67ca8c88caf8936ded477a9ffd1a914faf73f7245d4177efafa224c0e29";
 const GOLDEN_SUBSCRIPTION_V2: &str = "020101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb840302fb2c0104676f6e650101c8";
 const GOLDEN_SUBSCRIPTION_V1: &str = "010101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c652102fb2c0104676f6e650101c8";
-const GOLDEN_ACCOUNT: &str = "010207";
+const GOLDEN_ACCOUNT: &str = "020207080441636d65010661636d652d3101fb2c010104706c616e0370726f";
+const GOLDEN_ACCOUNT_V1: &str = "010207";
+const GOLDEN_EVENT_TYPE: &str = "010641206c65616401027b7d01046265746100010708";
 const GOLDEN_KEY: &str = "01040404040404040404040404040404040404040402030001020263690100";
 const GOLDEN_HEALTH: &str = "01000101fb8403";
 const GOLDEN_RETRY: &str = "01fc70110100010202";

@@ -1,0 +1,228 @@
+//! Applications: accounts, as this API shows them.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::account::{Account, Profile, Scope};
+use crate::api::answer;
+use crate::clock::Timestamp;
+use crate::hookyard::{AccountError, Hookyard, Order};
+use crate::id::{ApplicationId, Kind, OfApplication};
+use crate::label::{Metadata, Uid};
+
+use super::input::{self, Faults, Given};
+use super::refusal::{Fault, Refusal};
+use super::repeating;
+use super::visit::Visit;
+
+/// What is sent of an application; all of it where it is made or replaced.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wish {
+    name: String,
+    uid: Option<String>,
+    throttle_rate: Option<u16>,
+    rate_limit: Option<u16>,
+    #[serde(default, deserialize_with = "input::metadata")]
+    metadata: Metadata,
+}
+
+/// What is to be changed of one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Change {
+    #[serde(default, deserialize_with = "input::some")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "input::given")]
+    uid: Given<String>,
+    #[serde(default, deserialize_with = "input::given")]
+    throttle_rate: Given<u16>,
+    #[serde(default, deserialize_with = "input::given")]
+    rate_limit: Given<u16>,
+    #[serde(default, deserialize_with = "input::given_metadata")]
+    metadata: Option<Metadata>,
+}
+
+/// An application.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shape<'a> {
+    #[serde(serialize_with = "answer::text")]
+    id: ApplicationId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<&'a Uid>,
+    name: &'a str,
+    /// How many deliveries a second it may have.
+    throttle_rate: Option<u32>,
+    /// The same by its earlier name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_limit: Option<u32>,
+    metadata: &'a Metadata,
+    #[serde(serialize_with = "answer::precise")]
+    created_at: Timestamp,
+    #[serde(serialize_with = "answer::precise")]
+    updated_at: Timestamp,
+}
+
+/// Makes an application.
+pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::of_organisation(&request)?;
+    repeating::once(&visit, &request, async {
+        let wants_known = visit.asked_flag("get_if_exists", false)?;
+        let profile = wanted(visit.body(payload).await?)?;
+        let known = profile.uid.as_ref().and_then(|uid| visit.hookyard().find_account(uid.as_str()));
+        match known {
+            Some(account) if wants_known => Ok(show(StatusCode::OK, visit.hookyard(), &account)),
+            Some(_) => {
+                Err(Refusal::conflict("conflict", "An application with that id or uid already exists"))
+            }
+            None => {
+                let account = visit.hookyard().make_account(profile).await?;
+                Ok(show(StatusCode::CREATED, visit.hookyard(), &account))
+            }
+        }
+    })
+    .await
+}
+
+/// Lists the applications.
+pub async fn list(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::of_organisation(&request)?;
+    let (page, hookyard) = (visit.page()?, visit.hookyard());
+    let listed = hookyard.list_accounts(page.stretch(visit.order(Order::Ascending)?)?);
+    Ok(page.answer(
+        &listed,
+        |account| hookyard.application_id(account).to_string(),
+        |account| shape(hookyard, account),
+    ))
+}
+
+/// Shows an application.
+pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::open(&request)?;
+    let account = visit.application(Scope::Hooks)?;
+    Ok(show(StatusCode::OK, visit.hookyard(), &account))
+}
+
+/// Replaces an application, or makes one that has the path's uid.
+pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::of_organisation(&request)?;
+    let profile = wanted(visit.body(payload).await?)?;
+    match visit.application(Scope::Admin) {
+        Ok(account) => {
+            let account = visit.hookyard().update_account(&account.id, |known| *known = profile).await?;
+            Ok(show(StatusCode::OK, visit.hookyard(), &account))
+        }
+        Err(_) => {
+            // The path's name is not the new one's: only the body says its uid.
+            let account = visit.hookyard().make_account(profile).await?;
+            Ok(show(StatusCode::CREATED, visit.hookyard(), &account))
+        }
+    }
+}
+
+/// Changes some of an application.
+pub async fn patch(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::of_organisation(&request)?;
+    let account = visit.application(Scope::Admin)?;
+    let body = visit.body(payload).await?;
+    let Change { name, uid, throttle_rate, rate_limit, metadata } = input::read(&body)?;
+    let mut faults = Faults::default();
+    name.iter().for_each(|name| vet_name(name, &mut faults));
+    let uid = faults.given_uid(OfApplication::PREFIX, uid);
+    let rate = throttle_rate.or(rate_limit);
+    faults.rate("rate_limit", "Application rate limits", rate.flatten());
+    faults.check()?;
+    let change = |known: &mut Profile| {
+        known.name = name.unwrap_or_else(|| known.name.clone());
+        input::change(&mut known.uid, uid);
+        input::change(&mut known.rate_limit, rate.map(|rate| rate.map(u32::from)));
+        known.metadata = metadata.unwrap_or_else(|| known.metadata.clone());
+    };
+    let account = visit.hookyard().update_account(&account.id, change).await?;
+    Ok(show(StatusCode::OK, visit.hookyard(), &account))
+}
+
+/// Deletes an application with its endpoints and keys.
+pub async fn delete(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::of_organisation(&request)?;
+    let account = visit.application(Scope::Admin)?;
+    visit.hookyard().delete_account(&account.id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn wanted(body: Bytes) -> Result<Profile, Refusal> {
+    let mut faults = Faults::default();
+    let profile = profile(input::read(&body)?, &mut faults);
+    faults.check()?;
+    Ok(profile)
+}
+
+pub fn profile(wish: Wish, faults: &mut Faults) -> Profile {
+    let Wish { name, uid, throttle_rate, rate_limit, metadata } = wish;
+    vet_name(&name, faults);
+    let (uid, rate) = (faults.uid(OfApplication::PREFIX, uid), throttle_rate.or(rate_limit));
+    faults.rate("rate_limit", "Application rate limits", rate);
+    Profile { name, uid, rate_limit: rate.map(u32::from), metadata }
+}
+
+fn vet_name(name: &str, faults: &mut Faults) {
+    if name.is_empty() {
+        faults.note(&["name"], "Application names must be at least one character");
+    }
+    faults.readable("name", name);
+}
+
+/// The application that the path names, or else a new one of this profile, which must have the path's uid.
+pub async fn named_or_made(
+    visit: &Visit<'_>,
+    profile: Option<Profile>,
+    scope: Scope,
+) -> Result<Account, Refusal> {
+    let refusal = match visit.application(scope) {
+        Ok(account) => return Ok(account),
+        Err(refusal) if visit.is_organisation() => refusal,
+        Err(refusal) => return Err(refusal),
+    };
+    let Some(profile) = profile else { return Err(refusal) };
+    let fault = |kind, why| Refusal::invalid(Fault::of_kind(["application", "uid"], why, kind));
+    match &profile.uid {
+        None => Err(fault("application_uid_missing", "Application UID not set in body")),
+        Some(uid) if uid.as_str() != visit.segment("app_id") => {
+            Err(fault("application_uid_mismatch", "Application UID in the path and body must match"))
+        }
+        Some(_) => Ok(visit.hookyard().make_account(profile).await?),
+    }
+}
+
+fn show(status: StatusCode, hookyard: &Hookyard, account: &Account) -> HttpResponse {
+    answer::json(status, &shape(hookyard, account))
+}
+
+fn shape<'a>(hookyard: &Hookyard, account: &'a Account) -> Shape<'a> {
+    let Profile { name, uid, rate_limit, metadata } = &account.profile;
+    Shape {
+        id: hookyard.application_id(account),
+        uid: uid.as_ref(),
+        name,
+        throttle_rate: *rate_limit,
+        rate_limit: *rate_limit,
+        metadata,
+        created_at: account.created_at,
+        updated_at: account.updated_at,
+    }
+}
+
+impl From<AccountError> for Refusal {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::NotFound => Self::not_found(),
+            AccountError::UidTaken => Self::conflict("conflict", "A conflict has occurred"),
+            AccountError::Default => Self::conflict("conflict", error.to_string()),
+            AccountError::Unavailable(why) => why.into(),
+        }
+    }
+}

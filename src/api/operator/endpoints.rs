@@ -1,0 +1,313 @@
+//! Endpoints: subscriptions, as this API shows them. What belongs to one stands beside: its headers, its secret.
+
+pub mod headers;
+pub mod secrets;
+
+use actix_web::http::StatusCode;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+
+use crate::account::{Account, Scope};
+use crate::api::answer;
+use crate::clock::Timestamp;
+use crate::event_type::EventType;
+use crate::filter::{Channel, Filter};
+use crate::hookyard::{EndpointError, Hookyard, LookupError, NewEndpoint, Order, Which};
+use crate::id::{EndpointId, Kind, OfEndpoint};
+use crate::label::{Metadata, Uid};
+use crate::store::Edit;
+use crate::subscription::{EndpointUrl, Envelope, NotAnEndpoint, Profile, Status, Subscription};
+
+use super::event_types::vet_known;
+use super::input::{self, Faults, Given};
+use super::refusal::{Fault, Refusal};
+use super::repeating;
+use super::visit::Visit;
+
+/// The most channels of one endpoint.
+const CHANNELS_LIMIT: usize = 10;
+
+/// What is sent of an endpoint that is made or replaced.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wish {
+    url: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    disabled: bool,
+    uid: Option<String>,
+    #[serde(alias = "filterTypes")]
+    event_types: Option<Vec<String>>,
+    channels: Option<Vec<String>>,
+    throttle_rate: Option<u16>,
+    rate_limit: Option<u16>,
+    secret: Option<String>,
+    #[serde(default, deserialize_with = "input::metadata")]
+    metadata: Metadata,
+}
+
+/// What is to be changed of one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Change {
+    #[serde(default, deserialize_with = "input::some")]
+    url: Option<String>,
+    #[serde(default, deserialize_with = "input::some")]
+    description: Option<String>,
+    #[serde(default, deserialize_with = "input::some")]
+    disabled: Option<bool>,
+    #[serde(default, deserialize_with = "input::given")]
+    uid: Given<String>,
+    #[serde(default, alias = "filterTypes", deserialize_with = "input::given")]
+    event_types: Given<Vec<String>>,
+    #[serde(default, deserialize_with = "input::given")]
+    channels: Given<Vec<String>>,
+    #[serde(default, deserialize_with = "input::given")]
+    throttle_rate: Given<u16>,
+    #[serde(default, deserialize_with = "input::given")]
+    rate_limit: Given<u16>,
+    #[serde(default, deserialize_with = "input::given_metadata")]
+    metadata: Option<Metadata>,
+}
+
+/// An endpoint.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shape<'a> {
+    #[serde(serialize_with = "answer::text")]
+    id: EndpointId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<&'a Uid>,
+    url: &'a str,
+    /// Of an endpoint there is one version; earlier clients want to hear of it.
+    version: u16,
+    description: &'a str,
+    disabled: bool,
+    event_types: Option<&'a [EventType]>,
+    /// The same by its earlier name.
+    filter_types: Option<&'a [EventType]>,
+    channels: Option<&'a [Channel]>,
+    /// How many deliveries a second it may have.
+    throttle_rate: Option<u32>,
+    /// The same by its earlier name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_limit: Option<u32>,
+    #[serde(serialize_with = "answer::precise")]
+    created_at: Timestamp,
+    #[serde(serialize_with = "answer::precise")]
+    updated_at: Timestamp,
+}
+
+/// An endpoint with what only its owner needs.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    shape: Shape<'a>,
+    metadata: &'a Metadata,
+}
+
+/// Makes an endpoint.
+pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::open(&request)?;
+    repeating::once(&visit, &request, async {
+        let account = visit.application(Scope::Hooks)?;
+        let body = visit.body(payload).await?;
+        let new = wanted(visit.hookyard(), input::read(&body)?)?;
+        let made = visit.hookyard().add_endpoint(&account.id, new).await?;
+        Ok(show(StatusCode::CREATED, &made))
+    })
+    .await
+}
+
+/// Lists the endpoints of an application.
+pub async fn list(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::open(&request)?;
+    let account = visit.application(Scope::Hooks)?;
+    let page = visit.page()?;
+    let stretch = page.stretch(visit.order(Order::Descending)?)?;
+    let listed = visit.hookyard().list_endpoints(&account.id, stretch).await?;
+    Ok(page.answer(&listed, |one| EndpointId::of(one.id).to_string(), whole))
+}
+
+/// Shows an endpoint.
+pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::open(&request)?;
+    let (_, endpoint) = named(&visit).await?;
+    Ok(show(StatusCode::OK, &endpoint))
+}
+
+/// Replaces an endpoint but for its secret and headers, or makes one.
+pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::open(&request)?;
+    let account = visit.application(Scope::Hooks)?;
+    let body = visit.body(payload).await?;
+    let hookyard = visit.hookyard();
+    let new = wanted(hookyard, Wish { secret: None, ..input::read(&body)? })?;
+    let known = hookyard.find_endpoint(&account.id, visit.segment("endpoint_id")).await;
+    let known = match known {
+        Err(LookupError::NotFound) => {
+            // The path's name is not the new one's: only the body says its uid.
+            return Ok(show(StatusCode::CREATED, &hookyard.add_endpoint(&account.id, new).await?));
+        }
+        known => known?,
+    };
+    let NewEndpoint { url, filter, profile, disabled, .. } = new;
+    let replace = |edit: &mut Edit| *edit = Edit { url, filter, profile };
+    let endpoint = hookyard.edit_endpoint(&account.id, known.id, Some(disabled), replace).await?;
+    Ok(show(StatusCode::OK, &endpoint))
+}
+
+/// Changes some of an endpoint.
+pub async fn patch(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::open(&request)?;
+    let account = visit.application(Scope::Hooks)?;
+    let body = visit.body(payload).await?;
+    let hookyard = visit.hookyard();
+    let wish: Change = input::read(&body)?;
+    let mut faults = Faults::default();
+    wish.description.iter().for_each(|text| faults.readable("description", text));
+    let rate = wish.throttle_rate.or(wish.rate_limit);
+    faults.rate("rate_limit", "Endpoint rate limits", rate.flatten());
+    let uid = faults.given_uid(OfEndpoint::PREFIX, wish.uid);
+    let event_types = wish.event_types.map(|names| event_types(hookyard, names, &mut faults));
+    let channels = wish.channels.map(|names| faults.channels(CHANNELS_LIMIT, names));
+    let url = wish.url.and_then(|url| url_of(hookyard, &url, &mut faults));
+    faults.check()?;
+    let (_, known) = named(&visit).await?;
+    let change = |edit: &mut Edit| {
+        edit.url = url.unwrap_or_else(|| edit.url.clone());
+        let event_types = event_types.unwrap_or_else(|| edit.filter.event_types().map(<[EventType]>::to_vec));
+        let channels = channels.unwrap_or_else(|| edit.filter.channels().to_vec());
+        edit.filter = Filter::new(event_types, channels);
+        let profile = &mut edit.profile;
+        profile.description = wish.description.unwrap_or_else(|| profile.description.clone());
+        input::change(&mut profile.uid, uid);
+        input::change(&mut profile.rate_limit, rate.map(|rate| rate.map(u32::from)));
+        profile.metadata = wish.metadata.unwrap_or_else(|| profile.metadata.clone());
+    };
+    let endpoint = hookyard.edit_endpoint(&account.id, known.id, wish.disabled, change).await?;
+    Ok(show(StatusCode::OK, &endpoint))
+}
+
+/// Deletes an endpoint and what waits for it.
+pub async fn delete(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::open(&request)?;
+    let (account, endpoint) = named(&visit).await?;
+    visit.hookyard().unsubscribe(&account.id, Which::Id(endpoint.id)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The endpoint that the path names, and its application.
+pub async fn named(visit: &Visit<'_>) -> Result<(Account, Subscription), Refusal> {
+    let account = visit.application(Scope::Hooks)?;
+    let endpoint = visit.hookyard().find_endpoint(&account.id, visit.segment("endpoint_id")).await?;
+    Ok((account, endpoint))
+}
+
+fn wanted(hookyard: &Hookyard, wish: Wish) -> Result<NewEndpoint, Refusal> {
+    let Wish { url, description, disabled, uid, event_types: names, channels, .. } = wish;
+    let mut faults = Faults::default();
+    faults.readable("description", &description);
+    let rate = wish.throttle_rate.or(wish.rate_limit);
+    faults.rate("rate_limit", "Endpoint rate limits", rate);
+    let uid = faults.uid(OfEndpoint::PREFIX, uid);
+    let event_types = event_types(hookyard, names, &mut faults);
+    let channels = faults.channels(CHANNELS_LIMIT, channels);
+    let secret = wish.secret.map(|secret| secrets::given("secret", &secret)).transpose()?;
+    let url = url_of(hookyard, &url, &mut faults);
+    faults.check()?;
+    Ok(NewEndpoint {
+        // Without one there was a fault.
+        url: url.ok_or_else(Refusal::not_found)?,
+        filter: Filter::new(event_types, channels),
+        envelope: Envelope::Payload,
+        secret,
+        profile: Profile { uid, description, rate_limit: rate.map(u32::from), metadata: wish.metadata },
+        disabled,
+    })
+}
+
+/// Event types that there are; none for every one.
+fn event_types(
+    hookyard: &Hookyard,
+    names: Option<Vec<String>>,
+    faults: &mut Faults,
+) -> Option<Vec<EventType>> {
+    let names = names?;
+    if names.is_empty() {
+        faults.note(&["event_types_ids"], "eventTypes can't be empty, it must have at least one item.");
+        return None;
+    }
+    if let Some(bad) =
+        names.iter().find(|name| name.parse::<EventType>().is_err() || !input::is_limited(name))
+    {
+        faults.limited("event_types_ids", bad);
+        return None;
+    }
+    vet_known(hookyard, &names, faults);
+    names.iter().map(|name| name.parse().ok()).collect()
+}
+
+fn url_of(hookyard: &Hookyard, text: &str, faults: &mut Faults) -> Option<EndpointUrl> {
+    match hookyard.endpoint_url(text) {
+        Ok(url) => return Some(url),
+        Err(EndpointError::Url(NotAnEndpoint::Scheme)) => {
+            faults.note(&["url"], "Endpoint URL schemes must be http or https");
+        }
+        Err(error) => faults.note(&["url"], error.to_string()),
+    }
+    None
+}
+
+fn show(status: StatusCode, endpoint: &Subscription) -> HttpResponse {
+    answer::json(status, &whole(endpoint))
+}
+
+fn whole(endpoint: &Subscription) -> Whole<'_> {
+    Whole { shape: shape(endpoint), metadata: &endpoint.profile.metadata }
+}
+
+/// An endpoint without its metadata.
+pub fn shape(endpoint: &Subscription) -> Shape<'_> {
+    let Profile { uid, description, rate_limit, .. } = &endpoint.profile;
+    let (event_types, channels) = (endpoint.filter.event_types(), endpoint.filter.channels());
+    Shape {
+        id: EndpointId::of(endpoint.id),
+        uid: uid.as_ref(),
+        url: endpoint.url.normalized(),
+        version: 1,
+        description,
+        disabled: matches!(endpoint.status, Status::Deactivated { .. }),
+        event_types,
+        filter_types: event_types,
+        channels: Some(channels).filter(|channels| !channels.is_empty()),
+        throttle_rate: *rate_limit,
+        rate_limit: *rate_limit,
+        created_at: endpoint.created_at,
+        updated_at: endpoint.updated_at,
+    }
+}
+
+impl From<EndpointError> for Refusal {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::NotFound => Self::not_found(),
+            EndpointError::UidTaken => Self::conflict("conflict", "A conflict has occurred"),
+            EndpointError::Url(_) | EndpointError::Blocked(_) => {
+                Self::invalid(Fault::body(["url"], error.to_string()))
+            }
+            EndpointError::Unavailable(why) => why.into(),
+        }
+    }
+}
+
+impl From<LookupError> for Refusal {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::NotFound | LookupError::Cursor => Self::not_found(),
+            LookupError::Unavailable(why) => why.into(),
+        }
+    }
+}

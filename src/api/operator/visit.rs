@@ -1,0 +1,156 @@
+//! Visits: a request to the operator's API whose sender is known.
+//!
+//! A key with the scope `admin` speaks for the organisation, which is all there is here; another one for its account,
+//! which this API calls an application. Whoever speaks for one application learns nothing of the others, not even that
+//! they exist.
+
+use actix_web::HttpRequest;
+use actix_web::web::Payload;
+use bytes::Bytes;
+
+use crate::account::{Account, Scope};
+use crate::api::call::Call;
+use crate::clock::Timestamp;
+use crate::filter::NotAChannel;
+use crate::hookyard::{Hookyard, Narrowed, Order, Period, Topics};
+
+use super::page::Wanted;
+use super::refusal::{Fault, Refusal};
+
+/// A request from someone with a token.
+pub struct Visit<'a>(Call<'a>);
+
+impl<'a> Visit<'a> {
+    /// Finds out who comes.
+    ///
+    /// # Errors
+    /// 401 without a valid token, 429 when it came too often.
+    pub fn open(request: &'a HttpRequest) -> Result<Self, Refusal> {
+        Ok(Self(Call::open(request, &Scope::ALL)?))
+    }
+
+    /// The same where only the organisation may come.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and 403 for an application.
+    pub fn of_organisation(request: &'a HttpRequest) -> Result<Self, Refusal> {
+        let visit = Self::open(request)?;
+        if !visit.0.is_admin() {
+            return Err(Refusal::forbidden());
+        }
+        Ok(visit)
+    }
+
+    /// Whether the visitor speaks for the organisation.
+    pub fn is_organisation(&self) -> bool {
+        self.0.is_admin()
+    }
+
+    /// Tells visitors apart by their tokens.
+    pub fn sender(&self) -> &[u8; 32] {
+        self.0.sender()
+    }
+
+    /// The router that is visited.
+    pub fn hookyard(&self) -> &'a Hookyard {
+        self.0.hookyard
+    }
+
+    /// Nothing, if the token has this scope.
+    ///
+    /// # Errors
+    /// 403 when it has not.
+    pub fn permit(&self, scope: Scope) -> Result<(), Refusal> {
+        if self.0.may(scope) { Ok(()) } else { Err(Refusal::forbidden()) }
+    }
+
+    /// The application that the path names.
+    ///
+    /// # Errors
+    /// 403 when the token has no `scope`, 404 when there is no such application or it is not the visitor's.
+    pub fn application(&self, scope: Scope) -> Result<Account, Refusal> {
+        self.permit(scope)?;
+        let named = self.hookyard().find_account(self.segment("app_id"));
+        let visible = |account: &Account| self.0.is_admin() || self.0.is_of(&account.id);
+        named.filter(visible).ok_or_else(Refusal::not_found)
+    }
+
+    /// A piece of the path.
+    pub fn segment(&self, name: &str) -> &str {
+        self.0.segment(name)
+    }
+
+    /// A parameter of the query.
+    pub fn asked(&self, name: &str) -> Option<&str> {
+        self.0.query.get(name)
+    }
+
+    /// A parameter that is true or false, and false when it is absent.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn asked_flag(&self, name: &str, absent: bool) -> Result<bool, Refusal> {
+        Ok(self.0.query.flag(name).map_err(|_| Refusal::query())?.unwrap_or(absent))
+    }
+
+    /// The order that a list is wanted in.
+    ///
+    /// # Errors
+    /// When it is neither of the two.
+    pub fn order(&self, absent: Order) -> Result<Order, Refusal> {
+        match self.asked("order") {
+            None => Ok(absent),
+            Some("ascending") => Ok(Order::Ascending),
+            Some("descending") => Ok(Order::Descending),
+            Some(_) => Err(Refusal::query()),
+        }
+    }
+
+    /// Which events a list is about.
+    ///
+    /// # Errors
+    /// When a parameter breaks its rule.
+    pub fn narrowed(&self) -> Result<Narrowed, Refusal> {
+        let mut event_types = Vec::new();
+        for name in self.0.query.all("event_types").flat_map(|names| names.split(',')) {
+            let wrong = |_| Refusal::invalid(Fault::query(&["__all__"], "Invalid event type"));
+            event_types.push(name.parse().map_err(wrong)?);
+        }
+        let channel = self.asked("channel").map(str::parse).transpose();
+        let wrong =
+            |error: NotAChannel| Refusal::invalid(Fault::query(&["channel", "__all__"], error.to_string()));
+        let (since, until) = (self.moment("after")?, self.moment("before")?);
+        Ok(Narrowed {
+            topics: Topics { event_types, channel: channel.map_err(wrong)? },
+            accepted: Period {
+                since: since.unwrap_or(Period::ALWAYS.since),
+                until: until.unwrap_or(Period::ALWAYS.until),
+            },
+            hide_own: !self.is_organisation(),
+        })
+    }
+
+    /// A parameter that is a moment, also as some clients of the dialect write it: `2026-01-01 00:00:00 UTC`.
+    fn moment(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
+        let Some(text) = self.asked(name) else { return Ok(None) };
+        let plain = text.strip_suffix(" UTC").map(|text| format!("{}Z", text.replacen(' ', "T", 1)));
+        let read = Timestamp::parse(plain.as_deref().unwrap_or(text));
+        read.map(Some).ok_or_else(Refusal::query)
+    }
+
+    /// Which page of a list is wanted.
+    ///
+    /// # Errors
+    /// When the parameters for it break their rules.
+    pub fn page(&self) -> Result<Wanted, Refusal> {
+        Wanted::of(&self.0.query)
+    }
+
+    /// The body, whatever it is called.
+    ///
+    /// # Errors
+    /// When it is too large or does not arrive.
+    pub async fn body(&self, payload: Payload) -> Result<Bytes, Refusal> {
+        Ok(self.0.any_body(payload).await?)
+    }
+}

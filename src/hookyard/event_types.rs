@@ -1,0 +1,161 @@
+//! Event types that are declared at run time, beside those of the configuration.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tokio::sync::Mutex;
+
+use crate::clock::Timestamp;
+use crate::event_type::{Declaration, EventType, EventTypeSpec};
+use crate::store::writer::Store;
+use crate::store::{Error as StoreError, Verb};
+
+use super::{Hookyard, Unavailable};
+
+/// What was said of event types at run time.
+pub(super) struct Declarations {
+    known: RwLock<BTreeMap<String, Declaration>>,
+    /// Held by whoever changes one.
+    changing: Mutex<()>,
+    /// When those of the configuration are said to have been made.
+    opened_at: Timestamp,
+}
+
+/// Why an event type was not declared.
+#[derive(Debug, thiserror::Error)]
+pub enum DeclareError {
+    /// There is one of this name that is in use.
+    #[error("there is an event type of this name")]
+    Exists,
+    #[error("not found")]
+    NotFound,
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Declarations {
+    /// Reads what the store knows.
+    pub(super) async fn read(store: &Store) -> Result<Self, StoreError> {
+        let known = store.read(|reader| reader.event_types()).await?;
+        let known = known.into_iter().map(|one| (one.name.to_string(), one)).collect();
+        Ok(Self { known: RwLock::new(known), changing: Mutex::default(), opened_at: Timestamp::now() })
+    }
+
+    /// The event type of this name, if it is declared and in use.
+    pub(super) fn in_use(&self, name: &str) -> Option<EventType> {
+        self.known().get(name).filter(|declared| !declared.archived).map(|declared| declared.name.clone())
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, BTreeMap<String, Declaration>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Declaration>> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hookyard {
+    /// All event types, those of the configuration and those that were declared at run time, by name.
+    pub fn list_event_types(&self) -> BTreeMap<String, Declaration> {
+        let config = self.config();
+        let of_config = config.event_types.iter().filter_map(|spec| self.of_config(spec));
+        let mut all: BTreeMap<String, Declaration> =
+            of_config.map(|one| (one.name.to_string(), one)).collect();
+        all.extend(self.0.declarations.known().iter().map(|(name, one)| (name.clone(), one.clone())));
+        all
+    }
+
+    /// An event type by its name.
+    pub fn find_event_type(&self, name: &str) -> Option<Declaration> {
+        if let Some(declared) = self.0.declarations.known().get(name) {
+            return Some(declared.clone());
+        }
+        let config = self.config();
+        self.of_config(config.event_types.iter().find(|spec| spec.name == name)?)
+    }
+
+    /// Whether events of this type may be subscribed to and emitted without further ado.
+    pub fn has_event_type(&self, name: &str) -> bool {
+        self.find_event_type(name).is_some_and(|found| !found.archived)
+    }
+
+    /// Declares an event type that there is not, or that is archived.
+    ///
+    /// # Errors
+    /// When there is one of this name in use, or nothing can be changed now.
+    pub async fn declare_event_type(&self, declared: Declaration) -> Result<Declaration, DeclareError> {
+        let _turn = self.0.declarations.changing.lock().await;
+        let known = self.find_event_type(declared.name.as_str());
+        if known.as_ref().is_some_and(|known| !known.archived) {
+            return Err(DeclareError::Exists);
+        }
+        let created_at = known.map_or(declared.created_at, |known| known.created_at);
+        Ok(self.put_event_type(Declaration { created_at, ..declared }).await?)
+    }
+
+    /// Declares an event type, whatever was said of it before; says whether there was one.
+    ///
+    /// # Errors
+    /// When nothing can be changed now.
+    pub async fn replace_event_type(
+        &self,
+        declared: Declaration,
+    ) -> Result<(Declaration, bool), DeclareError> {
+        let _turn = self.0.declarations.changing.lock().await;
+        let known = self.find_event_type(declared.name.as_str());
+        let was_there = known.is_some();
+        let created_at = known.map_or(declared.created_at, |known| known.created_at);
+        Ok((self.put_event_type(Declaration { created_at, ..declared }).await?, was_there))
+    }
+
+    /// Changes what is said of an event type.
+    ///
+    /// # Errors
+    /// When there is none of this name, or nothing can be changed now.
+    pub async fn change_event_type(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Declaration),
+    ) -> Result<Declaration, DeclareError> {
+        let _turn = self.0.declarations.changing.lock().await;
+        let mut declared = self.find_event_type(name).ok_or(DeclareError::NotFound)?;
+        change(&mut declared);
+        declared.updated_at = Timestamp::now();
+        Ok(self.put_event_type(declared).await?)
+    }
+
+    /// Forgets what was said of an event type at run time; what the configuration says of it counts again.
+    ///
+    /// # Errors
+    /// When there is none of this name, or nothing can be changed now.
+    pub async fn forget_event_type(&self, name: &str) -> Result<(), DeclareError> {
+        let _turn = self.0.declarations.changing.lock().await;
+        let declared = self.find_event_type(name).ok_or(DeclareError::NotFound)?;
+        self.commit(Verb::DeleteEventType(declared.name)).await?;
+        self.0.declarations.change().remove(name);
+        Ok(())
+    }
+
+    async fn put_event_type(&self, declared: Declaration) -> Result<Declaration, Unavailable> {
+        self.commit(Verb::PutEventType(Box::new(declared.clone()))).await?;
+        self.0.declarations.change().insert(declared.name.to_string(), declared.clone());
+        Ok(declared)
+    }
+
+    fn of_config(&self, spec: &EventTypeSpec) -> Option<Declaration> {
+        let schemas =
+            spec.schema.as_ref().map(|schema| serde_json::json!({ "1": schema }).to_string().into());
+        let at = self.0.declarations.opened_at;
+        Some(Declaration {
+            name: spec.name.parse().ok()?,
+            description: spec.description.clone(),
+            schemas,
+            feature_flag: None,
+            archived: false,
+            deprecated: false,
+            created_at: at,
+            updated_at: at,
+        })
+    }
+}

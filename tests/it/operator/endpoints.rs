@@ -1,0 +1,215 @@
+//! Endpoints: subscriptions as the operator's API shows them.
+
+use serde_json::{Value, json};
+
+use crate::support::api::text;
+use crate::support::receiver::Receiver;
+
+use super::{Operator, application, not_found, of_page};
+
+const ENDPOINTS: &str = "/api/v1/app/acme/endpoint";
+
+#[test]
+fn a_hook_is_an_endpoint_and_an_endpoint_a_hook() {
+    let (server, operator) = application();
+    let api = server.api().account("acme");
+    let hook = api.subscribe("http://127.0.0.1:9/hook", "new_lead");
+    let endpoint = operator.get(&format!("{ENDPOINTS}/{}", hook.id.replacen("hook_", "ep_", 1)));
+    assert_eq!(
+        (text(&endpoint, "url"), &endpoint["eventTypes"]),
+        ("http://127.0.0.1:9/hook", &json!(["new_lead"]))
+    );
+    assert_eq!(endpoint["filterTypes"], endpoint["eventTypes"]);
+
+    let made =
+        operator.endpoint("acme", &json!({"url": "http://127.0.0.1:9/hook", "eventTypes": ["new_lead"]}));
+    let ids: Vec<String> = api.hooks().into_iter().map(|hook| hook.id).collect();
+    assert_eq!(ids, [made.replacen("ep_", "hook_", 1), hook.id.clone()]);
+    // What wants another envelope is not the hook that subscribing again finds.
+    assert_eq!(api.subscribe("http://127.0.0.1:9/hook", "new_lead").id, hook.id);
+}
+
+#[test]
+fn an_endpoint_with_all_that_can_be_said_of_one_survives_a_kill() {
+    let (mut server, operator) = application();
+    let wish = json!({
+        "url": "http://127.0.0.1:9/", "uid": "billing", "description": "Bills", "throttleRate": 7,
+        "eventTypes": ["new_lead", "new_message"], "channels": ["eu", "us"], "metadata": {"team": "a"}, "disabled": true,
+        "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    });
+    let made = operator.create(ENDPOINTS, &wish);
+    assert_eq!(
+        (&made["version"], &made["disabled"], &made["channels"]),
+        (&json!(1), &json!(true), &json!(["eu", "us"]))
+    );
+    assert!(made.get("secret").is_none(), "{made}");
+    server.kill();
+    server.restart();
+    let operator = Operator(server.api());
+    assert_eq!(operator.get(&format!("{ENDPOINTS}/billing")), made);
+    assert_eq!(
+        text(&operator.get(&format!("{ENDPOINTS}/billing/secret")), "key"),
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    );
+}
+
+#[test]
+fn a_change_leaves_what_is_absent_and_clears_what_is_null() {
+    let (_server, operator) = application();
+    let wish = json!({"url": "http://127.0.0.1:9/", "uid": "e", "description": "d", "channels": ["c"], "eventTypes": ["new_lead"]});
+    let id = operator.endpoint("acme", &wish);
+    let path = format!("{ENDPOINTS}/{id}");
+    let renamed = operator.patch(&path, &json!({"description": "e", "metadata": {"a": "b"}}));
+    assert_eq!(
+        (text(&renamed, "uid"), &renamed["channels"], &renamed["metadata"]),
+        ("e", &json!(["c"]), &json!({"a": "b"}))
+    );
+    let cleared =
+        operator.patch(&path, &json!({"uid": null, "channels": null, "filterTypes": null, "metadata": null}));
+    assert_eq!(
+        (cleared.get("uid"), &cleared["channels"], &cleared["eventTypes"]),
+        (None, &Value::Null, &Value::Null)
+    );
+    let replaced: Value =
+        operator.put(&path, &json!({"url": "http://127.0.0.1:9/other", "uid": "f"})).expect(200);
+    assert_eq!((text(&replaced, "url"), text(&replaced, "description")), ("http://127.0.0.1:9/other", ""));
+    let made: Value =
+        operator.put(&format!("{ENDPOINTS}/unknown"), &json!({"url": "http://127.0.0.1:9/"})).expect(201);
+    assert_ne!(text(&made, "id"), id);
+    let taken =
+        operator.refused(409, "POST", ENDPOINTS, Some(&json!({"url": "http://127.0.0.1:9/", "uid": "f"})));
+    assert_eq!(taken, ("conflict".into(), "A conflict has occurred".into()));
+    operator.act("DELETE", &path, None);
+    assert_eq!(operator.refused(404, "GET", &path, None), not_found());
+    operator.endpoint("acme", &json!({"url": "http://127.0.0.1:9/", "uid": "f"}));
+}
+
+#[test]
+fn a_changed_endpoint_gets_what_it_wants_where_it_wants_it() {
+    let (_server, operator) = application();
+    let (first, second) = (Receiver::answering([200]), Receiver::answering([200]));
+    let id = operator.endpoint("acme", &json!({"url": first.url("/"), "eventTypes": ["new_lead"]}));
+    let path = format!("{ENDPOINTS}/{id}");
+    operator.send("acme", &json!({"eventType": "new_lead", "payload": {"n": 1}}));
+    first.wait_for(1);
+    operator.patch(&path, &json!({"url": second.url("/"), "eventTypes": ["new_message"]}));
+    operator.send("acme", &json!({"eventType": "new_lead", "payload": {"n": 2}}));
+    operator.send("acme", &json!({"eventType": "new_message", "payload": {"n": 3}}));
+    assert_eq!(second.wait_for(1)[0].json(), json!({"n": 3}));
+    operator.patch(&path, &json!({"disabled": true}));
+    operator.send("acme", &json!({"eventType": "new_message", "payload": {"n": 4}}));
+    operator.patch(&path, &json!({"disabled": false}));
+    operator.send("acme", &json!({"eventType": "new_message", "payload": {"n": 5}}));
+    assert_eq!(second.wait_for(2)[1].json(), json!({"n": 5}));
+    assert_eq!((first.count(), second.count()), (1, 2));
+}
+
+#[test]
+fn channels_narrow_what_an_endpoint_gets() {
+    let (_server, operator) = application();
+    let (choosy, open) = (Receiver::answering([200]), Receiver::answering([200]));
+    operator.endpoint("acme", &json!({"url": choosy.url("/"), "channels": ["eu"]}));
+    operator.endpoint("acme", &json!({"url": open.url("/")}));
+    for (n, channels) in
+        [json!(["eu", "us"]), json!(["us"]), Value::Null, json!(["eu"])].into_iter().enumerate()
+    {
+        operator.send("acme", &json!({"eventType": "anything", "payload": {"n": n}, "channels": channels}));
+    }
+    let numbers = |receiver: &Receiver, count| {
+        let mut numbers: Vec<u64> =
+            receiver.wait_for(count).iter().map(|one| one.json()["n"].as_u64().unwrap()).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    assert_eq!(numbers(&open, 4), [0, 1, 2, 3]);
+    assert_eq!(numbers(&choosy, 2), [0, 3]);
+}
+
+#[test]
+fn endpoints_are_listed_newest_first_and_in_both_directions() {
+    let (_server, operator) = application();
+    for n in 0..4 {
+        operator.endpoint("acme", &json!({"url": "http://127.0.0.1:9/", "uid": format!("e{n}")}));
+    }
+    let first = operator.get(&format!("{ENDPOINTS}?limit=2"));
+    assert_eq!(of_page(&first, "uid"), ["e3", "e2"]);
+    let second = operator.get(&format!("{ENDPOINTS}?limit=2&iterator={}", text(&first, "iterator")));
+    assert_eq!((of_page(&second, "uid"), &second["done"]), (vec!["e1", "e0"], &json!(true)));
+    let back = operator.get(&format!("{ENDPOINTS}?limit=2&iterator={}", text(&second, "prevIterator")));
+    assert_eq!(of_page(&back, "uid"), ["e3", "e2"]);
+    let oldest = operator.get(&format!("{ENDPOINTS}?limit=1&order=ascending"));
+    assert_eq!(of_page(&oldest, "uid"), ["e0"]);
+}
+
+#[test]
+fn what_is_wrong_with_an_endpoint_is_told_with_its_place() {
+    let (_server, operator) = application();
+    let place = |body: Value| {
+        operator.faults("POST", ENDPOINTS, &body).into_iter().map(|fault| fault.0).collect::<Vec<_>>()
+    };
+    let with = |name: &str, value: Value| json!({"url": "http://127.0.0.1:9/", name: value});
+    assert_eq!(place(json!({"url": "ftp://example.com"})), ["body.url"]);
+    assert_eq!(place(json!({"url": "nothing"})), ["body.url"]);
+    assert_eq!(place(with("eventTypes", json!([]))), ["body.event_types_ids"]);
+    assert_eq!(place(with("eventTypes", json!(["not.declared"]))), ["body.eventTypes"]);
+    assert_eq!(place(with("channels", json!([]))), ["body.channels"]);
+    assert_eq!(place(with("channels", json!(["a b"]))), ["body.channels.__all__"]);
+    assert_eq!(place(with("uid", json!("ep_1"))), ["body.uid.__all__"]);
+    assert_eq!(place(with("throttleRate", json!(0))), ["body.rate_limit"]);
+    assert_eq!(place(with("description", Value::Null)), ["body.description"]);
+    assert_eq!(place(with("secret", json!("plain-secret-of-some-length"))), ["body.secret"]);
+    assert_eq!(place(with("secret", json!("whsec_c2hvcnQ="))), ["body.key.__all__"]);
+    assert_eq!(place(json!({"url": "ftp://example.com", "channels": [], "uid": ""})).len(), 3);
+}
+
+#[test]
+fn headers_are_replaced_changed_and_sent_and_credentials_are_not_shown() {
+    let (_server, operator) = application();
+    let receiver = Receiver::answering([200]);
+    let id = operator.endpoint("acme", &json!({"url": receiver.url("/")}));
+    let path = format!("{ENDPOINTS}/{id}/headers");
+    assert_eq!(operator.get(&path), json!({"headers": {}, "sensitive": []}));
+    operator.act(
+        "PUT",
+        &path,
+        Some(&json!({"headers": {"x-team": "a", "Authorization": "Bearer hidden", "x-old": "b"}})),
+    );
+    assert_eq!(
+        operator.get(&path),
+        json!({"headers": {"x-team": "a", "x-old": "b"}, "sensitive": ["authorization"]})
+    );
+    operator.act("PATCH", &path, Some(&json!({"headers": {"x-team": "c", "x-old": null, "x-none": null}})));
+    assert_eq!(operator.get(&path)["headers"], json!({"x-team": "c"}));
+    operator.send("acme", &json!({"eventType": "a", "payload": {}}));
+    let sent = &receiver.wait_for(1)[0];
+    assert_eq!((sent.header("x-team"), sent.header("authorization")), ("c", "Bearer hidden"));
+    for name in ["svix-id", "X-Amz-Date", "content-type", "cache-control", "host"] {
+        let faults = operator.faults("PUT", &path, &json!({"headers": {name: "a"}}));
+        assert_eq!(faults[0].0, "body.headers.__all__", "{name}");
+    }
+}
+
+#[test]
+fn a_secret_is_rotated_and_the_old_ones_sign_until_their_grace_is_over() {
+    let (_server, operator) = application();
+    let receiver = Receiver::answering([200]);
+    let id = operator.endpoint("acme", &json!({"url": receiver.url("/")}));
+    let path = format!("{ENDPOINTS}/{id}/secret");
+    let key = || text(&operator.get(&path), "key").to_owned();
+    let (first, rotate) = (key(), format!("{path}/rotate"));
+    operator.act("POST", &rotate, Some(&json!({})));
+    let second = key();
+    operator.act("POST", &rotate, Some(&json!({"key": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})));
+    operator.send("acme", &json!({"eventType": "a", "payload": {"a": 1}}));
+    let sent = &receiver.wait_for(1)[0];
+    assert_eq!(sent.header("webhook-signature").split(' ').count(), 3);
+    for secret in [first.as_str(), second.as_str(), key().as_str()] {
+        assert!(sent.is_signed_with(secret));
+    }
+    operator.act("POST", &rotate, Some(&json!({"gracePeriodSeconds": 0})));
+    for _ in 0..8 {
+        operator.act("POST", &rotate, Some(&json!({})));
+    }
+    let (code, detail) = operator.refused(400, "POST", &rotate, Some(&json!({})));
+    assert!(code == "limit_reached" && detail.starts_with("You can only rotate a key 10 times;"), "{detail}");
+}
