@@ -29,8 +29,8 @@ pub use error::Error;
 pub use hidden::Hidden;
 pub use section::UnknownEvents;
 pub use section::{
-    Delivery, Egress, Events, Health, Limits, LogFormat, Metrics, RateLimits, Retention, Retry, Shutdown,
-    Subscriber, Tls,
+    Delivery, Egress, Events, Health, Limits, LogFormat, Metrics, Operator, RateLimits, Retention, Retry,
+    Shutdown, Subscriber, Tls,
 };
 #[cfg(any(fuzzing, test))]
 pub(crate) use source::fuzzing;
@@ -70,6 +70,7 @@ pub struct Config {
     pub egress: Egress,
     pub encryption: Encryption,
     pub events: Events,
+    pub operator: Operator,
     pub limits: Limits,
     pub rate_limits: RateLimits,
     pub metrics: Metrics,
@@ -104,6 +105,7 @@ impl Default for Config {
             egress: Egress::default(),
             encryption: Encryption::default(),
             events: Events::default(),
+            operator: Operator::default(),
             limits: Limits::default(),
             rate_limits: RateLimits::default(),
             metrics: Metrics::default(),
@@ -210,6 +212,7 @@ mod tests {
         let mut config = Config { admin_key: "a-key-of-some-length".into(), ..Config::default() };
         config.encryption.master_key = "another-of-some-length".into();
         config.encryption.previous_master_keys = vec!["an-old-one-of-some-length".into()];
+        config.operator.jwt_secret = "a-fourth-of-some-length".into();
         assert!(!format!("{config:?}").contains("some-length"));
         assert!(!serde_json::to_string(&config).unwrap().contains("some-length"));
     }

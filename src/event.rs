@@ -12,7 +12,7 @@ use crate::account::AccountId;
 use crate::clock::Timestamp;
 use crate::event_type::EventType;
 use crate::filter::Channel;
-use crate::id::{AccountNo, EventId, EventNo};
+use crate::id::{AccountNo, EventId, EventNo, SubscriptionNo};
 use crate::label::Uid;
 use crate::subscription::Matches;
 
@@ -32,6 +32,8 @@ pub struct Event {
     pub(crate) labels: Option<Box<Labels>>,
     /// Whether its type need not be one that is declared.
     pub(crate) is_of_any_type: bool,
+    /// The one hook that it is for, whatever others want.
+    pub(crate) only: Option<SubscriptionNo>,
 }
 
 /// What an emitter may attach to an event beside its data.
@@ -64,6 +66,8 @@ pub struct Draft {
     pub accepted_at: Timestamp,
     pub idempotency: Option<Idempotency>,
     pub labels: Option<Box<Labels>>,
+    /// The one subscription that it is for, whatever others want.
+    pub only: Option<SubscriptionNo>,
 }
 
 /// What makes a second emit of an event a repetition of the first.
@@ -160,6 +164,7 @@ impl Event {
             account,
             labels: None,
             is_of_any_type: false,
+            only: None,
         }
     }
 

@@ -231,7 +231,7 @@ impl Hookyard {
         let credits = Credits::new(config.limits.in_flight_events, config.limits.in_flight_bytes as usize);
         #[cfg(feature = "server")]
         let throttles = ArcSwap::from_pointee(admitting::Throttles::new(&config.rate_limits));
-        let live = ArcSwap::from_pointee(Live::new(config));
+        let live = ArcSwap::from_pointee(Live::new(config, &seal));
         let tests = Semaphore::new(TESTS_AT_A_TIME);
         Ok(Self(Arc::new(Inner {
             live,

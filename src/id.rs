@@ -228,6 +228,11 @@ impl Seal {
         self.close(account.0.into(), tag[..12].try_into().expect("a SHA-256 tag has 32 bytes"))
     }
 
+    /// A secret of the store for another purpose.
+    pub fn derive(&self, purpose: &[u8]) -> [u8; 32] {
+        self.0.clone().chain_update(b"derived").chain_update(purpose).finalize().into_bytes().into()
+    }
+
     fn mask(&self, nonce: &Nonce) -> u64 {
         let tag = self.0.clone().chain_update(nonce).finalize().into_bytes();
         u64::from_be_bytes(tag[..8].try_into().expect("a SHA-256 tag has 32 bytes"))

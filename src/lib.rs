@@ -76,6 +76,8 @@ mod subscriber;
 pub mod subscription;
 #[cfg(feature = "server")]
 mod throttle;
+#[cfg(feature = "server")]
+mod token;
 
 pub use config::Config;
 pub use delivery::signature;

@@ -50,6 +50,11 @@ impl<'a> Call<'a> {
         self.is_admin() || self.caller.scopes.contains(&scope)
     }
 
+    /// Whether the caller is shown what stands behind this flag.
+    pub fn has_flag(&self, flag: &str) -> bool {
+        self.caller.flags.iter().any(|own| own == flag)
+    }
+
     /// Tells callers apart by their keys.
     pub fn sender(&self) -> &[u8; 32] {
         &self.caller.key.0
@@ -141,7 +146,8 @@ pub mod tests {
 
     /// Someone with a key of `account`.
     pub fn caller(account: &str, scopes: &[Scope]) -> Caller {
-        Caller { account: account.parse().unwrap(), scopes: scopes.to_vec(), key: KeyHash::of(account) }
+        let (account, key) = (account.parse().unwrap(), KeyHash::of(account));
+        Caller { account, scopes: scopes.to_vec(), flags: Vec::new(), key }
     }
 
     fn chosen(caller: &Caller, named: Option<&str>) -> Result<String, Kind> {

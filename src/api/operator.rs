@@ -6,6 +6,7 @@
 
 mod applications;
 mod attempts;
+mod authentication;
 mod endpoints;
 mod event_types;
 mod input;
@@ -56,7 +57,11 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::patch().to(event_types::patch))
                 .route(web::delete().to(event_types::delete)),
         )
-        .service(at("/api/v1/auth/logout", "POST").route(web::post().to(log_out)))
+        .service(
+            at("/api/v1/auth/app-portal-access/{app_id}", "POST")
+                .route(web::post().to(authentication::app_portal_access)),
+        )
+        .service(at("/api/v1/auth/logout", "POST").route(web::post().to(authentication::log_out)))
         .service(at("/api/v1/health", "GET, HEAD").route(get().to(ready)))
         .service(at("/api/v1/health/ping", "GET, HEAD").route(get().to(ping)))
         .service(at(spec::PATH, "GET, HEAD").route(get().to(spec::serve)));
@@ -85,6 +90,14 @@ fn endpoint_routes(config: &mut ServiceConfig) {
         .service(
             at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret", "GET")
                 .route(web::get().to(endpoints::secrets::get)),
+        )
+        .service(
+            at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/send-example", "POST")
+                .route(web::post().to(endpoints::examples::send)),
+        )
+        .service(
+            at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/stats", "GET")
+                .route(web::get().to(endpoints::stats::get)),
         )
         .service(
             at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret/rotate", "POST")
@@ -131,11 +144,6 @@ fn at(path: &'static str, allow: &'static str) -> Resource {
     debug_assert!(spec::describes(path, allow), "the document does not say that {path} takes {allow}");
     let refuse = move || async move { Err::<HttpResponse, _>(Refusal::method(allow)) };
     web::resource(path).app_data(Route(path)).default_service(web::to(refuse))
-}
-
-/// Tokens end by themselves, or with their key.
-async fn log_out() -> Result<HttpResponse, Refusal> {
-    Err(Refusal::not_implemented())
 }
 
 async fn ping() -> HttpResponse {

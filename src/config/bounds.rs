@@ -10,7 +10,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::duration::written;
-use super::{Catalogue, Config, Delivery, Egress, Error, Events, Health, Limits};
+use super::{Catalogue, Config, Delivery, Egress, Error, Events, Health, Limits, Operator};
 use super::{Metrics, RateLimits, Retention, Retry, Shutdown, Subscriber, Tls, UnknownEvents};
 use crate::event_type::{EventType, NAME_LIMIT, OWN_PREFIX};
 use crate::subscription::URL_LIMIT;
@@ -22,6 +22,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 const LISTENABLE: &str = r#"an address and a port such as "127.0.0.1:8080", "[::]:8080" or "localhost:8080""#;
+/// How many bytes a secret of tokens has: it must not be guessed.
+const JWT_SECRET_LENGTH: RangeInclusive<usize> = 16..=1024;
 /// Sixteen random characters of 62 are 95 bits.
 const ADMIN_KEY_LENGTH: RangeInclusive<usize> = 16..=512;
 /// Enough to tell keys apart, little enough to type.
@@ -74,6 +76,7 @@ impl Config {
         self.health.validate()?;
         self.egress.validate()?;
         self.encryption.validate()?;
+        self.operator.validate()?;
         self.limits.validate()?;
         self.rate_limits.validate(&self.limits)?;
         self.metrics.validate()?;
@@ -147,6 +150,17 @@ impl Delivery {
 impl Tls {
     fn validate(&self) -> Result<(), Error> {
         both(Tls::FILES, [&self.cert_file, &self.key_file])
+    }
+}
+
+impl Operator {
+    fn validate(&self) -> Result<(), Error> {
+        let length = self.jwt_secret.reveal().len();
+        if self.jwt_secret.is_empty() || JWT_SECRET_LENGTH.contains(&length) {
+            return Ok(());
+        }
+        let (least, most) = (JWT_SECRET_LENGTH.start(), JWT_SECRET_LENGTH.end());
+        Err(Error::value("operator.jwt_secret", "", format!("{least} to {most} bytes")))
     }
 }
 

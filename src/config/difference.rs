@@ -21,6 +21,7 @@ impl Config {
             ("admin_key", self.admin_key != other.admin_key),
             ("encryption.master_key", ours.master_key != theirs.master_key),
             ("encryption.previous_master_keys", ours.previous_master_keys != theirs.previous_master_keys),
+            ("operator.jwt_secret", self.operator != other.operator),
         ];
         for (key, differs) in hidden {
             if differs && !keys.iter().any(|known| known == key) {

@@ -28,8 +28,8 @@ pub enum Error {
 }
 
 /// The keys whose values are secret.
-pub(super) const HIDDEN: [&str; 3] =
-    ["admin_key", "encryption.master_key", "encryption.previous_master_keys"];
+pub(super) const HIDDEN: [&str; 4] =
+    ["admin_key", "encryption.master_key", "encryption.previous_master_keys", "operator.jwt_secret"];
 
 struct Within<'a>(&'a Option<String>);
 

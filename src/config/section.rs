@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{duration, network};
+use super::{Hidden, duration, network};
 use crate::event_type::NAME_LIMIT;
 use crate::subscription::URL_LIMIT;
 
@@ -57,6 +57,14 @@ pub struct Delivery {
 pub struct Health {
     /// Timeouts, connection errors, 5xx and 429 in a row after which only the oldest due delivery is attempted.
     pub probe_after: u32,
+}
+
+/// `[operator]`: the API in the dialect of Svix.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Operator {
+    /// The secret that tokens of a Svix server are signed with (JWT, HS256), which count here too; none when empty.
+    pub jwt_secret: Hidden,
 }
 
 /// `[egress]`: which targets hooks may have.

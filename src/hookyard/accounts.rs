@@ -23,6 +23,8 @@ const LAST_USE_STEP: Duration = Duration::from_secs(60);
 pub struct Caller {
     pub account: AccountId,
     pub scopes: Vec<Scope>,
+    /// The flags of what a token shows its bearer besides.
+    pub flags: Vec<String>,
     /// Tells keys apart, that of the configuration included.
     pub key: KeyHash,
 }
@@ -342,13 +344,17 @@ impl Hookyard {
         let hash = KeyHash::of(key);
         if self.0.live.load().admin == Some(hash) {
             let account = AccountId::default_account();
-            return Some(Caller { account, scopes: vec![Scope::Admin], key: hash });
+            return Some(Caller { account, scopes: vec![Scope::Admin], flags: Vec::new(), key: hash });
+        }
+        #[cfg(feature = "server")]
+        if let Some(caller) = self.bearer(key, hash) {
+            return Some(caller);
         }
         let now = Timestamp::now();
         let known = self.0.registry.known();
         let key = known.keys.get(&hash)?;
         let account = self.0.registry.names.get(key.account)?;
-        let caller = Caller { account, scopes: key.scopes.clone(), key: hash };
+        let caller = Caller { account, scopes: key.scopes.clone(), flags: Vec::new(), key: hash };
         if key.last_used_at.is_none_or(|last| now >= last.after(LAST_USE_STEP)) {
             drop(known);
             self.note_use(hash, now);

@@ -3,13 +3,18 @@
 //! Only callers from outside are held to them; what a program emits in-process is its own business.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use crate::account::{AccountId, KeyHash};
+use zeroize::Zeroizing;
+
+use crate::account::{Account, AccountId, KeyHash, Scope};
+use crate::clock::Timestamp;
 use crate::config::RateLimits;
 use crate::id::AccountNo;
 use crate::metrics::requests::Limited;
 use crate::repeats::Repeats;
 use crate::throttle::{AddressThrottle, Excess, Throttle};
+use crate::token::Subject;
 
 use super::{Caller, Hookyard};
 
@@ -63,6 +68,37 @@ impl Hookyard {
     /// When too many have come from there with keys that are unknown.
     pub(crate) fn admit_stranger(&self, address: IpAddr) -> Result<(), Excess> {
         self.count(Limited::Address, self.0.throttles.load().strangers.pass(address))
+    }
+
+    /// Whom the bearer of a token speaks for: a JSON Web Token that is signed with the configured secret, or with one of
+    /// this store.
+    pub(super) fn bearer(&self, token: &str, hash: KeyHash) -> Option<Caller> {
+        // Three parts; none of our keys has any.
+        if token.split('.').count() != 3 {
+            return None;
+        }
+        match self.0.live.load().tokens.iter().find_map(|tokens| tokens.read(token))? {
+            Subject::Organisation => {
+                let account = AccountId::default_account();
+                Some(Caller { account, scopes: vec![Scope::Admin], flags: Vec::new(), key: hash })
+            }
+            Subject::Application { named, flags } => {
+                let account = self.find_account(&named)?.id;
+                Some(Caller { account, scopes: vec![Scope::Hooks], flags, key: hash })
+            }
+        }
+    }
+
+    /// A token that speaks for an account for some time: for its hooks, and what became of its events.
+    pub(crate) fn application_token(
+        &self,
+        account: &Account,
+        flags: Vec<String>,
+        lifetime: Duration,
+    ) -> Option<Zeroizing<String>> {
+        let live = self.0.live.load();
+        let id = self.application_id(account).to_string();
+        live.tokens.first()?.of_application(id, flags, Timestamp::now(), lifetime).ok()
     }
 
     /// What requests were answered with.

@@ -9,6 +9,7 @@ use crate::event::{Body, Draft, Event, Idempotency, IdempotencyKey, Receipt};
 use crate::event_type::{EventType, NotAnEventType, OWN_PREFIX};
 use crate::id::AccountNo;
 use crate::store::Answer;
+use crate::subscription::Subscription;
 
 use super::catalogue::UnknownType;
 use super::reloading::Live;
@@ -107,6 +108,14 @@ impl Hookyard {
         emitted.await.inspect_err(|error| self.count_refused(error, count))
     }
 
+    /// Accepts an event for one of its account's hooks alone, whatever that hook wants and others do.
+    ///
+    /// # Errors
+    /// As [`Self::try_emit`].
+    pub async fn emit_to(&self, hook: &Subscription, event: Event) -> Result<Receipt, EmitError> {
+        self.try_emit(Event { only: Some(hook.no), ..event }).await
+    }
+
     async fn append(&self, drafts: Vec<Draft>, room: Room) -> Result<Vec<Receipt>, EmitError> {
         if drafts.is_empty() {
             return Ok(Vec::new());
@@ -163,7 +172,15 @@ impl Hookyard {
             None => None,
         };
         let body = Body::build(&event_type, &timestamp, &event.data);
-        Ok(Draft { account, event_type, body, accepted_at: now, idempotency, labels: event.labels })
+        Ok(Draft {
+            account,
+            event_type,
+            body,
+            accepted_at: now,
+            idempotency,
+            labels: event.labels,
+            only: event.only,
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::id::{EndpointId, HookId, SubscriptionNo};
 use crate::router;
 use crate::store::{Address, Edit};
 use crate::subscription::{
-    CustomHeaders, EndpointUrl, Envelope, NotAnEndpoint, Profile, Secret, Status, Subscription, TURNED_OFF,
+    EndpointUrl, Envelope, NotAnEndpoint, NotHeaders, Profile, Secret, Status, Subscription, TURNED_OFF,
 };
 
 use super::{Hookyard, Listed, LookupError, Stretch, SubscribeError, Unavailable};
@@ -23,6 +23,8 @@ pub struct NewEndpoint {
     pub envelope: Envelope,
     /// What its requests are signed with; a generated secret when absent.
     pub secret: Option<Secret>,
+    /// Names and values of headers that its requests carry beside ours.
+    pub headers: Vec<(String, String)>,
     pub profile: Profile,
     /// Whether it is made deactivated.
     pub disabled: bool,
@@ -41,6 +43,8 @@ pub enum EndpointError {
     /// The egress guard refuses the target; says what to do.
     #[error("{0}")]
     Blocked(String),
+    #[error(transparent)]
+    Headers(#[from] NotHeaders),
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -77,12 +81,12 @@ impl Hookyard {
         new: NewEndpoint,
     ) -> Result<Subscription, EndpointError> {
         let account = self.0.registry.account(account).ok_or(EndpointError::NotFound)?;
-        let NewEndpoint { url, filter, envelope, secret, profile, disabled } = new;
+        let NewEndpoint { url, filter, envelope, secret, headers, profile, disabled } = new;
+        let headers = self.custom_headers(headers)?;
         let status = match disabled {
             true => Status::Deactivated { at: self.0.store.now().wall, reason: TURNED_OFF.to_owned() },
             false => Status::Active,
         };
-        let headers = CustomHeaders::default();
         let new = router::New { url, filter, envelope, secret, headers, profile, status };
         let (reply, answer) = oneshot::channel();
         self.router()?.do_send(router::Add { account, new: Box::new(new), reply });

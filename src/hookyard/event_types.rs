@@ -80,6 +80,17 @@ impl Hookyard {
         self.find_event_type(name).is_some_and(|found| !found.archived)
     }
 
+    /// An example of the data of an event type: the configuration's, or the first of its schema.
+    pub fn example_of(&self, declared: &Declaration) -> Option<serde_json::Value> {
+        let config = self.config();
+        let spec = config.event_types.iter().find(|spec| spec.name == declared.name.as_str());
+        if let Some(spec) = spec.filter(|spec| spec.example.is_object()) {
+            return Some(spec.example.clone());
+        }
+        let schemas: serde_json::Value = serde_json::from_str(declared.schemas.as_deref()?).ok()?;
+        schemas.pointer("/1/examples/0").cloned()
+    }
+
     /// Declares an event type that there is not, or that is archived.
     ///
     /// # Errors

@@ -5,6 +5,11 @@ use std::sync::Arc;
 use crate::account::KeyHash;
 use crate::config::{self, Config, Delivery, Limits};
 use crate::delivery::tls;
+use crate::id::Seal;
+#[cfg(feature = "server")]
+use crate::token::Tokens;
+#[cfg(feature = "server")]
+use zeroize::Zeroizing;
 
 use super::Hookyard;
 use super::catalogue::Catalogue;
@@ -24,13 +29,32 @@ pub(super) struct Live {
     pub(super) catalogue: Catalogue,
     /// The admin key that the configuration gives.
     pub(super) admin: Option<KeyHash>,
+    /// What reads tokens: those of the configured secret, if there is one, and those of this store.
+    #[cfg(feature = "server")]
+    pub(super) tokens: Vec<Tokens>,
 }
 
 impl Live {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config, seal: &Seal) -> Self {
         let catalogue = Catalogue::new(&config);
         let admin = (!config.admin_key.is_empty()).then(|| KeyHash::of(config.admin_key.reveal()));
-        Self { config: Arc::new(config), catalogue, admin }
+        #[cfg(feature = "server")]
+        let tokens = {
+            let configured = Some(&config.operator.jwt_secret).filter(|secret| !secret.is_empty());
+            let configured = configured.map(|secret| Zeroizing::new(secret.reveal().as_bytes().to_vec()));
+            let own = Zeroizing::new(seal.derive(b"tokens").to_vec());
+            // The library takes a secret of any length.
+            configured.into_iter().chain([own]).filter_map(|secret| Tokens::new(&secret[..]).ok()).collect()
+        };
+        #[cfg(not(feature = "server"))]
+        let _ = seal;
+        Self {
+            config: Arc::new(config),
+            catalogue,
+            admin,
+            #[cfg(feature = "server")]
+            tokens,
+        }
     }
 }
 
@@ -63,7 +87,7 @@ impl Hookyard {
             self.0.throttles.store(Arc::new(super::admitting::Throttles::new(&after.rate_limits)));
         }
         self.0.outgoing.replace(outgoing);
-        self.0.live.store(Arc::new(Live::new(after)));
+        self.0.live.store(Arc::new(Live::new(after, &self.0.seal)));
         Ok(reloaded)
     }
 }
@@ -79,6 +103,7 @@ impl Config {
             key_prefix: wanted.key_prefix,
             log: wanted.log,
             events: wanted.events,
+            operator: wanted.operator,
             event_types: wanted.event_types,
             shutdown: wanted.shutdown,
             rate_limits: wanted.rate_limits,

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::HookId;
 use crate::router;
 use crate::store::Address;
-use crate::subscription::{NotASecret, PREVIOUS_SECRETS_LIMIT, Secret};
+use crate::subscription::{NotASecret, Secret};
 
 use super::{Hook, Hookyard, Unavailable};
 
@@ -26,8 +26,8 @@ pub struct Rotate {
     pub secret: Option<String>,
     /// How long the old one signs too, at most [`LONGEST_OVERLAP`].
     pub overlap: Duration,
-    /// How many old secrets may sign then, this one among them: further ones are forgotten, at most
-    /// [`PREVIOUS_SECRETS_LIMIT`] are kept.
+    /// How many old secrets may sign then, this one among them: further ones are forgotten. At most ten are
+    /// kept.
     pub kept: usize,
 }
 

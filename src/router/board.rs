@@ -86,7 +86,10 @@ impl Board {
     /// Records events with what each matches now.
     pub fn append(&self, drafts: Vec<Draft>) -> Verb {
         let drafts = drafts.into_iter().map(|draft| {
-            let matches = self.index.matches(draft.account, &draft.event_type, draft.channels());
+            let matches = match draft.only {
+                Some(only) => self.index.only(Address { account: draft.account, subscription: only }),
+                None => self.index.matches(draft.account, &draft.event_type, draft.channels()),
+            };
             (draft, matches)
         });
         Verb::Append(drafts.collect())

@@ -216,6 +216,13 @@ impl Index {
         }
     }
 
+    /// A subscription as what an event for it alone matches.
+    pub fn only(&self, at: Address) -> Matches {
+        let entry = self.of_account(at).filter(|entry| entry.state != State::Deactivated);
+        let matched = |entry: &Entry| Match { subscription: at.subscription, generation: entry.generation };
+        Arc::new(entry.map(matched).into_iter().collect())
+    }
+
     fn wants(&self, one: &Match, channels: &[Channel]) -> bool {
         let filter = self.entries.get(&one.subscription).map(|entry| self.filters.get(entry.filter));
         filter.is_some_and(|filter| filter.has_channel(channels))

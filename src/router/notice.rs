@@ -66,7 +66,18 @@ pub fn notices(
         .filter(|(_, matches)| !matches.is_empty())
         .map(|(account, matches)| {
             let (event_type, body) = (event_type.clone(), body.clone());
-            (Draft { account, event_type, body, accepted_at: now, idempotency: None, labels: None }, matches)
+            (
+                Draft {
+                    account,
+                    event_type,
+                    body,
+                    accepted_at: now,
+                    idempotency: None,
+                    labels: None,
+                    only: None,
+                },
+                matches,
+            )
         })
         .collect()
 }

@@ -169,6 +169,7 @@ impl World {
             accepted_at: self.clock().wall,
             idempotency: repeated.then_some(Idempotency { key, timestamp_given: false }),
             labels: None,
+            only: None,
         }
     }
 

@@ -333,6 +333,7 @@ impl Conversation {
             idempotency: keyed
                 .then_some(Idempotency { key: IdempotencyKey([key % 4; 16]), timestamp_given: given }),
             labels: self.labels(),
+            only: None,
         };
         (draft, matches)
     }

@@ -103,7 +103,7 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 /// Shows an application.
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
-    let account = visit.application(Scope::Hooks)?;
+    let account = visit.application(&[Scope::Hooks])?;
     Ok(show(StatusCode::OK, visit.hookyard(), &account))
 }
 
@@ -111,7 +111,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::of_organisation(&request)?;
     let profile = wanted(visit.body(payload).await?)?;
-    match visit.application(Scope::Admin) {
+    match visit.application(&[Scope::Admin]) {
         Ok(account) => {
             let account = visit.hookyard().update_account(&account.id, |known| *known = profile).await?;
             Ok(show(StatusCode::OK, visit.hookyard(), &account))
@@ -127,7 +127,7 @@ pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpRespon
 /// Changes some of an application.
 pub async fn patch(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::of_organisation(&request)?;
-    let account = visit.application(Scope::Admin)?;
+    let account = visit.application(&[Scope::Admin])?;
     let body = visit.body(payload).await?;
     let Change { name, uid, throttle_rate, rate_limit, metadata } = input::read(&body)?;
     let mut faults = Faults::default();
@@ -149,7 +149,7 @@ pub async fn patch(request: HttpRequest, payload: Payload) -> Result<HttpRespons
 /// Deletes an application with its endpoints and keys.
 pub async fn delete(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::of_organisation(&request)?;
-    let account = visit.application(Scope::Admin)?;
+    let account = visit.application(&[Scope::Admin])?;
     visit.hookyard().delete_account(&account.id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -180,9 +180,9 @@ fn vet_name(name: &str, faults: &mut Faults) {
 pub async fn named_or_made(
     visit: &Visit<'_>,
     profile: Option<Profile>,
-    scope: Scope,
+    scopes: &[Scope],
 ) -> Result<Account, Refusal> {
-    let refusal = match visit.application(scope) {
+    let refusal = match visit.application(scopes) {
         Ok(account) => return Ok(account),
         Err(refusal) if visit.is_organisation() => refusal,
         Err(refusal) => return Err(refusal),

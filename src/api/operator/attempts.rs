@@ -128,7 +128,7 @@ pub async fn of_endpoint(request: HttpRequest) -> Result<HttpResponse, Refusal> 
 pub async fn of_message(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
     let (page, wanted) = (visit.page()?, Wanted::of(&visit)?);
-    let (account, event) = named_message(&visit, Scope::Hooks).await?;
+    let (account, event) = named_message(&visit).await?;
     let endpoint = match visit.asked("endpoint_id") {
         Some(named) => Some(visit.hookyard().find_endpoint(&account.id, named).await?.id),
         None => None,
@@ -149,7 +149,7 @@ pub async fn of_message(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 /// Shows an attempt.
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
-    let (account, event) = named_message(&visit, Scope::Hooks).await?;
+    let (account, event) = named_message(&visit).await?;
     let id = visit.segment("attempt_id").parse().map_err(|_| Refusal::not_found())?;
     let made = visit.hookyard().attempt(&account.id, id).await?;
     if made.delivery.event_id != event.receipt.id {
@@ -192,7 +192,7 @@ pub async fn messages_of_endpoint(request: HttpRequest) -> Result<HttpResponse, 
 pub async fn destinations(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
     let page = visit.page()?;
-    let (account, event) = named_message(&visit, Scope::Hooks).await?;
+    let (account, event) = named_message(&visit).await?;
     let all = visit.hookyard().destinations(&account.id, event.receipt.id).await?;
     let stretch = page.stretch::<EndpointId>(Order::Ascending)?;
     let is_named = |one: &Destination| stretch.behind.is_some_and(|id| EndpointId::of(one.endpoint.id) == id);
@@ -213,7 +213,7 @@ pub async fn destinations(request: HttpRequest) -> Result<HttpResponse, Refusal>
 pub async fn resend(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
     repeating::once(&visit, &request, async {
-        let (account, event) = named_message(&visit, Scope::Hooks).await?;
+        let (account, event) = named_message(&visit).await?;
         let (_, endpoint) = named_endpoint(&visit).await?;
         // One that is turned off gets nothing, and whoever asked is not told.
         if !matches!(endpoint.status, Standing::Deactivated { .. }) {
@@ -228,7 +228,7 @@ pub async fn resend(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 pub async fn recover(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
     repeating::once(&visit, &request, async {
-        let account = visit.application(Scope::Hooks)?;
+        let account = visit.application(&[Scope::Hooks])?;
         let body = visit.body(payload).await?;
         let Recovery { since, until } = input::read(&body)?;
         let (since, until) =

@@ -1,7 +1,11 @@
 //! Endpoints: subscriptions, as this API shows them. What belongs to one stands beside: its headers, its secret.
 
+pub mod examples;
 pub mod headers;
 pub mod secrets;
+pub mod stats;
+
+use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
 use actix_web::web::Payload;
@@ -44,6 +48,8 @@ struct Wish {
     throttle_rate: Option<u16>,
     rate_limit: Option<u16>,
     secret: Option<String>,
+    /// For one that is made.
+    headers: Option<BTreeMap<String, String>>,
     #[serde(default, deserialize_with = "input::metadata")]
     metadata: Metadata,
 }
@@ -112,7 +118,7 @@ struct Whole<'a> {
 pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
     repeating::once(&visit, &request, async {
-        let account = visit.application(Scope::Hooks)?;
+        let account = visit.application(&[Scope::Hooks])?;
         let body = visit.body(payload).await?;
         let new = wanted(visit.hookyard(), input::read(&body)?)?;
         let made = visit.hookyard().add_endpoint(&account.id, new).await?;
@@ -124,7 +130,7 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
 /// Lists the endpoints of an application.
 pub async fn list(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
-    let account = visit.application(Scope::Hooks)?;
+    let account = visit.application(&[Scope::Hooks])?;
     let page = visit.page()?;
     let stretch = page.stretch(visit.order(Order::Descending)?)?;
     let listed = visit.hookyard().list_endpoints(&account.id, stretch).await?;
@@ -141,10 +147,10 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 /// Replaces an endpoint but for its secret and headers, or makes one.
 pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
-    let account = visit.application(Scope::Hooks)?;
+    let account = visit.application(&[Scope::Hooks])?;
     let body = visit.body(payload).await?;
     let hookyard = visit.hookyard();
-    let new = wanted(hookyard, Wish { secret: None, ..input::read(&body)? })?;
+    let new = wanted(hookyard, Wish { secret: None, headers: None, ..input::read(&body)? })?;
     let known = hookyard.find_endpoint(&account.id, visit.segment("endpoint_id")).await;
     let known = match known {
         Err(LookupError::NotFound) => {
@@ -162,7 +168,7 @@ pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpRespon
 /// Changes some of an endpoint.
 pub async fn patch(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
-    let account = visit.application(Scope::Hooks)?;
+    let account = visit.application(&[Scope::Hooks])?;
     let body = visit.body(payload).await?;
     let hookyard = visit.hookyard();
     let wish: Change = input::read(&body)?;
@@ -201,7 +207,7 @@ pub async fn delete(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 
 /// The endpoint that the path names, and its application.
 pub async fn named(visit: &Visit<'_>) -> Result<(Account, Subscription), Refusal> {
-    let account = visit.application(Scope::Hooks)?;
+    let account = visit.application(&[Scope::Hooks])?;
     let endpoint = visit.hookyard().find_endpoint(&account.id, visit.segment("endpoint_id")).await?;
     Ok((account, endpoint))
 }
@@ -224,6 +230,7 @@ fn wanted(hookyard: &Hookyard, wish: Wish) -> Result<NewEndpoint, Refusal> {
         filter: Filter::new(event_types, channels),
         envelope: Envelope::Payload,
         secret,
+        headers: wish.headers.map(headers::given).transpose()?.unwrap_or_default(),
         profile: Profile { uid, description, rate_limit: rate.map(u32::from), metadata: wish.metadata },
         disabled,
     })
@@ -298,6 +305,7 @@ impl From<EndpointError> for Refusal {
             EndpointError::Url(_) | EndpointError::Blocked(_) => {
                 Self::invalid(Fault::body(["url"], error.to_string()))
             }
+            EndpointError::Headers(error) => headers::refused_by(&error),
             EndpointError::Unavailable(why) => why.into(),
         }
     }

@@ -150,9 +150,9 @@ pub fn vet_known(hookyard: &Hookyard, names: &[String], faults: &mut Faults) {
     }
 }
 
-/// Whether a visitor is shown an event type: those behind a flag are the organisation's.
+/// Whether a visitor is shown an event type.
 fn is_shown(visit: &Visit<'_>, declared: &Declaration) -> bool {
-    declared.feature_flag.is_none() || visit.is_organisation()
+    declared.feature_flag.as_ref().is_none_or(|flag| visit.has_flag(flag))
 }
 
 fn declaration(wish: Wish, name: String) -> Result<Declaration, Refusal> {

@@ -25,6 +25,8 @@ use super::visit::Visit;
 
 /// The most channels of one message.
 const CHANNELS_LIMIT: usize = 5;
+/// Whoever sends messages or manages endpoints may look at messages.
+const LOOKING: [Scope; 2] = [Scope::Events, Scope::Hooks];
 /// How many days a payload may be asked to be kept; here it is kept as long as the configuration says.
 const RETENTION_DAYS: std::ops::RangeInclusive<i64> = 5..=90;
 
@@ -60,7 +62,7 @@ pub struct Shape<'a> {
 pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
     let with_content = visit.asked_flag("with_content", true)?;
-    visit.permit(Scope::Events)?;
+    visit.permit(&[Scope::Events])?;
     let body = visit.body(payload).await?;
     let wish: Wish<'_> = input::read(&body)?;
     let mut faults = Faults::default();
@@ -78,7 +80,7 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     let channels = faults.channels(CHANNELS_LIMIT, wish.channels);
     let profile = wish.application.map(|wish| applications::profile(wish, &mut faults));
     faults.check()?;
-    let account = applications::named_or_made(&visit, profile, Scope::Events).await?;
+    let account = applications::named_or_made(&visit, profile, &[Scope::Events]).await?;
     visit.hookyard().admit_events(&account.id, 1).map_err(Error::too_fast("this account"))?;
     let data = body.slice_ref(wish.payload.get().as_bytes());
     let mut event = Event::of_json(wish.event_type, data).account(account.id.clone()).of_any_type();
@@ -101,7 +103,7 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
     let (page, narrowed) = (visit.page()?, visit.narrowed()?);
     let with_content = visit.asked_flag("with_content", true)?;
-    let account = visit.application(Scope::Events)?;
+    let account = visit.application(&LOOKING)?;
     let stretch = page.stretch::<MessageId>(Order::Descending)?.map(EventId::of);
     let listed = visit.hookyard().list_events(&account.id, &narrowed, stretch).await?;
     let id = |event: &Emitted| MessageId::of(event.receipt.id).to_string();
@@ -112,19 +114,20 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
     let with_content = visit.asked_flag("with_content", true)?;
-    let (_, event) = named(&visit, Scope::Events).await?;
+    let (_, event) = named(&visit).await?;
     Ok(show(StatusCode::OK, &event, with_content))
 }
 
 /// The message that the path names, and its application.
-pub async fn named(visit: &Visit<'_>, scope: Scope) -> Result<(Account, Emitted), Refusal> {
-    let account = visit.application(scope)?;
+pub async fn named(visit: &Visit<'_>) -> Result<(Account, Emitted), Refusal> {
+    let account = visit.application(&LOOKING)?;
     let event = visit.hookyard().find_event(&account.id, visit.segment("msg_id")).await?;
     let hidden = event.receipt.event.is_own() && !visit.is_organisation();
     if hidden { Err(Refusal::not_found()) } else { Ok((account, event)) }
 }
 
-fn show(status: StatusCode, event: &Emitted, with_content: bool) -> HttpResponse {
+/// A message as an answer.
+pub fn show(status: StatusCode, event: &Emitted, with_content: bool) -> HttpResponse {
     answer::json(status, &shape(event, with_content))
 }
 

@@ -56,20 +56,31 @@ impl<'a> Visit<'a> {
         self.0.hookyard
     }
 
-    /// Nothing, if the token has this scope.
+    /// Nothing, if the token has one of these scopes.
     ///
     /// # Errors
     /// 403 when it has not.
-    pub fn permit(&self, scope: Scope) -> Result<(), Refusal> {
-        if self.0.may(scope) { Ok(()) } else { Err(Refusal::forbidden()) }
+    pub fn permit(&self, scopes: &[Scope]) -> Result<(), Refusal> {
+        let may = scopes.iter().any(|scope| self.0.may(*scope));
+        if may { Ok(()) } else { Err(Refusal::forbidden()) }
+    }
+
+    /// A path of this server as the visitor may follow it.
+    pub fn public(&self, path: &str) -> String {
+        self.0.public(path)
+    }
+
+    /// Whether the visitor is shown what stands behind this flag: the organisation is, whatever it is.
+    pub fn has_flag(&self, flag: &str) -> bool {
+        self.0.is_admin() || self.0.has_flag(flag)
     }
 
     /// The application that the path names.
     ///
     /// # Errors
-    /// 403 when the token has no `scope`, 404 when there is no such application or it is not the visitor's.
-    pub fn application(&self, scope: Scope) -> Result<Account, Refusal> {
-        self.permit(scope)?;
+    /// 403 when the token has none of `scopes`, 404 when there is no such application or it is not the visitor's.
+    pub fn application(&self, scopes: &[Scope]) -> Result<Account, Refusal> {
+        self.permit(scopes)?;
         let named = self.hookyard().find_account(self.segment("app_id"));
         let visible = |account: &Account| self.0.is_admin() || self.0.is_of(&account.id);
         named.filter(visible).ok_or_else(Refusal::not_found)
@@ -130,11 +141,16 @@ impl<'a> Visit<'a> {
         })
     }
 
-    /// A parameter that is a moment, also as some clients of the dialect write it: `2026-01-01 00:00:00 UTC`.
-    fn moment(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
+    /// A parameter that is a moment, also as some clients of the dialect write it: `2026-01-01 00:00:00 UTC`, or
+    /// without an offset, which is UTC.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn moment(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
         let Some(text) = self.asked(name) else { return Ok(None) };
         let plain = text.strip_suffix(" UTC").map(|text| format!("{}Z", text.replacen(' ', "T", 1)));
         let read = Timestamp::parse(plain.as_deref().unwrap_or(text));
+        let read = read.or_else(|| Timestamp::parse(&format!("{text}Z")));
         read.map(Some).ok_or_else(Refusal::query)
     }
 

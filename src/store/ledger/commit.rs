@@ -193,7 +193,7 @@ impl<'a> Commit<'a> {
         let no = EventNo(self.volatile.tail.next().0 + self.events.len() as u64);
         let nonce: Nonce = rand::random();
         let id: EventId = self.shared.seal.close(no.0, nonce);
-        let Draft { account, event_type, body, accepted_at, idempotency, labels } = draft;
+        let Draft { account, event_type, body, accepted_at, idempotency, labels, .. } = draft;
         let idempotency = idempotency.map(|idempotency| idempotency.key);
         if let Some(key) = idempotency {
             self.writing.keys.insert(&key, no, accepted_at);

@@ -60,6 +60,7 @@ fn draft(bytes: usize, matched: bool) -> (Draft, Matches) {
         accepted_at: Timestamp(0),
         idempotency: None,
         labels: None,
+        only: None,
     };
     let matched = matched.then_some(Match { subscription: SubscriptionNo(1), generation: Generation(0) });
     (draft, Arc::new(matched.into_iter().collect()))

@@ -183,6 +183,13 @@ fn headers_are_replaced_changed_and_sent_and_credentials_are_not_shown() {
     operator.send("acme", &json!({"eventType": "a", "payload": {}}));
     let sent = &receiver.wait_for(1)[0];
     assert_eq!((sent.header("x-team"), sent.header("authorization")), ("c", "Bearer hidden"));
+    // As the clients of the dialect take one away.
+    operator.act("PATCH", &path, Some(&json!({"headers": {"x-new": "d"}, "deleteHeaders": ["X-Team"]})));
+    assert_eq!(operator.get(&path), json!({"headers": {"x-new": "d"}, "sensitive": ["authorization"]}));
+    let made =
+        operator.endpoint("acme", &json!({"url": receiver.url("/"), "headers": {"x-of-its-own": "e"}}));
+    let headers = operator.get(&format!("{ENDPOINTS}/{made}/headers"));
+    assert_eq!(headers["headers"], json!({"x-of-its-own": "e"}));
     for name in ["svix-id", "X-Amz-Date", "content-type", "cache-control", "host"] {
         let faults = operator.faults("PUT", &path, &json!({"headers": {name: "a"}}));
         assert_eq!(faults[0].0, "body.headers.__all__", "{name}");
@@ -196,20 +203,79 @@ fn a_secret_is_rotated_and_the_old_ones_sign_until_their_grace_is_over() {
     let id = operator.endpoint("acme", &json!({"url": receiver.url("/")}));
     let path = format!("{ENDPOINTS}/{id}/secret");
     let key = || text(&operator.get(&path), "key").to_owned();
-    let (first, rotate) = (key(), format!("{path}/rotate"));
-    operator.act("POST", &rotate, Some(&json!({})));
+    let (first, rotation) = (key(), format!("{path}/rotate"));
+    let rotate = |wish: Value| {
+        let rotated: Value = operator.call("POST", &rotation, Some(&wish)).expect(200);
+        assert_eq!(text(&rotated, "key"), key());
+    };
+    rotate(json!({}));
     let second = key();
-    operator.act("POST", &rotate, Some(&json!({"key": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})));
+    rotate(json!({"key": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}));
     operator.send("acme", &json!({"eventType": "a", "payload": {"a": 1}}));
     let sent = &receiver.wait_for(1)[0];
     assert_eq!(sent.header("webhook-signature").split(' ').count(), 3);
     for secret in [first.as_str(), second.as_str(), key().as_str()] {
         assert!(sent.is_signed_with(secret));
     }
-    operator.act("POST", &rotate, Some(&json!({"gracePeriodSeconds": 0})));
+    rotate(json!({"gracePeriodSeconds": 0}));
     for _ in 0..8 {
-        operator.act("POST", &rotate, Some(&json!({})));
+        rotate(json!({}));
     }
-    let (code, detail) = operator.refused(400, "POST", &rotate, Some(&json!({})));
+    let (code, detail) = operator.refused(400, "POST", &rotation, Some(&json!({})));
     assert!(code == "limit_reached" && detail.starts_with("You can only rotate a key 10 times;"), "{detail}");
+}
+
+#[test]
+fn an_example_goes_to_the_endpoint_that_is_named_and_to_no_other() {
+    let (server, operator) = application();
+    let (named, other) = (Receiver::answering([200]), Receiver::answering([200]));
+    let id = operator.endpoint("acme", &json!({"url": named.url("/"), "eventTypes": ["new_message"]}));
+    operator.endpoint("acme", &json!({"url": other.url("/")}));
+    let schema = json!({"1": {"type": "object", "examples": [{"n": 7}]}});
+    operator
+        .create("/api/v1/event-type", &json!({"name": "with.example", "description": "", "schemas": schema}));
+    operator.create("/api/v1/event-type", &json!({"name": "without.one", "description": ""}));
+    let path = format!("{ENDPOINTS}/{id}/send-example");
+    let send = |event_type: &str| operator.call("POST", &path, Some(&json!({"eventType": event_type})));
+    let message: Value = send("with.example").expect(200);
+    assert_eq!((text(&message, "eventType"), &message["payload"]), ("with.example", &json!({})));
+    assert_eq!(named.wait_for(1)[0].json(), json!({"n": 7}));
+    let _: Value = send("new_lead").expect(200);
+    let _: Value = send("svix.ping").expect(200);
+    assert!(named.wait_for(3)[1..].iter().any(|sent| sent.json() == json!({"success": true})));
+    let refused =
+        |event_type, status| operator.refused(status, "POST", &path, Some(&json!({"eventType": event_type})));
+    assert_eq!(
+        (refused("without.one", 400).0, refused("unknown", 404)),
+        ("invalid_scheme".to_owned(), not_found())
+    );
+    let own = Operator(server.api().key_of("acme", &["hooks", "events"]));
+    own.refused(403, "POST", &path, Some(&json!({"eventType": "new_lead"})));
+    assert_eq!(other.count(), 0);
+}
+
+#[test]
+fn the_messages_of_an_endpoint_are_counted_by_where_they_stand() {
+    let (_server, operator) = application();
+    let receiver = Receiver::answering_with(|_| 200);
+    let id = operator.endpoint("acme", &json!({"url": receiver.url("/")}));
+    let path = format!("{ENDPOINTS}/{id}/stats");
+    for n in 0..3 {
+        operator.send("acme", &json!({"eventType": "a", "payload": {"n": n}}));
+    }
+    let counts =
+        |success, fail| json!({"success": success, "pending": 0, "sending": 0, "fail": fail, "canceled": 0});
+    crate::support::patience::until("all are delivered", || operator.get(&path) == counts(3, 0));
+    receiver.answer_from_now(500);
+    operator.send("acme", &json!({"eventType": "a", "payload": {}}));
+    crate::support::patience::until("one is given up", || operator.get(&path) == counts(3, 1));
+    assert_eq!(operator.get(&format!("{path}?until=2020-01-01T00:00:00")), counts(0, 0));
+    let refused = |query: &str| operator.refused(400, "GET", &format!("{path}{query}"), None);
+    assert_eq!(
+        refused("?until=2099-01-01T00:00:00Z"),
+        ("invalid_range".into(), "'until' cannot be in the future".into())
+    );
+    assert!(
+        refused("?since=2020-01-01T00:00:00Z").1.starts_with("'since' cannot be more than 28 days prior to ")
+    );
 }

@@ -4,7 +4,24 @@ use serde_json::{Value, json};
 
 use crate::support::api::text;
 
+use crate::support::server::Server;
+use crate::support::settings::Settings;
+
 use super::{Operator, application, not_found};
+
+const SECRET: &str = "the-secret-of-another-server";
+
+/// A token as Svix's server makes them: HS256 over these claims.
+fn token(claims: &Value, secret: &str) -> String {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    use hmac::{Hmac, KeyInit, Mac};
+    let signed =
+        format!("{}.{}", BASE64.encode(r#"{"typ":"JWT","alg":"HS256"}"#), BASE64.encode(claims.to_string()));
+    let mac =
+        Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    format!("{signed}.{}", BASE64.encode(mac.chain_update(&signed).finalize().into_bytes()))
+}
 
 #[test]
 fn a_visitor_without_a_token_is_told_so() {
@@ -64,4 +81,67 @@ fn a_key_that_may_only_emit_manages_no_endpoints() {
     manager.get("/api/v1/app/acme/endpoint");
     let message = json!({"eventType": "a", "payload": {}});
     assert_eq!(manager.refused(403, "POST", "/api/v1/app/acme/msg", Some(&message)).0, "insufficient access");
+}
+
+#[test]
+fn the_tokens_of_another_server_count_here_once_its_secret_is_given() {
+    let server = Server::start_with(Settings::quick().set("operator.jwt_secret", &format!("{SECRET:?}")));
+    let with = |token: String| Operator(server.api_with_key(&token));
+    let far = 4_102_444_800_u64;
+    let organisation =
+        json!({"iss": "svix-server", "sub": "org_23rb8YdGqMT0qIzpgGwdXfHirMu", "iat": 1, "exp": far});
+    let operator = with(token(&organisation, SECRET));
+    let acme = operator.create("/api/v1/app", &json!({"name": "Acme", "uid": "acme"}));
+    operator.create("/api/v1/app", &json!({"name": "Other", "uid": "other"}));
+    let own = with(token(&json!({"sub": text(&acme, "id"), "org": "org_1", "exp": far}), SECRET));
+    own.endpoint("acme", &json!({"url": "http://127.0.0.1:9/"}));
+    assert_eq!(own.refused(404, "GET", "/api/v1/app/other", None), not_found());
+    assert_eq!(own.refused(403, "GET", "/api/v1/app", None).0, "insufficient access");
+    let over = json!({"sub": "org_1", "exp": 1_000_000_000});
+    for wrong in [
+        token(&organisation, "another secret"),
+        token(&over, SECRET),
+        token(&json!({"sub": "user_1"}), SECRET),
+    ] {
+        assert_eq!(with(wrong).refused(401, "GET", "/api/v1/app", None).0, "authentication_failed");
+    }
+    // Without the secret, nobody's token counts.
+    let (server, _) = application();
+    let stranger = Operator(server.api_with_key(&token(&organisation, SECRET)));
+    stranger.refused(401, "GET", "/api/v1/app", None);
+}
+
+#[test]
+fn a_token_for_one_application_is_made_and_survives_a_kill() {
+    let (mut server, operator) = application();
+    operator.create("/api/v1/app", &json!({"name": "Other", "uid": "other"}));
+    operator
+        .create("/api/v1/event-type", &json!({"name": "zz.beta", "description": "", "featureFlag": "beta"}));
+    let access = |application: &str, body: Value| -> Value {
+        operator
+            .call("POST", &format!("/api/v1/auth/app-portal-access/{application}"), Some(&body))
+            .expect(200)
+    };
+    let plain = access("acme", json!({}));
+    let flagged = access("acme", json!({"featureFlags": ["beta"]}));
+    server.kill();
+    server.restart();
+    let with = |access: &Value| Operator(server.api_with_key(text(access, "token")));
+    let own = with(&plain);
+    own.endpoint("acme", &json!({"url": "http://127.0.0.1:9/"}));
+    own.get("/api/v1/app/acme/msg");
+    own.refused(403, "POST", "/api/v1/app/acme/msg", Some(&json!({"eventType": "a", "payload": {}})));
+    assert_eq!(own.refused(404, "GET", "/api/v1/app/other/endpoint", None), not_found());
+    own.refused(404, "GET", "/api/v1/event-type/zz.beta", None);
+    assert_eq!(text(&with(&flagged).get("/api/v1/event-type/zz.beta"), "name"), "zz.beta");
+    own.refused(403, "POST", "/api/v1/auth/app-portal-access/acme", Some(&json!({})));
+    let nobody = Operator(server.api()).refused(
+        404,
+        "POST",
+        "/api/v1/auth/app-portal-access/nobody",
+        Some(&json!({})),
+    );
+    assert_eq!(nobody, not_found());
+    let out = own.refused(501, "POST", "/api/v1/auth/logout", None);
+    assert_eq!(out, ("not_implemented".into(), "This API endpoint is not yet implemented.".into()));
 }

@@ -42,8 +42,13 @@ struct Replacement {
 
 /// Some headers, as they are to be; `null` takes one away.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Change {
+    #[serde(default)]
     headers: BTreeMap<String, Option<String>>,
+    /// The names of others to be taken away.
+    #[serde(default)]
+    delete_headers: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -78,7 +83,8 @@ pub async fn patch(request: HttpRequest, payload: Payload) -> Result<HttpRespons
     let visit = Visit::open(&request)?;
     let (account, endpoint) = named(&visit).await?;
     let body = visit.body(payload).await?;
-    let Change { headers } = input::read(&body)?;
+    let Change { mut headers, delete_headers } = input::read(&body)?;
+    headers.extend(delete_headers.into_iter().map(|name| (name, None)));
     vet(headers.keys())?;
     let known = endpoint.headers.reveal();
     let mut all: BTreeMap<String, String> =
@@ -111,13 +117,26 @@ fn refused(why: &str) -> Refusal {
     Refusal::invalid(Fault::body(["headers", "__all__"], why))
 }
 
+/// Headers that were sent with an endpoint that is made.
+pub fn given(headers: BTreeMap<String, String>) -> Result<Vec<(String, String)>, Refusal> {
+    vet(headers.keys())?;
+    Ok(headers.into_iter().collect())
+}
+
+/// The refusal of headers that cannot be.
+pub fn refused_by(error: &NotHeaders) -> Refusal {
+    match error {
+        NotHeaders::Reserved(_) => refused("Header uses a forbidden key."),
+        NotHeaders::Name(_) => refused("Invalid Header Name."),
+        NotHeaders::Value(_) => refused("Invalid Header Value."),
+        error => refused(&error.to_string()),
+    }
+}
+
 impl From<HeadersError> for Refusal {
     fn from(error: HeadersError) -> Self {
         match error {
-            HeadersError::Headers(NotHeaders::Reserved(_)) => refused("Header uses a forbidden key."),
-            HeadersError::Headers(NotHeaders::Name(_)) => refused("Invalid Header Name."),
-            HeadersError::Headers(NotHeaders::Value(_)) => refused("Invalid Header Value."),
-            HeadersError::Headers(error) => refused(&error.to_string()),
+            HeadersError::Headers(error) => refused_by(&error),
             HeadersError::NotFound => Self::not_found(),
             HeadersError::Unavailable(why) => why.into(),
         }

@@ -56,11 +56,12 @@ pub async fn rotate(request: HttpRequest, payload: Payload) -> Result<HttpRespon
         vet_count(&endpoint)?;
         let overlap = grace.map_or(DEFAULT_OVERLAP, |seconds| Duration::from_secs(seconds.into()));
         let secret = secret.map(|secret| secret.reveal().to_owned());
-        visit
+        let rotated = visit
             .hookyard()
             .rotate_secret(&account.id, endpoint.id, Rotate { secret, overlap, kept: PREVIOUS_SECRETS_LIMIT })
             .await?;
-        Ok(HttpResponse::NoContent().finish())
+        // Earlier clients expect no body here, and look at none.
+        Ok(answer::json(StatusCode::OK, &Shape { key: rotated.secret.reveal() }))
     })
     .await
 }
