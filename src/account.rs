@@ -107,6 +107,11 @@ impl AccountId {
         &self.0
     }
 
+    /// Whether it was made up, because nobody named one.
+    pub fn is_random(&self) -> bool {
+        self.0.starts_with(RANDOM_PREFIX)
+    }
+
     /// An id for an account whose maker named none.
     pub fn random() -> Self {
         let mut random = rand::rng();
@@ -120,7 +125,7 @@ impl Profile {
     ///
     /// An id that somebody chose is a uid as well; a random one is not.
     pub fn of(id: &AccountId) -> Self {
-        let uid = id.as_str().parse().ok().filter(|_| !id.as_str().starts_with(RANDOM_PREFIX));
+        let uid = id.as_str().parse().ok().filter(|_| !id.is_random());
         Self { name: id.to_string(), uid, ..Self::default() }
     }
 }

@@ -84,6 +84,12 @@ impl<'a> Call<'a> {
         self.hookyard.config().public(path)
     }
 
+    /// A path of this server from the scheme on, as the caller reached it.
+    pub fn full(&self, path: &str) -> String {
+        let reached = self.request.connection_info();
+        format!("{}://{}{path}", reached.scheme(), reached.host())
+    }
+
     /// The path as it was asked for, without a trailing slash.
     pub fn path(&self) -> &str {
         self.request.path()

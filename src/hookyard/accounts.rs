@@ -247,7 +247,7 @@ impl Hookyard {
         known.accounts.get(known.ids.get(id)?).cloned()
     }
 
-    /// An account by its id in the operator's API, its uid, or its id: whichever of these is found first.
+    /// An account by its id in the operator's API, by its uid, or by an id that was made up for want of one.
     pub fn find_account(&self, named: &str) -> Option<Account> {
         let known = self.0.registry.known();
         if let Ok(id) = named.parse::<ApplicationId>() {
@@ -256,7 +256,8 @@ impl Hookyard {
             return account.filter(|account| self.application_id(account) == id).cloned();
         }
         let by_uid = named.parse().ok().and_then(|uid: Uid| known.uids.get(&uid));
-        let no = by_uid.or_else(|| known.ids.get(&named.parse().ok()?))?;
+        let by_id = || named.parse().ok().filter(AccountId::is_random).and_then(|id| known.ids.get(&id));
+        let no = by_uid.or_else(by_id)?;
         known.accounts.get(no).cloned()
     }
 

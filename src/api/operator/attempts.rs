@@ -9,6 +9,7 @@ use crate::account::Scope;
 use crate::api::answer;
 use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
+use crate::filter::Channel;
 use crate::hookyard::{
     Delivery, DeliveryStatus, Destination, Emitted, Listed, Made, Order, Replay, ReplayError, Replayed,
 };
@@ -127,16 +128,18 @@ pub async fn of_endpoint(request: HttpRequest) -> Result<HttpResponse, Refusal> 
 /// Lists the attempts made for a message, newest first.
 pub async fn of_message(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
-    let (page, wanted) = (visit.page()?, Wanted::of(&visit)?);
+    let (page, narrowed, wanted) = (visit.page()?, visit.narrowed()?, Wanted::of(&visit)?);
     let (account, event) = named_message(&visit).await?;
     let endpoint = match visit.asked("endpoint_id") {
         Some(named) => Some(visit.hookyard().find_endpoint(&account.id, named).await?.id),
         None => None,
     };
+    let is_on = |channel: &Channel| event.labels.channels.contains(channel);
+    let is_about = narrowed.topics.include(event.receipt.event.as_str(), is_on);
     let mut made = visit.hookyard().attempts_of_event(&account.id, event.receipt.id).await?;
-    made.retain(|one| {
-        wanted.includes(&one.attempt) && endpoint.is_none_or(|endpoint| one.delivery.hook_id == endpoint)
-    });
+    let is_at = |one: &Made| endpoint.is_none_or(|endpoint| one.delivery.hook_id == endpoint);
+    let is_in_time = |one: &Made| narrowed.accepted.contains(one.attempt.at);
+    made.retain(|one| is_about && is_at(one) && is_in_time(one) && wanted.includes(&one.attempt));
     let stretch = page.stretch::<AttemptId>(Order::Descending)?;
     let at = stretch.behind.map(|id| made.iter().position(|one| one.id == id).ok_or_else(Refusal::not_found));
     let listed = match (at.transpose()?, stretch.order) {

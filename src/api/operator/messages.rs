@@ -3,6 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -42,6 +44,15 @@ struct Wish<'a> {
     #[serde(default, deserialize_with = "input::some")]
     payload_retention_period: Option<i64>,
     application: Option<applications::Wish>,
+    transformations_params: Option<Transformations>,
+}
+
+/// Of how the body is made of the payload, what is not a program.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Transformations {
+    /// JSON that is sent instead of the payload, byte for byte.
+    raw_payload: Option<String>,
 }
 
 /// A message.
@@ -76,13 +87,17 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     if wish.payload_retention_period.is_some_and(|days| !RETENTION_DAYS.contains(&days)) {
         faults.note(&["payload_retention_period"], "Validation error");
     }
+    let raw = wish.transformations_params.and_then(|given| given.raw_payload);
+    if raw.as_ref().is_some_and(|raw| serde_json::from_str::<IgnoredAny>(raw).is_err()) {
+        faults.note(&["transformations_params", "raw_payload"], "must be JSON");
+    }
     let uid = faults.uid(OfMessage::PREFIX, wish.event_id);
     let channels = faults.channels(CHANNELS_LIMIT, wish.channels);
     let profile = wish.application.map(|wish| applications::profile(wish, &mut faults));
     faults.check()?;
     let account = applications::named_or_made(&visit, profile, &[Scope::Events]).await?;
     visit.hookyard().admit_events(&account.id, 1).map_err(Error::too_fast("this account"))?;
-    let data = body.slice_ref(wish.payload.get().as_bytes());
+    let data = raw.map_or_else(|| body.slice_ref(wish.payload.get().as_bytes()), Bytes::from);
     let mut event = Event::of_json(wish.event_type, data).account(account.id.clone()).of_any_type();
     if let Some(uid) = uid {
         event = event.uid(uid);

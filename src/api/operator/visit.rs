@@ -65,9 +65,13 @@ impl<'a> Visit<'a> {
         if may { Ok(()) } else { Err(Refusal::forbidden()) }
     }
 
-    /// A path of this server as the visitor may follow it.
+    /// A path of this server as the visitor may follow it, from the scheme on.
     pub fn public(&self, path: &str) -> String {
-        self.0.public(path)
+        let public = self.0.public(path);
+        match public.starts_with('/') {
+            true => self.0.full(&public),
+            false => public,
+        }
     }
 
     /// Whether the visitor is shown what stands behind this flag: the organisation is, whatever it is.
