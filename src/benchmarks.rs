@@ -60,7 +60,7 @@ impl Default for Signing {
 impl Signing {
     /// The values of both headers.
     pub fn sign(&self, body: &[u8]) -> (String, String) {
-        (self.0.standard(ID, Timestamp(1_736_937_000_000), body), self.0.hex(body))
+        (self.0.standard(ID, Timestamp(1_736_937_000_000), body), self.0.hex(body).unwrap_or_default())
     }
 }
 

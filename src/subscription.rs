@@ -2,12 +2,14 @@
 
 mod headers;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use url::Url;
@@ -104,7 +106,8 @@ pub struct EndpointUrl {
     url: Url,
 }
 
-/// What signatures are keyed with: `whsec_` and base64 of 24 to 64 bytes, or 16 to 128 visible ASCII characters.
+/// What requests are signed with: `whsec_` and base64 of 24 to 64 bytes, or 16 to 128 visible ASCII characters, which the
+/// receiver has too; or `whsk_` and base64 of an ed25519 key, of which it has the public half alone, `whpk_…`.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
@@ -132,7 +135,10 @@ pub enum NotAnEndpoint {
 
 /// The text is no secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("secret must be whsec_ and base64 of 24 to 64 bytes, or 16 to 128 visible ASCII characters")]
+#[error(
+    "secret must be whsec_ and base64 of 24 to 64 bytes, whsk_ and base64 of an ed25519 key, or 16 to 128 visible ASCII \
+     characters"
+)]
 pub struct NotASecret;
 
 /// Why a subscription is deactivated whose owner turned it off.
@@ -141,6 +147,12 @@ pub const TURNED_OFF: &str = "turned off by its owner";
 pub const PREVIOUS_SECRETS_LIMIT: usize = 10;
 /// What a secret begins with when base64 of its bytes follows (Standard Webhooks).
 pub const SECRET_PREFIX: &str = "whsec_";
+/// What the private half of an ed25519 key begins with (Standard Webhooks).
+pub const SIGNING_PREFIX: &str = "whsk_";
+/// What its public half begins with.
+pub const VERIFYING_PREFIX: &str = "whpk_";
+/// Bytes of the seed of an ed25519 key; its public half may follow, and has as many.
+const SEED_BYTES: usize = 32;
 /// 24 bytes need no padding in base64.
 const GENERATED_SECRET_BYTES: usize = 24;
 
@@ -230,15 +242,45 @@ impl Secret {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+
+    /// What a receiver verifies with, in clear: the secret itself, or the public half of a key.
+    pub fn shown(&self) -> Cow<'_, str> {
+        match self.key_pair() {
+            None => Cow::Borrowed(&self.0),
+            Some(pair) => {
+                let public = BASE64.encode(pair.public_key());
+                Cow::Owned(format!("{VERIFYING_PREFIX}{public}"))
+            }
+        }
+    }
+
+    /// The ed25519 key that it is, if it is one.
+    pub(crate) fn key_pair(&self) -> Option<Ed25519KeyPair> {
+        key_pair(self.0.strip_prefix(SIGNING_PREFIX)?)
+    }
+}
+
+/// The ed25519 key of this base64: a seed, or a seed and the public half that belongs to it.
+fn key_pair(encoded: &str) -> Option<Ed25519KeyPair> {
+    let bytes = Zeroizing::new(BASE64.decode(encoded).ok()?);
+    let (seed, public) = bytes.split_at_checked(SEED_BYTES)?;
+    match public {
+        [] => Ed25519KeyPair::from_seed_unchecked(seed).ok(),
+        public => Ed25519KeyPair::from_seed_and_public_key(seed, public).ok(),
+    }
 }
 
 impl FromStr for Secret {
     type Err = NotASecret;
 
     fn from_str(text: &str) -> Result<Self, NotASecret> {
-        let good = match text.strip_prefix(SECRET_PREFIX) {
-            Some(encoded) => BASE64.decode(encoded).is_ok_and(|bytes| (24..=64).contains(&bytes.len())),
-            None => (16..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()),
+        let shared = text.strip_prefix(SECRET_PREFIX);
+        let good = match (shared, text.strip_prefix(SIGNING_PREFIX)) {
+            (Some(encoded), _) => BASE64.decode(encoded).is_ok_and(|bytes| (24..=64).contains(&bytes.len())),
+            (None, Some(encoded)) => key_pair(encoded).is_some(),
+            (None, None) => {
+                (16..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+            }
         };
         if !good {
             return Err(NotASecret);
@@ -291,7 +333,15 @@ mod tests {
         for bad in ["whsec_!!", "whsec_c2hvcnQ=", "short", "with a space in it", &"a".repeat(129)] {
             assert_eq!(bad.parse::<Secret>(), Err(NotASecret), "{bad}");
         }
+        let pair = "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=".parse::<Secret>().unwrap();
+        // The first test vector of RFC 8032, 7.1.
+        assert_eq!(pair.shown(), "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=");
+        assert_eq!("whsk_c2hvcnQ=".parse::<Secret>(), Err(NotASecret));
+        let other_half =
+            "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2DXWpgBgrEKt9VL/tPJZAc6DuFy89qmIyWvAhpo9wdRGw==";
+        assert_eq!(other_half.parse::<Secret>(), Err(NotASecret));
         let secret = Secret::generate();
+        assert_eq!(secret.shown(), secret.reveal());
         assert_eq!(secret.reveal().parse(), Ok(secret.clone()));
         assert!(!secret.reveal().contains('='));
         assert_eq!(format!("{secret:?}"), "Secret(***)");

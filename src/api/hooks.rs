@@ -4,6 +4,8 @@
 pub mod handling;
 pub mod headers;
 
+use std::borrow::Cow;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, LOCATION};
 use actix_web::web::Payload;
@@ -68,7 +70,7 @@ pub struct Shape<'a> {
     headers: Option<Vec<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     /// What its deliveries are signed with. It is shown here and when it is rotated, nowhere else.
-    secret: Option<&'a str>,
+    secret: Option<Cow<'a, str>>,
 }
 
 /// What a DELETE names.
@@ -103,7 +105,7 @@ pub async fn subscribe(request: HttpRequest, payload: Payload) -> Result<HttpRes
         Change::Created | Change::Reactivated => StatusCode::CREATED,
         Change::Nothing | Change::Resumed => StatusCode::OK,
     };
-    let shape = Shape { secret: Some(subscribed.secret.reveal()), ..shape(&subscribed.hook) };
+    let shape = Shape { secret: Some(subscribed.secret.shown()), ..shape(&subscribed.hook) };
     let mut response = answer::json(status, &shape);
     // The hook stands beside the resource that made it. One that was there already is told as well: a client that lost
     // the first answer has nothing else to delete it by.

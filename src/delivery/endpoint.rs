@@ -149,8 +149,10 @@ impl Endpoint {
             }
             headers.insert(name.clone(), value);
         }
-        if self.envelope == Envelope::Documented {
-            headers.insert(settings.signature_header.clone(), value(self.signer.hex(body)));
+        if self.envelope == Envelope::Documented
+            && let Some(hex) = self.signer.hex(body)
+        {
+            headers.insert(settings.signature_header.clone(), value(hex));
         }
         if request.test {
             headers.insert(WEBHOOK_TEST.clone(), HeaderValue::from_static("true"));

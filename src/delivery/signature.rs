@@ -7,16 +7,18 @@
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
+use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::clock::Timestamp;
-use crate::subscription::{PreviousSecret, SECRET_PREFIX, Secret};
+use crate::subscription::{PreviousSecret, SECRET_PREFIX, Secret, VERIFYING_PREFIX};
 
 /// The header with the event's id: the same on every attempt, so that receivers can drop duplicates.
 pub const ID: &str = "webhook-id";
@@ -33,10 +35,20 @@ pub const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 /// The keys are worked in when it is made; each signature starts from a copy of that state.
 #[derive(Clone)]
 pub struct Signer {
-    standard: Hmac<Sha256>,
+    standard: Key,
     /// The keys before, newest first, and until when each signs too.
-    previous: Vec<(Hmac<Sha256>, Timestamp)>,
-    plain: Hmac<Sha256>,
+    previous: Vec<(Key, Timestamp)>,
+    /// None for a pair of keys, of which the receiver has the public half alone.
+    plain: Option<Hmac<Sha256>>,
+}
+
+/// What one signature is made with.
+#[derive(Clone)]
+enum Key {
+    /// HMAC-SHA256, with a key that the receiver has too.
+    Shared(Hmac<Sha256>),
+    /// ed25519.
+    Pair(Arc<Ed25519KeyPair>),
 }
 
 /// The headers of a received request that [`verify`] needs.
@@ -67,15 +79,23 @@ pub enum VerifyError {
 
 /// What the value of the other signature begins with.
 const PLAIN_PREFIX: &str = "sha256=";
-/// What a signature of the only known version begins with.
+/// What a signature begins with that is made with a shared key.
 const VERSION: &str = "v1,";
+/// What one begins with that is made with the private half of a pair.
+const PAIR_VERSION: &str = "v1a,";
 
 impl Signer {
     /// Signs with `secret` alone.
     pub fn new(secret: &Secret) -> Self {
         let text = secret.reveal();
-        let standard = standard_key(text).expect("a secret was decoded when it was parsed");
-        Self { standard, previous: Vec::new(), plain: keyed(text.as_bytes()) }
+        let (standard, plain) = match secret.key_pair() {
+            Some(pair) => (Key::Pair(Arc::new(pair)), None),
+            None => {
+                let key = standard_key(text).expect("a secret was decoded when it was parsed");
+                (Key::Shared(key), Some(keyed(text.as_bytes())))
+            }
+        };
+        Self { standard, previous: Vec::new(), plain }
     }
 
     /// Signs with `secret` and, where the header has room for several signatures, also with the `previous` ones until
@@ -90,19 +110,34 @@ impl Signer {
     pub fn standard(&self, id: &str, now: Timestamp, body: &[u8]) -> String {
         let timestamp = now.unix_seconds().to_string();
         let mut text = String::with_capacity(2 * 48);
-        text.push_str(VERSION);
-        BASE64.encode_string(standard_tag(&self.standard, id, &timestamp, body), &mut text);
+        self.standard.sign(id, &timestamp, body, &mut text);
         for (previous, _) in self.previous.iter().filter(|(_, until)| now < *until) {
             text.push(' ');
-            text.push_str(VERSION);
-            BASE64.encode_string(standard_tag(previous, id, &timestamp, body), &mut text);
+            previous.sign(id, &timestamp, body, &mut text);
         }
         text
     }
 
-    /// The value of the other signature header: `sha256=` and hex, over the body, keyed with the secret as shown.
-    pub fn hex(&self, body: &[u8]) -> String {
-        plain_value(&self.plain, body)
+    /// The value of the other signature header: `sha256=` and hex, over the body, keyed with the secret as shown; none
+    /// where the receiver has no secret.
+    pub fn hex(&self, body: &[u8]) -> Option<String> {
+        self.plain.as_ref().map(|key| plain_value(key, body))
+    }
+}
+
+impl Key {
+    /// Adds a signature with its version to a text.
+    fn sign(&self, id: &str, timestamp: &str, body: &[u8], text: &mut String) {
+        match self {
+            Self::Shared(key) => {
+                text.push_str(VERSION);
+                BASE64.encode_string(standard_tag(key, id, timestamp, body), text);
+            }
+            Self::Pair(pair) => {
+                text.push_str(PAIR_VERSION);
+                BASE64.encode_string(pair.sign(&signed_text(id, timestamp, body)), text);
+            }
+        }
     }
 }
 
@@ -117,7 +152,7 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// Verifies that whoever holds `secret` sent this `body` under these headers, within `tolerance` of `now`.
+/// Verifies that whoever holds `secret`, or the private half of that `whpk_…`, sent this `body` under these headers, within `tolerance` of `now`.
 ///
 /// `body` must be the bytes as they were received, before any parsing. Several signatures may be given, separated by
 /// spaces; one that matches is enough, and those of unknown versions are passed over. They are compared in constant
@@ -148,7 +183,6 @@ pub fn verify(
     tolerance: Duration,
     now: Timestamp,
 ) -> Result<(), VerifyError> {
-    let key = standard_key(secret)?;
     let signed_at = seconds(headers.timestamp).ok_or(VerifyError::BadTimestamp)?;
     let (now, tolerance) = (now.unix_seconds(), tolerance.as_secs());
     if now.saturating_sub(signed_at) > tolerance {
@@ -157,12 +191,26 @@ pub fn verify(
     if signed_at.saturating_sub(now) > tolerance {
         return Err(VerifyError::TooNew);
     }
-    let expected = BASE64.encode(standard_tag(&key, headers.id, headers.timestamp, body));
+    if let Some(key) = secret.strip_prefix(VERIFYING_PREFIX) {
+        return verify_pair(key, headers, body);
+    }
+    let expected = BASE64.encode(standard_tag(&standard_key(secret)?, headers.id, headers.timestamp, body));
     let candidates = headers.signature.split(' ').filter_map(|signature| signature.strip_prefix(VERSION));
     let matched = candidates
         .map(|candidate| candidate.as_bytes().ct_eq(expected.as_bytes()))
         .fold(Choice::from(0), |found, equal| found | equal);
     if bool::from(matched) { Ok(()) } else { Err(VerifyError::NoMatch) }
+}
+
+/// Verifies a signature that was made with the private half of this key, of which `encoded` is the base64.
+fn verify_pair(encoded: &str, headers: &Headers<'_>, body: &[u8]) -> Result<(), VerifyError> {
+    let key = BASE64.decode(encoded).map_err(|_| VerifyError::BadSecret)?;
+    let key = UnparsedPublicKey::new(&ED25519, key);
+    let text = signed_text(headers.id, headers.timestamp, body);
+    let mut candidates =
+        headers.signature.split(' ').filter_map(|signature| signature.strip_prefix(PAIR_VERSION));
+    let matches = |candidate: &str| BASE64.decode(candidate).is_ok_and(|tag| key.verify(&text, &tag).is_ok());
+    if candidates.any(matches) { Ok(()) } else { Err(VerifyError::NoMatch) }
 }
 
 /// Verifies the other signature, `sha256=` and hex: that whoever holds `secret` sent this `body`, at whatever time.
@@ -192,6 +240,11 @@ fn standard_key(secret: &str) -> Result<Hmac<Sha256>, VerifyError> {
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+/// What a signature covers.
+fn signed_text(id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
+    [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat()
 }
 
 fn standard_tag(key: &Hmac<Sha256>, id: &str, timestamp: &str, body: &[u8]) -> impl AsRef<[u8]> {
@@ -249,7 +302,7 @@ mod tests {
     #[test]
     fn the_hex_signature_is_keyed_with_the_secret_as_shown() {
         let expected = "sha256=e0fc16c6d4a28f39a6e0935569f05d86e87367db24a4b6d9271215c603e49f6a";
-        assert_eq!(signer(SECRET).hex(BODY), expected);
+        assert_eq!(signer(SECRET).hex(BODY).as_deref(), Some(expected));
         assert_eq!(verify_body(SECRET, expected, BODY), Ok(()));
         assert_eq!(verify_body(OTHER, expected, BODY), Err(VerifyError::NoMatch));
         assert_eq!(verify_body(SECRET, expected, &BODY[1..]), Err(VerifyError::NoMatch));
@@ -267,6 +320,26 @@ mod tests {
         assert_eq!(verified(OTHER, &both, BODY, NOW), Ok(()));
         assert_eq!(rotating.hex(BODY), signer(OTHER).hex(BODY));
         assert_eq!(rotating.standard(ID_SENT, until, BODY).split(' ').count(), 1);
+    }
+
+    #[test]
+    fn a_pair_of_keys_signs_with_the_one_and_is_verified_with_the_other() {
+        let secret: Secret = "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=".parse().unwrap();
+        let (signer, public) = (Signer::new(&secret), secret.shown().into_owned());
+        let signature = signer.standard(ID_SENT, NOW, BODY);
+        assert!(signature.starts_with("v1a,") && signer.hex(BODY).is_none(), "{signature}");
+        assert_eq!(verified(&public, &signature, BODY, NOW), Ok(()));
+        assert_eq!(verified(&public, &signature, &BODY[1..], NOW), Err(VerifyError::NoMatch));
+        assert_eq!(
+            verified(&public, &format!("v1,{}", &signature[4..]), BODY, NOW),
+            Err(VerifyError::NoMatch)
+        );
+        let other = "whpk_PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+        assert_eq!(verified(other, &signature, BODY, NOW), Err(VerifyError::NoMatch));
+        let previous = PreviousSecret { secret, until: Timestamp(NOW.0 + 1) };
+        let rotating = Signer::rotating(&OTHER.parse().unwrap(), &[previous]).standard(ID_SENT, NOW, BODY);
+        assert_eq!(verified(&public, &rotating, BODY, NOW), Ok(()));
+        assert_eq!(verified(OTHER, &rotating, BODY, NOW), Ok(()));
     }
 
     #[test]

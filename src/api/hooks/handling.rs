@@ -90,7 +90,7 @@ pub async fn rotate_secret(request: HttpRequest, payload: Payload) -> Result<Htt
     let wish = body.as_deref().map(rotation).transpose()?.unwrap_or_default();
     let (account, id) = target(&call)?;
     let rotated = call.hookyard.rotate_secret(&account, id, wish).await?;
-    let shape = Shape { secret: Some(rotated.secret.reveal()), ..shape(&rotated.hook) };
+    let shape = Shape { secret: Some(rotated.secret.shown()), ..shape(&rotated.hook) };
     Ok(answer::json(StatusCode::OK, &shape))
 }
 

@@ -14,7 +14,7 @@ use crate::api::operator::repeating;
 use crate::api::operator::visit::Visit;
 use crate::clock::Timestamp;
 use crate::hookyard::{DEFAULT_OVERLAP, Rotate, RotateError};
-use crate::subscription::{PREVIOUS_SECRETS_LIMIT, SECRET_PREFIX, Secret, Subscription};
+use crate::subscription::{PREVIOUS_SECRETS_LIMIT, SECRET_PREFIX, SIGNING_PREFIX, Secret, Subscription};
 
 use super::named;
 
@@ -37,7 +37,7 @@ struct Shape<'a> {
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
     let (_, endpoint) = named(&visit).await?;
-    Ok(answer::json(StatusCode::OK, &Shape { key: endpoint.secret.reveal() }))
+    Ok(answer::json(StatusCode::OK, &Shape { key: &endpoint.secret.shown() }))
 }
 
 /// Gives the endpoint a new secret; the old one signs too until its time of grace is over.
@@ -61,14 +61,14 @@ pub async fn rotate(request: HttpRequest, payload: Payload) -> Result<HttpRespon
             .rotate_secret(&account.id, endpoint.id, Rotate { secret, overlap, kept: PREVIOUS_SECRETS_LIMIT })
             .await?;
         // Earlier clients expect no body here, and look at none.
-        Ok(answer::json(StatusCode::OK, &Shape { key: rotated.secret.reveal() }))
+        Ok(answer::json(StatusCode::OK, &Shape { key: &rotated.secret.shown() }))
     })
     .await
 }
 
 /// A secret that was sent.
 pub fn given(field: &str, text: &str) -> Result<Secret, Refusal> {
-    if !text.starts_with(SECRET_PREFIX) {
+    if ![SECRET_PREFIX, SIGNING_PREFIX].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(Refusal::invalid(Fault::shape([field], format!("{field}: invalid prefix"))));
     }
     text.parse().map_err(|_| Refusal::invalid(Fault::body(["key", "__all__"], "secret length invalid")))
