@@ -33,7 +33,7 @@ use self::index::Index;
 pub use self::index::Numbers;
 pub use self::message::{
     Add, Again, Change, Committed, End, Match, New, Ping, Replay, Rotate, SetHeaders, SetPaused, Subscribe,
-    Subscribed, Try, UidTaken, Unsubscribe, Wake, Which,
+    Subscribed, Taken, Try, Unsubscribe, Wake, Which,
 };
 
 /// The actor.

@@ -183,6 +183,10 @@ pub fn verify(
     tolerance: Duration,
     now: Timestamp,
 ) -> Result<(), VerifyError> {
+    let key = match secret.strip_prefix(VERIFYING_PREFIX) {
+        Some(public) => Err(BASE64.decode(public).map_err(|_| VerifyError::BadSecret)?),
+        None => Ok(standard_key(secret)?),
+    };
     let signed_at = seconds(headers.timestamp).ok_or(VerifyError::BadTimestamp)?;
     let (now, tolerance) = (now.unix_seconds(), tolerance.as_secs());
     if now.saturating_sub(signed_at) > tolerance {
@@ -191,10 +195,11 @@ pub fn verify(
     if signed_at.saturating_sub(now) > tolerance {
         return Err(VerifyError::TooNew);
     }
-    if let Some(key) = secret.strip_prefix(VERIFYING_PREFIX) {
-        return verify_pair(key, headers, body);
-    }
-    let expected = BASE64.encode(standard_tag(&standard_key(secret)?, headers.id, headers.timestamp, body));
+    let key = match key {
+        Ok(key) => key,
+        Err(public) => return verify_pair(&public, headers, body),
+    };
+    let expected = BASE64.encode(standard_tag(&key, headers.id, headers.timestamp, body));
     let candidates = headers.signature.split(' ').filter_map(|signature| signature.strip_prefix(VERSION));
     let matched = candidates
         .map(|candidate| candidate.as_bytes().ct_eq(expected.as_bytes()))
@@ -202,9 +207,8 @@ pub fn verify(
     if bool::from(matched) { Ok(()) } else { Err(VerifyError::NoMatch) }
 }
 
-/// Verifies a signature that was made with the private half of this key, of which `encoded` is the base64.
-fn verify_pair(encoded: &str, headers: &Headers<'_>, body: &[u8]) -> Result<(), VerifyError> {
-    let key = BASE64.decode(encoded).map_err(|_| VerifyError::BadSecret)?;
+/// Verifies a signature that was made with the private half of this key.
+fn verify_pair(key: &[u8], headers: &Headers<'_>, body: &[u8]) -> Result<(), VerifyError> {
     let key = UnparsedPublicKey::new(&ED25519, key);
     let text = signed_text(headers.id, headers.timestamp, body);
     let mut candidates =

@@ -207,14 +207,14 @@ impl Hookyard {
         // What was decided for it before it was forgotten is committed behind this.
         self.commit_all(Verbs::new()).await?;
         while self.unsubscribe_some(account.no).await? {}
-        let keys: Vec<KeyHash> = {
-            let known = self.0.registry.known();
-            known.keys.values().filter(|key| key.account == account.no).map(|key| key.hash).collect()
-        };
-        let mut verbs: Verbs = keys.iter().map(|hash| Verb::DeleteKey(*hash)).collect();
+        let keys = self.read(|reader| reader.keys()).await?;
+        let keys: Vec<KeyHash> =
+            keys.iter().filter(|key| key.account == account.no).map(|key| key.hash).collect();
+        // Before their end is queued: the use of one must not be recorded behind it.
+        self.0.registry.change().keys.retain(|_, key| key.account != account.no);
+        let mut verbs: Verbs = keys.into_iter().map(Verb::DeleteKey).collect();
         verbs.push(Verb::DeleteAccount(account.id.clone()));
         self.commit_all(verbs).await?;
-        self.0.registry.change().keys.retain(|hash, _| !keys.contains(hash));
         Ok(())
     }
 

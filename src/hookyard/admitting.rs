@@ -84,7 +84,9 @@ impl Hookyard {
             }
             Subject::Application { named, flags } => {
                 let account = self.find_account(&named)?.id;
-                Some(Caller { account, scopes: vec![Scope::Hooks], flags, key: hash })
+                // All tokens of an application share its rate, however many there are.
+                let key = KeyHash::of(&format!("application {account}"));
+                Some(Caller { account, scopes: vec![Scope::Hooks], flags, key })
             }
         }
     }

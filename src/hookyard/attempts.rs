@@ -2,7 +2,7 @@
 
 use crate::account::AccountId;
 use crate::attempt::Attempt;
-use crate::id::{AccountNo, AttemptId, EventId, EventNo, SubscriptionNo};
+use crate::id::{AccountNo, AttemptId, EndpointId, EventId, EventNo, SubscriptionNo};
 use crate::store::Address;
 use crate::store::history::{self, NEWEST, Period, Place, Topics};
 use crate::subscription::Subscription;
@@ -132,7 +132,7 @@ impl Hookyard {
         Ok(self.deliveries_to(account, endpoint.no, narrowed, status, stretch).await?)
     }
 
-    /// The deliveries of an event with the endpoints that they are for, to the oldest endpoint first.
+    /// A stretch of the deliveries of an event with the endpoints that they are for, by these.
     ///
     /// # Errors
     /// When the account has no such event.
@@ -140,16 +140,29 @@ impl Hookyard {
         &self,
         account: &AccountId,
         id: EventId,
-    ) -> Result<Vec<Destination>, LookupError> {
-        let history = self.event(account, id).await?;
+        stretch: Stretch<EndpointId>,
+    ) -> Result<Listed<Destination>, LookupError> {
+        let mut deliveries = self.event(account, id).await?.deliveries;
         let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
-        let mut destinations = Vec::with_capacity(history.deliveries.len());
-        for delivery in history.deliveries.into_iter().rev() {
+        let Stretch { order, behind, limit } = stretch.map(|id| self.0.seal.open(&id).0);
+        let no = |delivery: &Delivery| self.0.seal.open(&delivery.hook_id).0;
+        deliveries.retain(|delivery| match (order, behind) {
+            (_, None) => true,
+            (Order::Ascending, Some(behind)) => no(delivery) > behind,
+            (Order::Descending, Some(behind)) => no(delivery) < behind,
+        });
+        deliveries.sort_by_key(|delivery| no(delivery));
+        if order == Order::Descending {
+            deliveries.reverse();
+        }
+        let Listed { items, more } = Listed::of(deliveries, limit);
+        let mut destinations = Vec::with_capacity(items.len());
+        for delivery in items {
             if let Some(endpoint) = self.record(account, delivery.hook_id).await? {
                 destinations.push(Destination { delivery, endpoint });
             }
         }
-        Ok(destinations)
+        Ok(Listed { items: destinations, more })
     }
 
     async fn deliveries_to(
@@ -190,7 +203,7 @@ impl Hookyard {
                 let newest = self.newest_event().await?;
                 let read = |Between { above, below }| read(above, before(below));
                 let place = |delivery: &Delivery| self.event_no(delivery);
-                oldest_first(behind.unwrap_or_default(), newest, limit, place, read).await
+                oldest_first(behind.unwrap_or_default(), newest, limit, place, |_| 0, read).await
             }
         }
     }

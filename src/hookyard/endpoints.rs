@@ -35,14 +35,17 @@ pub struct NewEndpoint {
 pub enum EndpointError {
     #[error("not found")]
     NotFound,
-    /// Another endpoint of the account has this uid.
-    #[error("another endpoint has this uid")]
-    UidTaken,
+    /// Another endpoint of the account has this uid, or is the hook of this URL and event.
+    #[error("another endpoint has this uid, or is the hook of this url and event")]
+    Taken,
     #[error(transparent)]
     Url(#[from] NotAnEndpoint),
     /// The egress guard refuses the target; says what to do.
     #[error("{0}")]
     Blocked(String),
+    /// It would get nothing.
+    #[error("an endpoint names an event type, or gets every one")]
+    NoEventType,
     #[error(transparent)]
     Headers(#[from] NotHeaders),
     #[error(transparent)]
@@ -68,6 +71,13 @@ impl From<LookupError> for EndpointError {
     }
 }
 
+fn vet_filter(filter: &Filter) -> Result<(), EndpointError> {
+    match filter.event_types() {
+        Some([]) => Err(EndpointError::NoEventType),
+        _ => Ok(()),
+    }
+}
+
 impl Hookyard {
     /// Makes an endpoint, whatever others there are of this URL.
     ///
@@ -81,6 +91,7 @@ impl Hookyard {
         new: NewEndpoint,
     ) -> Result<Subscription, EndpointError> {
         let account = self.0.registry.account(account).ok_or(EndpointError::NotFound)?;
+        vet_filter(&new.filter)?;
         let NewEndpoint { url, filter, envelope, secret, headers, profile, disabled } = new;
         let headers = self.custom_headers(headers)?;
         let status = match disabled {
@@ -90,14 +101,15 @@ impl Hookyard {
         let new = router::New { url, filter, envelope, secret, headers, profile, status };
         let (reply, answer) = oneshot::channel();
         self.router()?.do_send(router::Add { account, new: Box::new(new), reply });
-        let added = self.answer(answer).await?.map_err(|router::UidTaken| EndpointError::UidTaken)?;
+        let added = self.answer(answer).await?.map_err(|router::Taken| EndpointError::Taken)?;
         Ok(*added)
     }
 
     /// Changes an endpoint, and turns it off or on if asked to: what it has not delivered when it is turned off is dead
     /// letters.
     ///
-    /// When it returns, the change is durable, and requests that start from then on are made as it says.
+    /// When it returns, the change is durable, and what is emitted from then on is matched as it says; a request that is
+    /// just being made is finished as it was.
     ///
     /// # Errors
     /// When the account has no such endpoint, another one has the uid, or nothing can be changed now.
@@ -115,10 +127,12 @@ impl Hookyard {
         let at = Address { account, subscription: subscription.no };
         let mut edit = Box::new(Edit::of(&subscription));
         change(&mut edit);
+        edit.moved = edit.url != subscription.url;
+        vet_filter(&edit.filter)?;
         let (reply, answer) = oneshot::channel();
         let enabled = disabled.map(|disabled| !disabled);
         self.router()?.do_send(router::Change { at, edit, enabled, reply });
-        let changed = self.answer(answer).await?.map_err(|router::UidTaken| EndpointError::UidTaken)?;
+        let changed = self.answer(answer).await?.map_err(|router::Taken| EndpointError::Taken)?;
         Ok(*changed.ok_or(EndpointError::NotFound)?)
     }
 

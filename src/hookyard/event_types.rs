@@ -77,7 +77,10 @@ impl Hookyard {
 
     /// Whether events of this type may be subscribed to and emitted without further ado.
     pub fn has_event_type(&self, name: &str) -> bool {
-        self.find_event_type(name).is_some_and(|found| !found.archived)
+        if let Some(declared) = self.0.declarations.known().get(name) {
+            return !declared.archived;
+        }
+        self.config().event_types.iter().any(|spec| spec.name == name)
     }
 
     /// An example of the data of an event type: the configuration's, or the first of its schema.

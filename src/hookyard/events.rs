@@ -146,7 +146,15 @@ impl Hookyard {
             }
             Order::Ascending => {
                 let newest = self.newest_event().await?;
-                oldest_first(behind.unwrap_or_default(), newest, limit, |event| event.no, read).await?
+                oldest_first(
+                    behind.unwrap_or_default(),
+                    newest,
+                    limit,
+                    |event| event.no,
+                    |event| event.body.bytes.len(),
+                    read,
+                )
+                .await?
             }
         };
         Ok(Listed { items: items.iter().map(|event| Emitted::of(event)).collect(), more })
@@ -260,6 +268,11 @@ impl fmt::Debug for Sample {
 }
 
 impl Emitted {
+    /// The same without its data, and without what holds it in memory.
+    pub fn without_data(self) -> Self {
+        Self { data: Bytes::from_static(b"null"), ..self }
+    }
+
     fn of(event: &Recorded) -> Self {
         let labels = event.labels.as_deref().cloned().unwrap_or_default();
         Self {

@@ -1,5 +1,7 @@
 //! Custom headers: replacing those of a hook.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::oneshot;
 
 use crate::account::AccountId;
@@ -43,6 +45,25 @@ impl Hookyard {
         self.router()?.do_send(router::SetHeaders { at, headers, reply });
         let subscription = *self.answer(answer).await?.ok_or(HeadersError::NotFound)?;
         Ok(self.with_tally(subscription).await?)
+    }
+
+    /// Changes some of the custom headers of a hook: `change` is given all of them, by their names in lower case.
+    ///
+    /// # Errors
+    /// As [`Self::set_headers`].
+    pub async fn change_headers(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        change: impl FnOnce(&mut BTreeMap<String, String>),
+    ) -> Result<Hook, HeadersError> {
+        // Whoever changes some next must see this change.
+        let _turn = self.0.editing.lock().await;
+        let no = self.0.registry.account(account).ok_or(HeadersError::NotFound)?;
+        let known = self.record(no, id).await?.ok_or(HeadersError::NotFound)?.headers;
+        let mut headers = known.reveal().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        change(&mut headers);
+        self.set_headers(account, id, headers).await
     }
 
     /// Headers that a hook may have, as the configuration is now.

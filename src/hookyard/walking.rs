@@ -6,6 +6,8 @@ use crate::id::EventNo;
 
 use super::{Listed, Unavailable};
 
+/// The most bytes that are kept of one page; the rest is on the next.
+const KEPT_BYTES: usize = 8 << 20;
 /// By how much the stretch grows that is searched, while too little is found in it.
 const GROWTH: u64 = 8;
 
@@ -25,24 +27,34 @@ pub(super) async fn oldest_first<T, F: Future<Output = Result<Listed<T>, Unavail
     newest: EventNo,
     limit: usize,
     place: impl Fn(&T) -> EventNo,
+    weight: impl Fn(&T) -> usize,
     read: impl Fn(Between) -> F,
 ) -> Result<Listed<T>, Unavailable> {
     let mut width = limit as u64 + 2;
     loop {
         let end = EventNo(anchor.0.saturating_add(width));
         let mut oldest: VecDeque<T> = VecDeque::new();
+        let (mut bytes, mut is_cut) = (0, false);
         let mut between = Between { above: anchor, below: end };
         loop {
             let Listed { items, more } = read(between).await?;
             between.below = items.last().map_or(between.above, &place);
-            oldest.extend(items);
-            oldest.drain(..oldest.len().saturating_sub(limit + 1));
+            for item in items {
+                bytes += weight(&item);
+                oldest.push_back(item);
+                // The newest are the farthest from the anchor.
+                while oldest.len() > limit + 1 || (bytes > KEPT_BYTES && oldest.len() > 1) {
+                    is_cut |= oldest.len() <= limit + 1;
+                    bytes -= oldest.pop_front().map_or(0, |farthest| weight(&farthest));
+                }
+            }
             if !more {
                 break;
             }
         }
-        if oldest.len() > limit || end > newest {
-            return Ok(Listed::of(oldest.into_iter().rev().collect(), limit));
+        if oldest.len() > limit || is_cut || end > newest {
+            let Listed { items, more } = Listed::of(oldest.into_iter().rev().collect(), limit);
+            return Ok(Listed { items, more: more || is_cut });
         }
         width = width.saturating_mul(GROWTH);
     }
@@ -60,8 +72,14 @@ mod tests {
 
     fn walked(all: &[u64], anchor: u64, limit: usize) -> (Vec<u64>, bool) {
         let newest = EventNo(*all.last().unwrap());
-        let listed =
-            oldest_first(EventNo(anchor), newest, limit, |no| EventNo(*no), |between| read(all, between));
+        let listed = oldest_first(
+            EventNo(anchor),
+            newest,
+            limit,
+            |no| EventNo(*no),
+            |_| 1 << 20,
+            |between| read(all, between),
+        );
         let Listed { items, more } = pollster::block_on(listed).unwrap();
         (items, more)
     }
@@ -74,5 +92,12 @@ mod tests {
         assert_eq!(walked(&near, 99, 4), (vec![], false));
         assert_eq!(walked(&[5, 1_000, 100_000, 100_001], 5, 2), (vec![1_000, 100_000], true));
         assert_eq!(walked(&[5, 1_000, 100_000], 5, 2), (vec![1_000, 100_000], false));
+    }
+
+    #[test]
+    fn a_page_has_no_more_than_its_bytes() {
+        let near: Vec<u64> = (1..100).collect();
+        let (items, more) = walked(&near, 10, 50);
+        assert_eq!((items, more), ((11..19).collect(), true), "of a mebibyte each");
     }
 }

@@ -16,7 +16,7 @@ use crate::id::{AccountNo, Seal, SubscriptionNo};
 use crate::label::Uid;
 use crate::metrics::Metrics;
 use crate::router::index::{Entry, Index, Numbers, State};
-use crate::router::message::{New, Rotate, Subscribe, UidTaken, Which};
+use crate::router::message::{New, Rotate, Subscribe, Taken, Which};
 use crate::router::notice::notices;
 use crate::shard::GiveUp;
 use crate::store::writer::Verbs;
@@ -157,7 +157,7 @@ impl Board {
     ///
     /// # Errors
     /// When another one has its uid.
-    pub fn add(&mut self, account: AccountNo, new: New, now: Timestamp) -> Result<Option<Decided>, UidTaken> {
+    pub fn add(&mut self, account: AccountNo, new: New, now: Timestamp) -> Result<Option<Decided>, Taken> {
         if self.names.get(account).is_none() {
             return Ok(None);
         }
@@ -171,17 +171,17 @@ impl Board {
     ///
     /// # Errors
     /// When another one has its uid.
-    pub fn edit(
-        &mut self,
-        at: Address,
-        edit: Edit,
-        enabled: Option<bool>,
-    ) -> Result<Option<Decided>, UidTaken> {
+    pub fn edit(&mut self, at: Address, edit: Edit, enabled: Option<bool>) -> Result<Option<Decided>, Taken> {
         let no = at.subscription;
         let Some(entry) = self.index.of_account(at).cloned() else {
             return Ok(None);
         };
         self.vet_uid(at.account, edit.profile.uid.as_ref(), Some(no))?;
+        // Of one URL and filter there is one hook: subscribing finds it, and unsubscribing forgets it.
+        let like_it = self.index.find(at.account, edit.url.normalized(), &edit.filter);
+        if self.index.is_documented(no) && like_it.is_some_and(|other| other != no) {
+            return Err(Taken);
+        }
         self.index.change(no, edit.url.normalized(), &edit.filter, edit.profile.uid.as_ref());
         let mut verbs = Verbs::from_buf([Verb::Change(at, Change::Edit(Box::new(edit)))]);
         let mut told = Told::Wake(at);
@@ -205,9 +205,9 @@ impl Board {
         account: AccountNo,
         uid: Option<&Uid>,
         other_than: Option<SubscriptionNo>,
-    ) -> Result<(), UidTaken> {
+    ) -> Result<(), Taken> {
         let has_it = uid.and_then(|uid| self.index.of_uid(account, uid));
-        if has_it.is_some() && has_it != other_than { Err(UidTaken) } else { Ok(()) }
+        if has_it.is_some() && has_it != other_than { Err(Taken) } else { Ok(()) }
     }
 
     /// The record of a new subscription, which is in the index from now on.

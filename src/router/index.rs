@@ -194,9 +194,14 @@ impl Index {
         self.documented(self.of_url(account, url)).find(|no| self.entries[no].filter == wanted)
     }
 
+    /// Whether a subscription gets the documented envelope.
+    pub fn is_documented(&self, no: SubscriptionNo) -> bool {
+        self.get(no).is_some_and(|entry| entry.envelope == Envelope::Documented)
+    }
+
     /// Those among them that get the documented envelope.
     pub fn documented(&self, numbers: Numbers) -> impl Iterator<Item = SubscriptionNo> + '_ {
-        numbers.into_iter().filter(|no| self.entries[no].envelope == Envelope::Documented)
+        numbers.into_iter().filter(|no| self.is_documented(*no))
     }
 
     /// The account's subscriptions that an event of this type on these channels matches.
@@ -207,10 +212,13 @@ impl Index {
             (None, None) => Matches::default(),
             (Some(list), None) | (None, Some(list)) if list.choosy == 0 => list.matches.clone(),
             (named, any) => {
-                let listed = [named, any].into_iter().flatten().flat_map(|list| list.matches.iter());
-                let mut matches: Vec<Match> =
-                    listed.filter(|one| self.wants(one, channels)).copied().collect();
-                matches.sort_unstable();
+                let mut matches = Vec::new();
+                for list in [named, any].into_iter().flatten() {
+                    let wanted = |one: &&Match| list.choosy == 0 || self.wants(one, channels);
+                    matches.extend(list.matches.iter().filter(wanted).copied());
+                }
+                // Two runs that are in order: they are merged.
+                matches.sort();
                 Arc::new(matches)
             }
         }

@@ -47,7 +47,7 @@ pub struct Subscribe {
 pub struct Add {
     pub account: AccountNo,
     pub new: Box<New>,
-    pub reply: oneshot::Sender<Result<Result<Box<Subscription>, UidTaken>, Error>>,
+    pub reply: oneshot::Sender<Result<Result<Box<Subscription>, Taken>, Error>>,
 }
 
 /// A subscription to be made.
@@ -75,11 +75,11 @@ pub struct Change {
 }
 
 /// A subscription as it was changed; none where there is none.
-pub type Changed = Result<Option<Box<Subscription>>, UidTaken>;
+pub type Changed = Result<Option<Box<Subscription>>, Taken>;
 
-/// Another subscription of the account has this uid.
+/// Another subscription of the account has this uid, or is the hook of this URL and filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UidTaken;
+pub struct Taken;
 
 /// The subscription, durable, and where it stood before, if it existed.
 pub struct Subscribed {

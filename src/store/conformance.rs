@@ -250,6 +250,7 @@ impl Conversation {
                 url: format!("https://example.com/{}/edited", at.subscription.0).parse().unwrap(),
                 filter: Filter::new(None, vec!["a".parse().unwrap()]),
                 profile: Profile { uid, description, ..Profile::default() },
+                moved: true,
             })),
         )
     }

@@ -134,6 +134,8 @@ pub struct Edit {
     pub url: EndpointUrl,
     pub filter: Filter,
     pub profile: Profile,
+    /// Whether the URL is another one: then nothing is known of the health of what is there.
+    pub moved: bool,
 }
 
 /// An attempt that is over, and what follows from it.
@@ -191,6 +193,7 @@ impl Change {
         match self {
             Self::Reactivate { replay: true, .. } => Some(Health::REVIVED),
             Self::Reactivate { replay: false, .. } => Some(Health::default()),
+            Self::Edit(edit) if edit.moved => Some(Health::default()),
             _ => None,
         }
     }
@@ -216,7 +219,7 @@ impl Change {
                 subscription.headers.clone_from(headers);
             }
             Self::Edit(edit) if **edit != Edit::of(subscription) => {
-                let Edit { url, filter, profile } = (**edit).clone();
+                let Edit { url, filter, profile, .. } = (**edit).clone();
                 (subscription.url, subscription.filter, subscription.profile) = (url, filter, profile);
             }
             Self::Replay if !deactivated && subscription.floor > Generation(0) => {
@@ -233,7 +236,7 @@ impl Edit {
     /// A subscription as it is.
     pub fn of(subscription: &Subscription) -> Self {
         let Subscription { url, filter, profile, .. } = subscription.clone();
-        Self { url, filter, profile }
+        Self { url, filter, profile, moved: false }
     }
 }
 
@@ -259,8 +262,9 @@ impl Rotation {
         }
         let previous = &mut subscription.previous_secrets;
         previous.insert(0, PreviousSecret { secret: old.clone(), until: self.overlap_until });
-        previous.retain(|previous| now < previous.until);
+        // First: one whose time is over already takes the place of those before it all the same.
         previous.truncate(self.kept.min(PREVIOUS_SECRETS_LIMIT));
+        previous.retain(|previous| now < previous.until);
         subscription.updated_at = now;
         subscription.secret = self.secret.clone();
         true

@@ -289,6 +289,20 @@ fn a_rotation_during_the_overlap_of_another_keeps_the_two_latest() {
 }
 
 #[test]
+fn a_rotation_without_an_overlap_ends_that_of_the_one_before() {
+    let server = Server::start();
+    let receiver = Receiver::answering([200]);
+    let hook = server.api().subscribe(&receiver.url("/"), "new_lead");
+
+    rotate(&server.api(), &hook, &json!({"overlap": "1h"}));
+    let third = rotate(&server.api(), &hook, &json!({"overlap": "0s"}));
+
+    let request = request_of(&server.api(), &hook, &receiver);
+    request.assert_signed_with(&third);
+    assert_eq!(request.header("webhook-signature").split(' ').count(), 1);
+}
+
+#[test]
 fn paused_and_deactivated_hooks_can_rotate() {
     let server = Server::start();
     let api = server.api();

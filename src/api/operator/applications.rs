@@ -80,7 +80,16 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
                 Err(Refusal::conflict("conflict", "An application with that id or uid already exists"))
             }
             None => {
-                let account = visit.hookyard().make_account(profile).await?;
+                let uid = profile.uid.clone();
+                let account = match visit.hookyard().make_account(profile).await {
+                    Err(AccountError::UidTaken) if wants_known => {
+                        // Somebody else has just made it.
+                        let known = uid.and_then(|uid| visit.hookyard().find_account(uid.as_str()));
+                        let account = known.ok_or_else(Refusal::not_found)?;
+                        return Ok(show(StatusCode::OK, visit.hookyard(), &account));
+                    }
+                    made => made?,
+                };
                 Ok(show(StatusCode::CREATED, visit.hookyard(), &account))
             }
         }
@@ -107,7 +116,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     Ok(show(StatusCode::OK, visit.hookyard(), &account))
 }
 
-/// Replaces an application, or makes one that has the path's uid.
+/// Replaces an application, or makes one, whatever the path called it.
 pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::of_organisation(&request)?;
     let profile = wanted(visit.body(payload).await?)?;
@@ -194,7 +203,11 @@ pub async fn named_or_made(
         Some(uid) if uid.as_str() != visit.segment("app_id") => {
             Err(fault("application_uid_mismatch", "Application UID in the path and body must match"))
         }
-        Some(_) => Ok(visit.hookyard().make_account(profile).await?),
+        Some(_) => match visit.hookyard().make_account(profile).await {
+            // Somebody else has just made it.
+            Err(AccountError::UidTaken) => visit.application(scopes),
+            made => Ok(made?),
+        },
     }
 }
 

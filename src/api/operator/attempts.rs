@@ -11,7 +11,8 @@ use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
 use crate::filter::Channel;
 use crate::hookyard::{
-    Delivery, DeliveryStatus, Destination, Emitted, Listed, Made, Order, Replay, ReplayError, Replayed,
+    Delivery, DeliveryStatus, Destination, Emitted, Listed, LookupError, Made, Order, Replay, ReplayError,
+    Replayed,
 };
 use crate::id::{AttemptId, EndpointId, EventId, MessageId, TaskId};
 use crate::subscription::Status as Standing;
@@ -27,6 +28,8 @@ use super::visit::Visit;
 const RECOVERY_DAYS: u64 = 14;
 /// By how much a caller's clock may be ahead of ours.
 const TOLERANCE_MS: u64 = 5 * 60 * 1000;
+/// The most bytes of payloads on one page; the rest is on the next.
+const SHOWN_BYTES: usize = 8 << 20;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Where a message stands at an endpoint, or how an attempt ended; a number on the wire.
@@ -120,6 +123,13 @@ pub async fn of_endpoint(request: HttpRequest) -> Result<HttpResponse, Refusal> 
     let (account, endpoint) = named_endpoint(&visit).await?;
     let stretch = page.stretch(Order::Descending)?;
     let keep = |attempt: &Attempt| wanted.includes(attempt);
+    if wanted.is_of_none() {
+        return Ok(page.answer(
+            &Listed::<Made> { items: Vec::new(), more: false },
+            |_| String::new(),
+            |_| (),
+        ));
+    }
     let listed =
         visit.hookyard().attempts_of_endpoint(&account.id, &endpoint, &narrowed, stretch, keep).await?;
     Ok(page.answer(&listed, |made| made.id.to_string(), |made| wanted.show(made)))
@@ -177,11 +187,22 @@ pub async fn messages_of_endpoint(request: HttpRequest) -> Result<HttpResponse, 
     let hookyard = visit.hookyard();
     let listed = hookyard.deliveries_of_endpoint(&account.id, &endpoint, &narrowed, status, stretch).await?;
     let mut found: Vec<(Emitted, Delivery)> = Vec::with_capacity(listed.items.len());
+    let (mut bytes, mut more) = (0, listed.more);
     for delivery in listed.items {
-        let event = hookyard.find_event(&account.id, &delivery.event_id.to_string()).await?;
+        if bytes > SHOWN_BYTES {
+            more = true;
+            break;
+        }
+        let event = match hookyard.find_event(&account.id, &delivery.event_id.to_string()).await {
+            // Retention has just let go of it.
+            Err(LookupError::NotFound) => continue,
+            event => event?,
+        };
+        let event = if with_content { event } else { event.without_data() };
+        bytes += event.data.len();
         found.push((event, delivery));
     }
-    let listed = Listed { items: found, more: listed.more };
+    let listed = Listed { items: found, more };
     let id = |(event, _): &(Emitted, Delivery)| MessageId::of(event.receipt.id).to_string();
     Ok(page.answer(&listed, id, |(event, delivery)| {
         let status = Status::of(delivery);
@@ -196,14 +217,8 @@ pub async fn destinations(request: HttpRequest) -> Result<HttpResponse, Refusal>
     let visit = Visit::open(&request)?;
     let page = visit.page()?;
     let (account, event) = named_message(&visit).await?;
-    let all = visit.hookyard().destinations(&account.id, event.receipt.id).await?;
-    let stretch = page.stretch::<EndpointId>(Order::Ascending)?;
-    let is_named = |one: &Destination| stretch.behind.is_some_and(|id| EndpointId::of(one.endpoint.id) == id);
-    let at = all.iter().position(is_named);
-    let listed = match (at, stretch.order) {
-        (Some(at), Order::Descending) => Listed::of(all.into_iter().take(at).rev().collect(), stretch.limit),
-        (at, _) => Listed::of(all.into_iter().skip(at.map_or(0, |at| at + 1)).collect(), stretch.limit),
-    };
+    let stretch = page.stretch(Order::Ascending)?;
+    let listed = visit.hookyard().destinations(&account.id, event.receipt.id, stretch).await?;
     let id = |one: &Destination| EndpointId::of(one.endpoint.id).to_string();
     Ok(page.answer(&listed, id, |one| {
         let status = Status::of(&one.delivery);
@@ -335,6 +350,11 @@ impl Wanted {
             class: class.transpose()?,
             with_content: visit.asked_flag("with_content", true)?,
         })
+    }
+
+    /// Whether no attempt can be among them: each has succeeded or failed.
+    fn is_of_none(&self) -> bool {
+        matches!(self.status, Some(Status::Pending | Status::Sending))
     }
 
     fn includes(&self, attempt: &Attempt) -> bool {

@@ -29,6 +29,8 @@ use super::refusal::{Fault, Refusal};
 use super::repeating;
 use super::visit::Visit;
 
+/// The most event types that one endpoint names.
+const EVENT_TYPES_LIMIT: usize = 500;
 /// The most channels of one endpoint.
 const CHANNELS_LIMIT: usize = 10;
 
@@ -133,7 +135,8 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let account = visit.application(&[Scope::Hooks])?;
     let page = visit.page()?;
     let stretch = page.stretch(visit.order(Order::Descending)?)?;
-    let listed = visit.hookyard().list_endpoints(&account.id, stretch).await?;
+    let mut listed = visit.hookyard().list_endpoints(&account.id, stretch).await?;
+    listed.items.retain(|endpoint| is_shown(&visit, endpoint));
     Ok(page.answer(&listed, |one| EndpointId::of(one.id).to_string(), whole))
 }
 
@@ -153,6 +156,7 @@ pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     let new = wanted(hookyard, Wish { secret: None, headers: None, ..input::read(&body)? })?;
     let known = hookyard.find_endpoint(&account.id, visit.segment("endpoint_id")).await;
     let known = match known {
+        Ok(known) if !is_shown(&visit, &known) => return Err(Refusal::not_found()),
         Err(LookupError::NotFound) => {
             // The path's name is not the new one's: only the body says its uid.
             return Ok(show(StatusCode::CREATED, &hookyard.add_endpoint(&account.id, new).await?));
@@ -160,7 +164,7 @@ pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpRespon
         known => known?,
     };
     let NewEndpoint { url, filter, profile, disabled, .. } = new;
-    let replace = |edit: &mut Edit| *edit = Edit { url, filter, profile };
+    let replace = |edit: &mut Edit| *edit = Edit { url, filter, profile, moved: false };
     let endpoint = hookyard.edit_endpoint(&account.id, known.id, Some(disabled), replace).await?;
     Ok(show(StatusCode::OK, &endpoint))
 }
@@ -209,7 +213,13 @@ pub async fn delete(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 pub async fn named(visit: &Visit<'_>) -> Result<(Account, Subscription), Refusal> {
     let account = visit.application(&[Scope::Hooks])?;
     let endpoint = visit.hookyard().find_endpoint(&account.id, visit.segment("endpoint_id")).await?;
-    Ok((account, endpoint))
+    if is_shown(visit, &endpoint) { Ok((account, endpoint)) } else { Err(Refusal::not_found()) }
+}
+
+/// Whether a visitor is shown an endpoint: the router's own events tell of other accounts.
+fn is_shown(visit: &Visit<'_>, endpoint: &Subscription) -> bool {
+    let mut names = endpoint.filter.event_types().unwrap_or_default().iter();
+    visit.is_organisation() || !names.any(EventType::is_own)
 }
 
 fn wanted(hookyard: &Hookyard, wish: Wish) -> Result<NewEndpoint, Refusal> {
@@ -242,15 +252,21 @@ fn event_types(
     names: Option<Vec<String>>,
     faults: &mut Faults,
 ) -> Option<Vec<EventType>> {
-    let names = names?;
+    let mut names = names?;
+    names.sort_unstable();
+    names.dedup();
+    let mut wrong = |why: &str| faults.note(&["event_types_ids"], why);
     if names.is_empty() {
-        faults.note(&["event_types_ids"], "eventTypes can't be empty, it must have at least one item.");
+        wrong("eventTypes can't be empty, it must have at least one item.");
         return None;
     }
-    if let Some(bad) =
-        names.iter().find(|name| name.parse::<EventType>().is_err() || !input::is_limited(name))
-    {
-        faults.limited("event_types_ids", bad);
+    if names.len() > EVENT_TYPES_LIMIT {
+        wrong(&format!("eventTypes must have at most {EVENT_TYPES_LIMIT} items."));
+        return None;
+    }
+    let is_wrong = |name: &&String| name.parse::<EventType>().is_err() || !input::is_limited(name);
+    if let Some(wrong) = names.iter().find(is_wrong) {
+        faults.limited("event_types_ids", wrong);
         return None;
     }
     vet_known(hookyard, &names, faults);
@@ -301,10 +317,11 @@ impl From<EndpointError> for Refusal {
     fn from(error: EndpointError) -> Self {
         match error {
             EndpointError::NotFound => Self::not_found(),
-            EndpointError::UidTaken => Self::conflict("conflict", "A conflict has occurred"),
+            EndpointError::Taken => Self::conflict("conflict", "A conflict has occurred"),
             EndpointError::Url(_) | EndpointError::Blocked(_) => {
                 Self::invalid(Fault::body(["url"], error.to_string()))
             }
+            EndpointError::NoEventType => Self::invalid(Fault::body(["event_types_ids"], error.to_string())),
             EndpointError::Headers(error) => headers::refused_by(&error),
             EndpointError::Unavailable(why) => why.into(),
         }

@@ -18,6 +18,9 @@ use super::refusal::Refusal;
 use super::repeating;
 use super::visit::Visit;
 
+/// The most bytes of all schemas of one event type.
+const SCHEMAS_LIMIT: usize = 256 * 1024;
+
 /// What is sent of an event type that is made or replaced.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -115,6 +118,8 @@ pub async fn patch(request: HttpRequest, payload: Payload) -> Result<HttpRespons
     let body = visit.body(payload).await?;
     let Change { description, archived, deprecated, schemas, feature_flag } = input::read(&body)?;
     let mut faults = Faults::default();
+    description.iter().for_each(|text| faults.readable("description", text));
+    vet_schemas(schemas.as_ref().and_then(Option::as_ref), &mut faults);
     feature_flag.iter().flatten().for_each(|flag| faults.limited("feature_flag", flag));
     faults.check()?;
     let schemas = schemas.map(|schemas| schemas.map(|schemas| text_of(&schemas)));
@@ -158,6 +163,8 @@ fn is_shown(visit: &Visit<'_>, declared: &Declaration) -> bool {
 fn declaration(wish: Wish, name: String) -> Result<Declaration, Refusal> {
     let Wish { description, archived, deprecated, schemas, feature_flag, .. } = wish;
     let mut faults = Faults::default();
+    faults.readable("description", &description);
+    vet_schemas(schemas.as_ref(), &mut faults);
     faults.limited("name", &name);
     if name.starts_with(OWN_PREFIX) {
         faults.note(&["name"], format!("names that begin with {OWN_PREFIX} are the router's own"));
@@ -185,6 +192,14 @@ fn declaration(wish: Wish, name: String) -> Result<Declaration, Refusal> {
             })
         }
         Err(_) => Err(faults.refusal()),
+    }
+}
+
+fn vet_schemas(schemas: Option<&BTreeMap<String, Box<RawValue>>>, faults: &mut Faults) {
+    let bytes: usize =
+        schemas.into_iter().flatten().map(|(version, schema)| version.len() + schema.get().len()).sum();
+    if bytes > SCHEMAS_LIMIT {
+        faults.note(&["schemas"], format!("schemas have at most {SCHEMAS_LIMIT} bytes"));
     }
 }
 

@@ -10,6 +10,8 @@ use crate::label::{Metadata, UID_LIMIT, Uid};
 
 use super::refusal::{Fault, Refusal};
 
+/// The most bytes of a text for people, and of a name.
+const TEXT_LIMIT: usize = 4_096;
 /// What a fault of something inside a value is told of.
 const INSIDE: &str = "__all__";
 
@@ -119,6 +121,9 @@ impl Faults {
 
     /// A text for people.
     pub fn readable(&mut self, field: &str, text: &str) {
+        if text.len() > TEXT_LIMIT {
+            self.note(&[field], format!("String too long, it has at most {TEXT_LIMIT} bytes."));
+        }
         if text.bytes().any(|byte| byte <= 0x08) {
             self.note(&[field], "Control characters 0x00-0x08 not allowed.");
         }

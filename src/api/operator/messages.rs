@@ -106,7 +106,8 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
         event = event.channels(channels);
     }
     if let Some(key) = repeating::key(&request) {
-        event = event.repeated_by(account.no, &format!("{key} {}", request.uri()));
+        let sender = hex::encode(visit.sender());
+        event = event.repeated_by(account.no, &format!("{sender} {key} {}", request.uri()));
     }
     let receipt = visit.hookyard().try_emit(event).await?;
     let accepted = visit.hookyard().find_event(&account.id, &receipt.id.to_string()).await?;

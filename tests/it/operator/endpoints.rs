@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::support::api::text;
+use crate::support::patience::until;
 use crate::support::receiver::Receiver;
+use crate::support::server::Server;
+use crate::support::settings::Settings;
 
 use super::{Operator, application, not_found, of_page};
 
@@ -265,10 +268,10 @@ fn the_messages_of_an_endpoint_are_counted_by_where_they_stand() {
     }
     let counts =
         |success, fail| json!({"success": success, "pending": 0, "sending": 0, "fail": fail, "canceled": 0});
-    crate::support::patience::until("all are delivered", || operator.get(&path) == counts(3, 0));
+    until("all are delivered", || operator.get(&path) == counts(3, 0));
     receiver.answer_from_now(500);
     operator.send("acme", &json!({"eventType": "a", "payload": {}}));
-    crate::support::patience::until("one is given up", || operator.get(&path) == counts(3, 1));
+    until("one is given up", || operator.get(&path) == counts(3, 1));
     assert_eq!(operator.get(&format!("{path}?until=2020-01-01T00:00:00")), counts(0, 0));
     let refused = |query: &str| operator.refused(400, "GET", &format!("{path}{query}"), None);
     assert_eq!(
@@ -278,4 +281,66 @@ fn the_messages_of_an_endpoint_are_counted_by_where_they_stand() {
     assert!(
         refused("?since=2020-01-01T00:00:00Z").1.starts_with("'since' cannot be more than 28 days prior to ")
     );
+}
+
+#[test]
+fn an_endpoint_may_be_signed_to_with_a_key_of_which_it_has_the_public_half_alone() {
+    let (mut server, operator) = application();
+    let receiver = Receiver::answering_with(|_| 200);
+    let private = "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+    let id = operator.endpoint("acme", &json!({"url": receiver.url("/"), "secret": private}));
+    let path = format!("{ENDPOINTS}/{id}/secret");
+    let public = "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    assert_eq!(text(&operator.get(&path), "key"), public);
+    server.kill();
+    server.restart();
+    let operator = Operator(server.api());
+    operator.send("acme", &json!({"eventType": "a", "payload": {"n": 1}}));
+    let sent = receiver.wait_for(1).remove(0);
+    let (id, at) = (sent.header("webhook-id"), sent.header("webhook-timestamp"));
+    let signature = sent.header("webhook-signature").strip_prefix("v1a,").expect("of a pair of keys");
+    let [signature, public] = [signature, public.strip_prefix("whpk_").unwrap()].map(|text| {
+        use base64::Engine;
+        base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
+    });
+    let signed = [format!("{id}.{at}.").as_bytes(), &sent.body].concat();
+    let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, public);
+    key.verify(&signed, &signature).expect("a good signature");
+    let hook = server
+        .api()
+        .account("acme")
+        .subscribing(&json!({"url": receiver.url("/h"), "event": "new_lead", "secret": private}));
+    assert!(text(&hook.expect(201), "secret").starts_with("whpk_"));
+}
+
+#[test]
+fn a_hook_is_not_changed_into_another_hook() {
+    let (server, operator) = application();
+    let api = server.api().account("acme");
+    let (first, second) = (
+        api.subscribe("http://127.0.0.1:9/1", "new_lead"),
+        api.subscribe("http://127.0.0.1:9/2", "new_lead"),
+    );
+    let path = format!("{ENDPOINTS}/{}", second.id.replacen("hook_", "ep_", 1));
+    let same = json!({"url": "http://127.0.0.1:9/1"});
+    assert_eq!(operator.refused(409, "PATCH", &path, Some(&same)).0, "conflict");
+    operator.patch(&path, &json!({"url": "http://127.0.0.1:9/3"}));
+    let again = api.subscribing(&json!({"url": "http://127.0.0.1:9/3", "event": "new_lead"}));
+    assert_eq!(text(&again.expect(200), "id"), second.id);
+    assert_eq!(api.subscribe("http://127.0.0.1:9/1", "new_lead").id, first.id);
+}
+
+#[test]
+fn an_endpoint_that_moves_is_tried_at_once_where_it_is_now() {
+    let server = Server::start_with(Settings::quick().set("retry.schedule", r#"["1h"]"#).probe_after(1));
+    let operator = Operator(server.api());
+    let (broken, sound) = (Receiver::answering_with(|_| 500), Receiver::answering_with(|_| 200));
+    let id = operator.endpoint("default", &json!({"url": broken.url("/")}));
+    operator.send("default", &json!({"eventType": "a", "payload": {"n": 1}}));
+    broken.wait_for(1);
+    let attempts = format!("/api/v1/app/default/attempt/endpoint/{id}");
+    until("the failure is on disk", || operator.get(&attempts)["data"].as_array().unwrap().len() == 1);
+    operator.patch(&format!("/api/v1/app/default/endpoint/{id}"), &json!({"url": sound.url("/")}));
+    operator.send("default", &json!({"eventType": "a", "payload": {"n": 2}}));
+    assert_eq!(sound.wait_for(1)[0].json(), json!({"n": 2}));
 }

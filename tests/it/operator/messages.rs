@@ -156,3 +156,24 @@ fn what_is_wrong_with_a_message_is_told_with_its_place() {
     operator.send("nobody", &with(json!({"name": "N", "uid": "nobody"})));
     assert_eq!(text(&operator.get("/api/v1/app/nobody"), "name"), "N");
 }
+
+#[test]
+fn the_first_messages_of_a_new_application_make_it_once() {
+    let (server, operator) = application();
+    let ids: Vec<String> = std::thread::scope(|scope| {
+        let send = |n: u32| {
+            let operator = Operator(server.api());
+            let wish =
+                json!({"eventType": "a", "payload": {"n": n}, "application": {"name": "New", "uid": "new"}});
+            text(&operator.send("new", &wish), "id").to_owned()
+        };
+        let sending: Vec<_> = (0..10).map(|n| scope.spawn(move || send(n))).collect();
+        sending.into_iter().map(|sending| sending.join().expect("it is accepted")).collect()
+    });
+    let listed = operator.get("/api/v1/app/new/msg");
+    let mut found = of_page(&listed, "id");
+    found.sort_unstable();
+    let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    ids.sort_unstable();
+    assert_eq!(found, ids);
+}

@@ -145,3 +145,25 @@ fn a_token_for_one_application_is_made_and_survives_a_kill() {
     let out = own.refused(501, "POST", "/api/v1/auth/logout", None);
     assert_eq!(out, ("not_implemented".into(), "This API endpoint is not yet implemented.".into()));
 }
+
+#[test]
+fn a_hook_for_the_routers_own_events_is_nobodys_but_the_organisations() {
+    let (server, operator) = application();
+    let hook = server.api().subscribe("http://127.0.0.1:9/", "hookyard.hook_deactivated");
+    let path = format!("/api/v1/app/default/endpoint/{}", hook.id.replacen("hook_", "ep_", 1));
+    operator.get(&path);
+    let own = Operator(server.api().key_of("default", &["hooks", "events"]));
+    let elsewhere = json!({"url": "http://127.0.0.1:9/mine"});
+    for (method, path) in [
+        ("GET", path.clone()),
+        ("PUT", path.clone()),
+        ("PATCH", path.clone()),
+        ("DELETE", path.clone()),
+        ("GET", format!("{path}/secret")),
+        ("GET", format!("{path}/msg")),
+    ] {
+        assert_eq!(own.refused(404, method, &path, Some(&elsewhere)), not_found(), "{method} {path}");
+    }
+    let listed = own.get("/api/v1/app/default/endpoint");
+    assert_eq!(listed["data"], json!([]));
+}

@@ -86,17 +86,16 @@ pub async fn patch(request: HttpRequest, payload: Payload) -> Result<HttpRespons
     let Change { mut headers, delete_headers } = input::read(&body)?;
     headers.extend(delete_headers.into_iter().map(|name| (name, None)));
     vet(headers.keys())?;
-    let known = endpoint.headers.reveal();
-    let mut all: BTreeMap<String, String> =
-        known.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    for (name, value) in headers {
-        let name = name.to_ascii_lowercase();
-        match value {
-            Some(value) => drop(all.insert(name, value)),
-            None => drop(all.remove(&name)),
+    let change = |all: &mut BTreeMap<String, String>| {
+        for (name, value) in headers {
+            let name = name.to_ascii_lowercase();
+            match value {
+                Some(value) => drop(all.insert(name, value)),
+                None => drop(all.remove(&name)),
+            }
         }
-    }
-    visit.hookyard().set_headers(&account.id, endpoint.id, all).await?;
+    };
+    visit.hookyard().change_headers(&account.id, endpoint.id, change).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

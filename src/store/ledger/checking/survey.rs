@@ -8,6 +8,7 @@ use super::Invariant::{
 use super::{Checked, Findings};
 use crate::account::{Account, ApiKey};
 use crate::event_type::Declaration;
+use crate::filter::Channel;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::ledger::blocks::{self, IN_PIECES, PART_BITS};
@@ -148,7 +149,9 @@ impl Survey {
         }
         let events: Vec<&str> =
             hook.filter.event_types().unwrap_or_default().iter().map(|event| event.as_str()).collect();
-        let wish = (account, format!("{} {}", hook.url.normalized(), events.join(" ")));
+        let channels: Vec<&str> = hook.filter.channels().iter().map(Channel::as_str).collect();
+        let wish = format!("{} {}\n{}", hook.url.normalized(), events.join(" "), channels.join(" "));
+        let wish = (account, wish);
         if hook.is_documented
             && let Some(other) = self.wishes.insert(wish, no)
         {
