@@ -67,6 +67,7 @@ mod repeats;
 mod retry;
 mod router;
 mod runtime;
+mod schema;
 mod shard;
 mod share;
 #[cfg(test)]

@@ -235,6 +235,7 @@ impl From<EmitError> for Error {
             EmitError::EventType(_)
             | EmitError::Timestamp
             | EmitError::IdempotencyKey { .. }
+            | EmitError::Schema { .. }
             | EmitError::BatchTooLarge { .. } => Kind::InvalidField,
             EmitError::DataTooLarge { .. } => Kind::BodyTooLarge,
             EmitError::Conflict => Kind::IdempotencyConflict,

@@ -13,6 +13,7 @@ use super::duration::written;
 use super::{Catalogue, Config, Delivery, Egress, Error, Events, Health, Limits, Operator};
 use super::{Metrics, RateLimits, Retention, Retry, Shutdown, Subscriber, Tls, UnknownEvents};
 use crate::event_type::{EventType, NAME_LIMIT, OWN_PREFIX};
+use crate::schema::Schema;
 use crate::subscription::URL_LIMIT;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -278,6 +279,18 @@ impl Catalogue {
             if spec.schema.as_ref().is_some_and(|schema| !schema.is_object() && !schema.is_boolean()) {
                 let key = format!("event_type[{index}].schema");
                 return Err(Error::value(key, format!("of {name:?}"), "a table that is a JSON Schema"));
+            }
+            let schema = spec.schema.as_ref().map(Schema::new).transpose();
+            let schema = schema.map_err(|why| {
+                let key = format!("event_type[{index}].schema");
+                Error::value(key, format!("of {name:?}"), format!("a JSON Schema; {why}"))
+            })?;
+            // Without one it is null, and says nothing of its data.
+            if let Some(schema) = schema.filter(|_| !spec.example.is_null()) {
+                schema.check(&spec.example).map_err(|mismatch| {
+                    let key = format!("event_type[{index}].example");
+                    Error::value(key, format!("of {name:?}"), format!("what matches its schema; {mismatch}"))
+                })?;
             }
         }
         Ok(())

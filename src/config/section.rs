@@ -86,6 +86,8 @@ pub struct Egress {
 #[serde(default, deny_unknown_fields)]
 pub struct Events {
     pub unknown: UnknownEvents,
+    /// Whether the data of an event has to match the JSON Schema of its type, where there is one.
+    pub validate: bool,
 }
 
 /// What happens to an event, or a wish to subscribe, whose type the catalogue does not declare.

@@ -8,6 +8,7 @@ use crate::credit::Room;
 use crate::event::{Body, Draft, Event, Idempotency, IdempotencyKey, Receipt};
 use crate::event_type::{EventType, NotAnEventType, OWN_PREFIX};
 use crate::id::AccountNo;
+use crate::schema::Mismatch;
 use crate::store::Answer;
 use crate::subscription::Subscription;
 
@@ -30,6 +31,9 @@ pub enum EmitError {
     Timestamp,
     #[error("an idempotency key has 1 to {limit} characters")]
     IdempotencyKey { limit: usize },
+    /// The data does not match the schema of its type, which is asked for.
+    #[error("data does not match the schema of \"{event}\": {mismatch}")]
+    Schema { event: String, mismatch: Mismatch },
     #[error("data has {size} bytes; the limit is {limit}")]
     DataTooLarge { size: usize, limit: usize },
     #[error("a batch has at most {limit} events")]
@@ -154,6 +158,9 @@ impl Hookyard {
         if size > limit {
             return Err(EmitError::DataTooLarge { size, limit });
         }
+        if live.config.events.validate {
+            self.vet_data(&event_type, &event.data, live)?;
+        }
         let registry = &self.0.registry;
         let account = registry.account(&event.account).ok_or(EmitError::UnknownAccount(event.account))?;
         let timestamp_given = event.timestamp.is_some();
@@ -185,6 +192,20 @@ impl Hookyard {
 }
 
 impl Hookyard {
+    /// Holds data against the schema of its type, if there is one: that which was declared at run time, or else the
+    /// configuration's.
+    fn vet_data(&self, event_type: &EventType, data: &[u8], live: &Live) -> Result<(), EmitError> {
+        let declared = self.0.declarations.schema(event_type.as_str());
+        let Some(schema) = declared.or_else(|| live.schemas.get(event_type.as_str()).cloned()) else {
+            return Ok(());
+        };
+        // It was read once already, to see that it is JSON; numbers that are beyond all others are none here.
+        let data = serde_json::from_slice(data);
+        let mismatch = |error: serde_json::Error| Mismatch { path: String::new(), why: error.to_string() };
+        let checked = data.map_err(mismatch).and_then(|data| schema.check(&data));
+        checked.map_err(|mismatch| EmitError::Schema { event: event_type.to_string(), mismatch })
+    }
+
     /// The type of an event that is emitted.
     fn emitted_type(&self, event: &Event, live: &Live) -> Result<EventType, UnknownType> {
         match live.catalogue.event_type(&event.event_type) {

@@ -1,12 +1,13 @@
 //! Event types that are declared at run time, beside those of the configuration.
 
-use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::Mutex;
 
 use crate::clock::Timestamp;
 use crate::event_type::{Declaration, EventType, EventTypeSpec};
+use crate::schema::{NotASchema, Schema};
 use crate::store::writer::Store;
 use crate::store::{Error as StoreError, Verb};
 
@@ -15,6 +16,8 @@ use super::{Hookyard, Unavailable};
 /// What was said of event types at run time.
 pub(super) struct Declarations {
     known: RwLock<BTreeMap<String, Declaration>>,
+    /// The newest schemas of those that have any.
+    schemas: RwLock<HashMap<String, Arc<Schema>>>,
     /// Held by whoever changes one.
     changing: Mutex<()>,
     /// When those of the configuration are said to have been made.
@@ -29,6 +32,8 @@ pub enum DeclareError {
     Exists,
     #[error("not found")]
     NotFound,
+    #[error("schemas: {0}")]
+    Schema(#[from] NotASchema),
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -37,13 +42,30 @@ impl Declarations {
     /// Reads what the store knows.
     pub(super) async fn read(store: &Store) -> Result<Self, StoreError> {
         let known = store.read(|reader| reader.event_types()).await?;
+        let schema = |one: &Declaration| Some((one.name.to_string(), Arc::new(newest_schema(one)?.ok()?)));
+        let schemas = RwLock::new(known.iter().filter_map(schema).collect());
         let known = known.into_iter().map(|one| (one.name.to_string(), one)).collect();
-        Ok(Self { known: RwLock::new(known), changing: Mutex::default(), opened_at: Timestamp::now() })
+        let (changing, opened_at) = (Mutex::default(), Timestamp::now());
+        Ok(Self { known: RwLock::new(known), schemas, changing, opened_at })
     }
 
     /// The event type of this name, if it is declared and in use.
     pub(super) fn in_use(&self, name: &str) -> Option<EventType> {
         self.known().get(name).filter(|declared| !declared.archived).map(|declared| declared.name.clone())
+    }
+
+    /// The newest schema that was declared for this type.
+    pub(super) fn schema(&self, name: &str) -> Option<Arc<Schema>> {
+        self.schemas.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Knows the newest schema of this type, or that there is none.
+    fn put_schema(&self, name: &str, schema: Option<Schema>) {
+        let mut schemas = self.schemas.write().unwrap_or_else(PoisonError::into_inner);
+        match schema {
+            Some(schema) => drop(schemas.insert(name.to_owned(), Arc::new(schema))),
+            None => drop(schemas.remove(name)),
+        }
     }
 
     fn known(&self) -> RwLockReadGuard<'_, BTreeMap<String, Declaration>> {
@@ -105,7 +127,7 @@ impl Hookyard {
             return Err(DeclareError::Exists);
         }
         let created_at = known.map_or(declared.created_at, |known| known.created_at);
-        Ok(self.put_event_type(Declaration { created_at, ..declared }).await?)
+        self.put_event_type(Declaration { created_at, ..declared }).await
     }
 
     /// Declares an event type, whatever was said of it before; says whether there was one.
@@ -136,7 +158,7 @@ impl Hookyard {
         let mut declared = self.find_event_type(name).ok_or(DeclareError::NotFound)?;
         change(&mut declared);
         declared.updated_at = Timestamp::now();
-        Ok(self.put_event_type(declared).await?)
+        self.put_event_type(declared).await
     }
 
     /// Forgets what was said of an event type at run time; what the configuration says of it counts again.
@@ -148,11 +170,14 @@ impl Hookyard {
         let declared = self.find_event_type(name).ok_or(DeclareError::NotFound)?;
         self.commit(Verb::DeleteEventType(declared.name)).await?;
         self.0.declarations.change().remove(name);
+        self.0.declarations.put_schema(name, None);
         Ok(())
     }
 
-    async fn put_event_type(&self, declared: Declaration) -> Result<Declaration, Unavailable> {
+    async fn put_event_type(&self, declared: Declaration) -> Result<Declaration, DeclareError> {
+        let schema = newest_schema(&declared).transpose()?;
         self.commit(Verb::PutEventType(Box::new(declared.clone()))).await?;
+        self.0.declarations.put_schema(declared.name.as_str(), schema);
         self.0.declarations.change().insert(declared.name.to_string(), declared.clone());
         Ok(declared)
     }
@@ -172,4 +197,12 @@ impl Hookyard {
             updated_at: at,
         })
     }
+}
+
+/// The schema of the newest version that is declared: of the greatest number, or of the last name.
+fn newest_schema(declared: &Declaration) -> Option<Result<Schema, NotASchema>> {
+    let schemas: BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(declared.schemas.as_deref()?).ok()?;
+    let newest = schemas.iter().max_by_key(|(version, _)| (version.parse::<u64>().ok(), *version));
+    newest.map(|(_, schema)| Schema::new(schema))
 }

@@ -1,11 +1,14 @@
 //! Reloading: what of the configuration changes while the router runs, all of it at once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::account::KeyHash;
 use crate::config::{self, Config, Delivery, Limits};
 use crate::delivery::tls;
+use crate::event_type::EventTypeSpec;
 use crate::id::Seal;
+use crate::schema::Schema;
 #[cfg(feature = "server")]
 use crate::token::Tokens;
 #[cfg(feature = "server")]
@@ -27,6 +30,8 @@ pub struct Reloaded {
 pub(super) struct Live {
     pub(super) config: Arc<Config>,
     pub(super) catalogue: Catalogue,
+    /// The schemas of the event types that have one.
+    pub(super) schemas: HashMap<String, Arc<Schema>>,
     /// The admin key that the configuration gives.
     pub(super) admin: Option<KeyHash>,
     /// What reads tokens: those of the configured secret, if there is one, and those of this store.
@@ -37,6 +42,11 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn new(config: Config, seal: &Seal) -> Self {
         let catalogue = Catalogue::new(&config);
+        // They were read when the configuration was vetted.
+        let schema = |spec: &EventTypeSpec| {
+            Some((spec.name.clone(), Arc::new(Schema::new(spec.schema.as_ref()?).ok()?)))
+        };
+        let schemas = config.event_types.iter().filter_map(schema).collect();
         let admin = (!config.admin_key.is_empty()).then(|| KeyHash::of(config.admin_key.reveal()));
         #[cfg(feature = "server")]
         let tokens = {
@@ -51,6 +61,7 @@ impl Live {
         Self {
             config: Arc::new(config),
             catalogue,
+            schemas,
             admin,
             #[cfg(feature = "server")]
             tokens,

@@ -14,7 +14,7 @@ use crate::event_type::{Declaration, EventType, OWN_PREFIX};
 use crate::hookyard::{DeclareError, Hookyard, Listed, Order, Stretch};
 
 use super::input::{self, Faults, Given};
-use super::refusal::Refusal;
+use super::refusal::{Fault, Refusal};
 use super::repeating;
 use super::visit::Visit;
 
@@ -232,6 +232,7 @@ impl From<DeclareError> for Refusal {
                 Self::conflict("event_type_exists", "An event_type with this name already exists")
             }
             DeclareError::NotFound => Self::not_found(),
+            DeclareError::Schema(_) => Self::invalid(Fault::shape(["schemas"], error.to_string())),
             DeclareError::Unavailable(why) => why.into(),
         }
     }

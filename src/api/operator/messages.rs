@@ -166,6 +166,10 @@ impl From<EmitError> for Refusal {
             EmitError::Conflict => Self::conflict("conflict", "A conflict has occurred"),
             EmitError::UnknownAccount(_) => Self::not_found(),
             EmitError::EventType(error) => Self::invalid(Fault::body(["event_type"], error.to_string())),
+            EmitError::Schema { mismatch, .. } => {
+                let path = ["payload"].into_iter().chain(mismatch.path.split('/').skip(1));
+                Self::invalid(Fault::body(path, mismatch.why.clone()))
+            }
             EmitError::Unavailable(why) => why.into(),
             error => Error::from(error).into(),
         }

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::api::text;
 use crate::support::receiver::Receiver;
+use crate::support::server::Server;
+use crate::support::settings::Settings;
 
 use super::{Operator, application, of_page};
 
@@ -73,4 +75,35 @@ fn an_application_is_not_shown_what_stands_behind_a_flag() {
     let own = Operator(server.api().key_of("acme", &["hooks"]));
     own.refused(404, "GET", "/api/v1/event-type/zz.beta", None);
     assert!(!of_page(&own.get("/api/v1/event-type"), "name").contains(&"zz.beta"));
+}
+
+#[test]
+fn data_is_held_against_the_schema_of_its_type_where_that_is_asked_for() {
+    let server = Server::start_with(Settings::quick().set("events.validate", "true"));
+    let operator = Operator(server.api());
+    let schema =
+        |kind: &str| json!({"type": "object", "properties": {"n": {"type": kind}}, "required": ["n"]});
+    let wish = json!({"name": "counted", "description": "", "schemas": {"1": schema("string"), "2": schema("integer")}});
+    operator.create("/api/v1/event-type", &wish);
+    let path = "/api/v1/app/default/msg";
+    let wrong = json!({"eventType": "counted", "payload": {"n": "seven"}});
+    let faults = operator.faults("POST", path, &wrong);
+    assert!(faults[0].0 == "body.payload.n" && faults[0].1.contains("integer"), "{faults:?}");
+    assert_eq!(
+        operator.faults("POST", path, &json!({"eventType": "counted", "payload": {}}))[0].0,
+        "body.payload"
+    );
+    operator.send("default", &json!({"eventType": "counted", "payload": {"n": 7}}));
+    let refused = server.api().emitting(&json!({"event": "counted", "data": {"n": "seven"}})).refused(422);
+    assert!(
+        refused.message.starts_with("data does not match the schema of \"counted\": /n: "),
+        "{}",
+        refused.message
+    );
+    assert!(!refused.message.contains("seven"), "{}", refused.message);
+    operator.patch("/api/v1/event-type/counted", &json!({"schemas": null}));
+    operator.send("default", &wrong);
+    let broken = json!({"name": "broken", "description": "", "schemas": {"1": {"type": "nothing"}}});
+    let faults = operator.faults("POST", "/api/v1/event-type", &broken);
+    assert!(faults[0].0 == "body.schemas" && faults[0].1.contains("not a JSON Schema"), "{faults:?}");
 }
