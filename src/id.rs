@@ -35,80 +35,42 @@ pub trait Kind {
     const PREFIX: &'static str;
 }
 
-/// The kind of [`EventId`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OfEvent;
-/// The kind of [`HookId`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OfHook;
-/// The kind of [`DeliveryId`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OfDelivery;
-/// The kind of [`KeyId`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OfKey;
-/// The kind of [`MessageId`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OfMessage;
-/// The kind of [`EndpointId`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OfEndpoint;
-/// The kind of [`AttemptId`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OfAttempt;
-/// The kind of [`TaskId`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OfTask;
-/// The kind of [`ApplicationId`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OfApplication;
+/// Declares kinds of public ids: what marks the kind, what its ids begin with, and the name of the ids.
+macro_rules! kinds {
+    ($($(#[$about:meta])* $id:ident of $kind:ident: $prefix:literal;)*) => {$(
+        #[doc = concat!("The kind of [`", stringify!($id), "`].")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $kind;
 
-impl Kind for OfEvent {
-    const PREFIX: &'static str = "evt_";
-}
-impl Kind for OfHook {
-    const PREFIX: &'static str = "hook_";
-}
-impl Kind for OfDelivery {
-    const PREFIX: &'static str = "dlv_";
-}
-impl Kind for OfKey {
-    const PREFIX: &'static str = "key_";
-}
-impl Kind for OfMessage {
-    const PREFIX: &'static str = "msg_";
-}
-impl Kind for OfEndpoint {
-    const PREFIX: &'static str = "ep_";
-}
-impl Kind for OfAttempt {
-    const PREFIX: &'static str = "atmpt_";
-}
-impl Kind for OfTask {
-    const PREFIX: &'static str = "qtask_";
-}
-impl Kind for OfApplication {
-    const PREFIX: &'static str = "app_";
+        impl Kind for $kind {
+            const PREFIX: &'static str = $prefix;
+        }
+
+        $(#[$about])*
+        pub type $id = Id<$kind>;
+    )*};
 }
 
-/// An event's public id, `evt_…`: the `webhook-id` of every attempt to deliver it.
-pub type EventId = Id<OfEvent>;
-/// A subscription's public id, `hook_…`.
-pub type HookId = Id<OfHook>;
-/// A delivery's public id, `dlv_…`: it stands for an event and a subscription, see [`Seal::close_delivery`].
-pub type DeliveryId = Id<OfDelivery>;
-/// An API key's public id, `key_…`; it is not the key.
-pub type KeyId = Id<OfKey>;
-/// An event's public id in the operator's API, `msg_…`: that of the event but for the prefix.
-pub type MessageId = Id<OfMessage>;
-/// A subscription's public id in the operator's API, `ep_…`: that of the hook but for the prefix.
-pub type EndpointId = Id<OfEndpoint>;
-/// The public id of an attempt, `atmpt_…`, see [`Seal::close_attempt`].
-pub type AttemptId = Id<OfAttempt>;
-/// The public id of something that goes on in the background, `qtask_…`.
-pub type TaskId = Id<OfTask>;
-/// An account's public id in the operator's API, `app_…`, see [`Seal::close_account`].
-pub type ApplicationId = Id<OfApplication>;
+kinds! {
+    /// An event's public id, `evt_…`: the `webhook-id` of every attempt to deliver it.
+    EventId of OfEvent: "evt_";
+    /// A subscription's public id, `hook_…`.
+    HookId of OfHook: "hook_";
+    /// A delivery's public id, `dlv_…`: it stands for an event and a subscription, see [`Seal::close_delivery`].
+    DeliveryId of OfDelivery: "dlv_";
+    /// An API key's public id, `key_…`; it is not the key.
+    KeyId of OfKey: "key_";
+    /// An event's public id in the operator's API, `msg_…`: that of the event but for the prefix.
+    MessageId of OfMessage: "msg_";
+    /// A subscription's public id in the operator's API, `ep_…`: that of the hook but for the prefix.
+    EndpointId of OfEndpoint: "ep_";
+    /// The public id of an attempt, `atmpt_…`, see [`Seal::close_attempt`].
+    AttemptId of OfAttempt: "atmpt_";
+    /// The public id of something that goes on in the background, `qtask_…`.
+    TaskId of OfTask: "qtask_";
+    /// An account's public id in the operator's API, `app_…`, see [`Seal::close_account`].
+    ApplicationId of OfApplication: "app_";
+}
 
 /// A public id: a prefix and 27 base62 characters over 20 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -356,6 +318,30 @@ mod tests {
             prop_assert_eq!(seal.open_delivery(&id), (EventNo(no), SubscriptionNo(subscription)));
             let other = seal.close_delivery(&seal.close(no, [0; 12]), SubscriptionNo(subscription));
             prop_assert_eq!(id == other, nonce == [0; 12]);
+        }
+
+        #[test]
+        fn an_attempts_id_leads_to_its_event_its_subscription_and_its_number(
+            no in 0u64..1 << 48,
+            nonce: [u8; 12],
+            subscription in 0u64..1 << 40,
+            n: u16,
+        ) {
+            let seal = Seal::new(&[7; 32]);
+            let id = seal.close_attempt(&seal.close(no, nonce), SubscriptionNo(subscription), n);
+            prop_assert_eq!(seal.open_attempt(&id), (EventNo(no), SubscriptionNo(subscription), n));
+            let next = seal.close_attempt(&seal.close(no, nonce), SubscriptionNo(subscription), n ^ 1);
+            prop_assert_ne!(&id.to_bytes()[7..], &next.to_bytes()[7..]);
+            let other = seal.close_attempt(&seal.close(no, [0; 12]), SubscriptionNo(subscription), n);
+            prop_assert_eq!(id == other, nonce == [0; 12]);
+        }
+
+        #[test]
+        fn an_accounts_id_leads_to_it_and_tells_when_it_was_made(account: u32, at: u64) {
+            let seal = Seal::new(&[7; 32]);
+            let id = seal.close_account(AccountNo(account), Timestamp(at));
+            prop_assert_eq!(seal.open(&id).0, u64::from(account));
+            prop_assert_ne!(id, seal.close_account(AccountNo(account), Timestamp(at ^ 1)));
         }
 
         #[test]

@@ -35,7 +35,8 @@ use crate::subscription::{Generation, Subscription};
 
 pub use self::figures::{Census, Disk, Expired, Retained, Tally};
 pub use self::verb::{
-    Address, Answer, Change, Edit, Follows, NewAccount, NewSubscription, Replay, Rotation, Settlement, Verb,
+    Address, Answer, Change, Duplicate, Edit, Follows, NewAccount, NewSubscription, Replay, Rotation,
+    Settlement, Verb,
 };
 
 /// Writes. One thread owns it; see [`writer`].

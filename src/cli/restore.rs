@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 use hookyard::backup::{self, RestoreError, Summary};
@@ -28,6 +30,10 @@ pub struct Restore {
     #[arg(long, env = "HOOKYARD_DATA_DIR", value_name = "DIR")]
     data_dir: PathBuf,
 }
+
+/// How often it is tried to remove what is being built.
+const REMOVALS: usize = 100;
+const BETWEEN_REMOVALS: Duration = Duration::from_millis(5);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -92,8 +98,15 @@ impl Restore {
 fn remove(unfinished: &Mutex<Option<PathBuf>>, made: Option<&PathBuf>) {
     let unfinished = unfinished.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(path) = &*unfinished {
-        // It may still be written to, which then meets an error.
-        drop(fs::remove_dir_all(path).or_else(|_| fs::remove_dir_all(path)));
+        // It may still be written to, which meets an error once the directory is gone; until then, what was just made in
+        // it is in the way.
+        for _ in 0..REMOVALS {
+            let removed = fs::remove_dir_all(path);
+            if removed.is_ok() || !path.exists() {
+                break;
+            }
+            thread::sleep(BETWEEN_REMOVALS);
+        }
     }
     if let Some(made) = made {
         drop(fs::remove_dir(made));

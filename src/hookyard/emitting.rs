@@ -1,20 +1,22 @@
 //! Emitting: an event is validated, gets its body and a credit, and goes to the router.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use crate::account::AccountId;
 use crate::clock::Timestamp;
 use crate::credit::Room;
-use crate::event::{Body, Draft, Event, Idempotency, IdempotencyKey, Receipt};
+use crate::event::{Body, Draft, Event, Idempotency, IdempotencyKey, Receipt, Recorded};
 use crate::event_type::{EventType, NotAnEventType, OWN_PREFIX};
 use crate::id::AccountNo;
 use crate::schema::Mismatch;
-use crate::store::Answer;
+use crate::store::{Answer, Duplicate};
 use crate::subscription::Subscription;
 
 use super::catalogue::UnknownType;
 use super::reloading::Live;
-use super::{Hookyard, Unavailable};
+use super::{Emitted, Hookyard, Unavailable};
 
 /// Why an event was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +87,7 @@ impl Hookyard {
         let emitted = async {
             let Drafts { drafts, account, bytes } = self.drafts(events)?;
             let room = self.0.credits.room(account, drafts.len(), bytes).await.map_err(Unavailable::from)?;
-            self.append(drafts, room).await
+            Ok(receipts(self.append(drafts, room).await?))
         };
         emitted.await.inspect_err(|error| self.count_refused(error, count))
     }
@@ -103,6 +105,28 @@ impl Hookyard {
     /// # Errors
     /// As [`Self::emit_batch`], and [`Unavailable::Full`] when too much is in flight.
     pub async fn try_emit_batch(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
+        Ok(receipts(self.try_append(events).await?))
+    }
+
+    /// [`Self::try_emit`], which shows the event that was accepted, or the earlier one that this repeats.
+    ///
+    /// # Errors
+    /// As [`Self::try_emit`].
+    pub async fn try_accept(&self, event: Event) -> Result<Emitted, EmitError> {
+        let mut events = self.try_append(vec![event]).await?;
+        let (event, _) = events.pop().expect("one event comes to one");
+        Ok(Emitted::of(&event))
+    }
+
+    /// [`Self::try_accept`] for one of its account's hooks alone, whatever that hook wants and others do.
+    ///
+    /// # Errors
+    /// As [`Self::try_emit`].
+    pub async fn try_accept_for(&self, hook: &Subscription, event: Event) -> Result<Emitted, EmitError> {
+        self.try_accept(Event { only: Some(hook.no), ..event }).await
+    }
+
+    async fn try_append(&self, events: Vec<Event>) -> Result<Vec<(Arc<Recorded>, Duplicate)>, EmitError> {
         let count = events.len();
         let emitted = async {
             let Drafts { drafts, account, bytes } = self.drafts(events)?;
@@ -112,15 +136,11 @@ impl Hookyard {
         emitted.await.inspect_err(|error| self.count_refused(error, count))
     }
 
-    /// Accepts an event for one of its account's hooks alone, whatever that hook wants and others do.
-    ///
-    /// # Errors
-    /// As [`Self::try_emit`].
-    pub async fn emit_to(&self, hook: &Subscription, event: Event) -> Result<Receipt, EmitError> {
-        self.try_emit(Event { only: Some(hook.no), ..event }).await
-    }
-
-    async fn append(&self, drafts: Vec<Draft>, room: Room) -> Result<Vec<Receipt>, EmitError> {
+    async fn append(
+        &self,
+        drafts: Vec<Draft>,
+        room: Room,
+    ) -> Result<Vec<(Arc<Recorded>, Duplicate)>, EmitError> {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
@@ -128,9 +148,7 @@ impl Hookyard {
         let (reply, answer) = oneshot::channel();
         self.desk()?.emit(drafts, credit, reply);
         match self.answer(answer).await?.pop() {
-            Some(Answer::Appended(events)) => {
-                Ok(events.iter().map(|(event, duplicate)| event.receipt(*duplicate)).collect())
-            }
+            Some(Answer::Appended(events)) => Ok(events),
             Some(Answer::Conflict) => Err(EmitError::Conflict),
             _ => Err(Unavailable::Store.into()),
         }
@@ -215,6 +233,10 @@ impl Hookyard {
             found => self.or_declared(&event.event_type, found),
         }
     }
+}
+
+fn receipts(events: Vec<(Arc<Recorded>, Duplicate)>) -> Vec<Receipt> {
+    events.iter().map(|(event, duplicate)| event.receipt(*duplicate)).collect()
 }
 
 fn only(mut receipts: Vec<Receipt>) -> Receipt {

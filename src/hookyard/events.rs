@@ -273,7 +273,7 @@ impl Emitted {
         Self { data: Bytes::from_static(b"null"), ..self }
     }
 
-    fn of(event: &Recorded) -> Self {
+    pub(super) fn of(event: &Recorded) -> Self {
         let labels = event.labels.as_deref().cloned().unwrap_or_default();
         Self {
             receipt: event.receipt(false),

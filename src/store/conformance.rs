@@ -24,7 +24,6 @@ use crate::health::Stage;
 use crate::id::{KeyId, Seal};
 use crate::store::ledger::checking::{Invariant, check_store};
 use crate::store::ledger::{Durability, Ledger, Policy};
-use crate::store::verb::Duplicate;
 use crate::subscription::{CustomHeaders, Envelope, Match, Matches, Profile, Secret};
 
 use self::expiring::Expiring;

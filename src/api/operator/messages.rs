@@ -109,8 +109,7 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
         let sender = hex::encode(visit.sender());
         event = event.repeated_by(account.no, &format!("{sender} {key} {}", request.uri()));
     }
-    let receipt = visit.hookyard().try_emit(event).await?;
-    let accepted = visit.hookyard().find_event(&account.id, &receipt.id.to_string()).await?;
+    let accepted = visit.hookyard().try_accept(event).await?;
     Ok(show(StatusCode::ACCEPTED, &accepted, with_content))
 }
 

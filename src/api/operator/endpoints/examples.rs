@@ -32,8 +32,7 @@ pub async fn send(request: HttpRequest, payload: Payload) -> Result<HttpResponse
         let data = example(&visit, &event_type)?;
         let data = serde_json::to_vec(&data).expect("JSON is written to memory");
         let event = Event::of_json(event_type, data.into()).account(account.id.clone()).of_any_type();
-        let receipt = visit.hookyard().emit_to(&endpoint, event).await?;
-        let accepted = visit.hookyard().find_event(&account.id, &receipt.id.to_string()).await?;
+        let accepted = visit.hookyard().try_accept_for(&endpoint, event).await?;
         Ok(messages::show(StatusCode::OK, &accepted, false))
     })
     .await
