@@ -1,6 +1,7 @@
 //! What the conformance suite cannot see: readers beside the writer.
 
 use std::collections::BTreeSet;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -105,6 +106,23 @@ fn tidy(ledger: &mut Ledger) {
     while ledger.tidy(Timestamp(3_600_000).into()).unwrap() != Untidy::Nothing {}
 }
 
+/// Looks again and again, once at least, on a thread of its own until the work is over, or has panicked.
+pub(super) fn look_while_working(look: impl Fn() + Send, work: impl FnOnce()) {
+    let over = &AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(move || {
+            look();
+            while !over.load(Ordering::Relaxed) {
+                look();
+            }
+        });
+        let worked = panic::catch_unwind(AssertUnwindSafe(work));
+        over.store(true, Ordering::Relaxed);
+        let looked = looking.join();
+        worked.and(looked).unwrap_or_else(|panic| panic::resume_unwind(panic));
+    });
+}
+
 #[test]
 fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
     let directory = tempfile::tempdir().unwrap();
@@ -120,26 +138,18 @@ fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
         .filter(|no| no % EVENTS_A_BLOCK % 2 == 1)
         .map(|no| EventNo(no + 1))
         .collect();
-    let (reader, done) = (ledger.reader(), AtomicBool::new(false));
+    let reader = ledger.reader();
 
-    std::thread::scope(|scope| {
-        let looking = scope.spawn(|| {
-            let mut rounds = 0;
-            while !done.load(Ordering::Relaxed) || rounds == 0 {
-                for no in &kept {
-                    assert!(reader.event(*no).unwrap().is_some(), "event {} is not found", no.0);
-                }
-                let listed = reader.deliveries(&newest(10_000)).unwrap().items;
-                let listed: BTreeSet<EventNo> = listed.iter().map(|delivery| delivery.event.no).collect();
-                let missing = kept.iter().find(|no| !listed.contains(no));
-                assert_eq!(missing, None, "it is in no list");
-                rounds += 1;
-            }
-        });
-        tidy(&mut ledger);
-        done.store(true, Ordering::Relaxed);
-        looking.join().unwrap();
-    });
+    let look = || {
+        for no in &kept {
+            assert!(reader.event(*no).unwrap().is_some(), "event {} is not found", no.0);
+        }
+        let listed = reader.deliveries(&newest(10_000)).unwrap().items;
+        let listed: BTreeSet<EventNo> = listed.iter().map(|delivery| delivery.event.no).collect();
+        let missing = kept.iter().find(|no| !listed.contains(no));
+        assert_eq!(missing, None, "it is in no list");
+    };
+    look_while_working(look, || tidy(&mut ledger));
 
     let expired = reader.retained().unwrap().expired.events;
     assert_eq!(expired, BLOCKS * EVENTS_A_BLOCK - kept.len() as u64);
@@ -150,18 +160,14 @@ fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
 fn what_is_not_durable_yet_is_in_no_list() {
     let directory = tempfile::tempdir().unwrap();
     let mut ledger = subscribed(directory.path(), Policy { age: None, bytes: None });
-    let (reader, done) = (ledger.reader(), AtomicBool::new(false));
-    std::thread::scope(|scope| {
-        let looking = scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                let listed = reader.deliveries(&newest(3)).unwrap().items;
-                let delivered = listed.iter().find(|one| one.status != DeliveryStatus::Pending);
-                assert_eq!(delivered, None, "nothing was attempted");
-            }
-        });
+    let reader = ledger.reader();
+    let look = || {
+        let listed = reader.deliveries(&newest(3)).unwrap().items;
+        let delivered = listed.iter().find(|one| one.status != DeliveryStatus::Pending);
+        assert_eq!(delivered, None, "nothing was attempted");
+    };
+    look_while_working(look, || {
         (0..REPLAYS).for_each(|_| drop(commit(&mut ledger, Verb::Append(vec![draft(10, true)]))));
-        done.store(true, Ordering::Relaxed);
-        looking.join().unwrap();
     });
 }
 
@@ -199,16 +205,14 @@ fn a_dead_letter_is_never_taken_for_delivered() {
 fn a_replayed_delivery_is_found_at_every_moment() {
     let directory = tempfile::tempdir().unwrap();
     let mut ledger = subscribed(directory.path(), Policy { age: None, bytes: None });
-    let (reader, replayed, done) = (ledger.reader(), AtomicU64::new(0), AtomicBool::new(false));
+    let (reader, replayed) = (ledger.reader(), AtomicU64::new(0));
 
-    std::thread::scope(|scope| {
-        let looking = scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                let no = replayed.load(Ordering::Relaxed);
-                let found = no == 0 || reader.delivery(AT, EventNo(no)).unwrap().is_some();
-                assert!(found, "the delivery of event {no} is not found");
-            }
-        });
+    let look = || {
+        let no = replayed.load(Ordering::Relaxed);
+        let found = no == 0 || reader.delivery(AT, EventNo(no)).unwrap().is_some();
+        assert!(found, "the delivery of event {no} is not found");
+    };
+    look_while_working(look, || {
         for no in (1..=REPLAYS).map(EventNo) {
             commit(&mut ledger, Verb::Append(vec![draft(10, false)]));
             let replay = Replay { at: AT, events: vec![(no, 0)], read_at: reader.commits() };
@@ -223,7 +227,5 @@ fn a_replayed_delivery_is_found_at_every_moment() {
                 )),
             );
         }
-        done.store(true, Ordering::Relaxed);
-        looking.join().unwrap();
     });
 }

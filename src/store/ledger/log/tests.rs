@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 use rand::rngs::StdRng;
@@ -17,6 +16,7 @@ use crate::store::ledger::open_files;
 use crate::store::ledger::retention::Policy;
 use crate::store::ledger::sync::{Batch, Syncer};
 use crate::store::ledger::table::Table;
+use crate::store::ledger::tests::look_while_working;
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -127,26 +127,17 @@ fn readers_miss_nothing_while_rows_go_to_sled() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());
     let row = |no: u64| Pair::Retry.key(SubscriptionNo(1), EventNo(no));
-    let (mut random, done) = (StdRng::seed_from_u64(1), AtomicBool::new(false));
+    let mut random = StdRng::seed_from_u64(1);
     let lasting: Batch = (0..100).map(|no| (row(no * 2).as_slice().into(), Some(vec![7; 30]))).collect();
     store.apply(&lasting).unwrap();
-    std::thread::scope(|scope| {
-        let readers: Vec<_> = [false, true]
-            .into_iter()
-            .map(|is_backwards| {
-                let (table, done) = (store.table().clone(), &done);
-                scope.spawn(move || {
-                    while !done.load(Ordering::Relaxed) {
-                        let rows = table.range(Pair::Retry.of(SubscriptionNo(1)));
-                        let rows = if is_backwards { rows.rev() } else { rows };
-                        let found: Vec<u64> =
-                            rows.map(|row| Pair::read(&row.unwrap().0).unwrap().1.0).collect();
-                        assert!(found.is_sorted_by(|a, b| if is_backwards { a > b } else { a < b }));
-                        assert_eq!(found.iter().filter(|no| *no % 2 == 0).count(), 100);
-                    }
-                })
-            })
-            .collect();
+    let look = |is_backwards: bool| {
+        let rows = store.table().range(Pair::Retry.of(SubscriptionNo(1)));
+        let rows = if is_backwards { rows.rev() } else { rows };
+        let found: Vec<u64> = rows.map(|row| Pair::read(&row.unwrap().0).unwrap().1.0).collect();
+        assert!(found.is_sorted_by(|a, b| if is_backwards { a > b } else { a < b }));
+        assert_eq!(found.iter().filter(|no| *no % 2 == 0).count(), 100);
+    };
+    let work = || {
         for _ in 0..400 {
             let mut batch = Batch::new();
             for _ in 0..10 {
@@ -160,9 +151,8 @@ fn readers_miss_nothing_while_rows_go_to_sled() {
                 store.checkpoint().unwrap();
             }
         }
-        done.store(true, Ordering::Relaxed);
-        readers.into_iter().for_each(|reader| reader.join().unwrap());
-    });
+    };
+    look_while_working(|| look(false), || look_while_working(|| look(true), work));
 }
 
 /// A store whose log has some segments; the last batch changed one row of sled's.
