@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::event_type::EventType;
+use crate::label::is_limited;
 
 /// The longest name of a channel, in characters.
 pub const CHANNEL_LIMIT: usize = 128;
@@ -99,8 +100,7 @@ impl FromStr for Channel {
     type Err = NotAChannel;
 
     fn from_str(text: &str) -> Result<Self, NotAChannel> {
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if text.is_empty() || text.len() > CHANNEL_LIMIT || !text.bytes().all(good) {
+        if text.is_empty() || text.len() > CHANNEL_LIMIT || !is_limited(text) {
             return Err(NotAChannel);
         }
         Ok(Self(text.into()))

@@ -29,6 +29,11 @@ pub struct Metadata(BTreeMap<String, String>);
 #[error("metadata must be less than or equal to {METADATA_BYTES_LIMIT} bytes")]
 pub struct TooMuchMetadata;
 
+/// Whether a text is of the characters of which ids, names and channels are made: `A-Z a-z 0-9 . _ -`.
+pub fn is_limited(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
 impl Uid {
     /// The id as text.
     pub fn as_str(&self) -> &str {
@@ -40,8 +45,7 @@ impl FromStr for Uid {
     type Err = NotAUid;
 
     fn from_str(text: &str) -> Result<Self, NotAUid> {
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if text.is_empty() || text.len() > UID_LIMIT || !text.bytes().all(good) {
+        if text.is_empty() || text.len() > UID_LIMIT || !is_limited(text) {
             return Err(NotAUid);
         }
         Ok(Self(text.into()))

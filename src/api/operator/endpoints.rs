@@ -19,7 +19,7 @@ use crate::event_type::EventType;
 use crate::filter::{Channel, Filter};
 use crate::hookyard::{EndpointError, Hookyard, LookupError, NewEndpoint, Order, Which};
 use crate::id::{EndpointId, Kind, OfEndpoint};
-use crate::label::{Metadata, Uid};
+use crate::label::{Metadata, Uid, is_limited};
 use crate::store::Edit;
 use crate::subscription::{EndpointUrl, Envelope, NotAnEndpoint, Profile, Status, Subscription};
 
@@ -264,7 +264,7 @@ fn event_types(
         wrong(&format!("eventTypes must have at most {EVENT_TYPES_LIMIT} items."));
         return None;
     }
-    let is_wrong = |name: &&String| name.parse::<EventType>().is_err() || !input::is_limited(name);
+    let is_wrong = |name: &&String| name.parse::<EventType>().is_err() || !is_limited(name);
     if let Some(wrong) = names.iter().find(is_wrong) {
         faults.limited("event_types_ids", wrong);
         return None;

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Deserializer};
 
 use crate::filter::{CHANNEL_LIMIT, Channel};
-use crate::label::{Metadata, UID_LIMIT, Uid};
+use crate::label::{Metadata, UID_LIMIT, Uid, is_limited};
 
 use super::refusal::{Fault, Refusal};
 
@@ -38,11 +38,6 @@ pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
 /// The refusal of a body that lacks a field.
 pub fn missing(field: &str) -> Refusal {
     Refusal::invalid(Fault::shape(["", ""], format!("missing field `{field}`")))
-}
-
-/// Whether a text is of the characters of which ids, names and channels are made.
-pub fn is_limited(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 /// Reads a field that may be `null`, and tells that from one that is absent.
