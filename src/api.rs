@@ -180,6 +180,7 @@ pub fn routes(hookyard: Hookyard) -> impl FnOnce(&mut ServiceConfig) {
             )
             .service(at("/api/v1/events/{id}", "GET").route(web::get().to(events::get)))
             .service(at("/api/v1/events/{id}/replay", "POST").route(web::post().to(events::replay)))
+            .service(at("/api/v1/events/{id}/data", "DELETE").route(web::delete().to(events::expunge)))
             .service(at("/api/v1/event-types", "GET").route(web::get().to(events::types)))
             .configure(hook_routes)
             .configure(delivery_routes)
@@ -219,6 +220,8 @@ fn hook_routes(config: &mut ServiceConfig) {
         .service(at("/api/v1/hooks/{id}/test", "POST").route(web::post().to(hooks::test)))
         .service(at("/api/v1/hooks/{id}/rotate-secret", "POST").route(web::post().to(hooks::rotate_secret)))
         .service(at("/api/v1/hooks/{id}/headers", "PUT").route(web::put().to(hooks::set_headers)))
+        .service(at("/api/v1/hooks/{id}/delivery", "PUT").route(web::put().to(hooks::set_delivery)))
+        .service(at("/api/v1/hooks/{id}/filter", "PUT").route(web::put().to(hooks::set_filter)))
         .service(at("/api/v1/hooks/{id}/replay", "POST").route(web::post().to(hooks::replay)))
         .service(at("/api/v1/hooks/{id}/deliveries", "GET").route(web::get().to(deliveries::of_hook)));
 }
@@ -227,7 +230,11 @@ fn delivery_routes(config: &mut ServiceConfig) {
     config
         .service(at("/api/v1/deliveries", "GET").route(web::get().to(deliveries::list)))
         .service(at("/api/v1/deliveries/{id}", "GET").route(web::get().to(deliveries::get)))
-        .service(at("/api/v1/deliveries/{id}/retry", "POST").route(web::post().to(deliveries::retry)));
+        .service(at("/api/v1/deliveries/{id}/retry", "POST").route(web::post().to(deliveries::retry)))
+        .service(
+            at("/api/v1/deliveries/{id}/attempts/{n}/response", "DELETE")
+                .route(web::delete().to(deliveries::expunge)),
+        );
 }
 
 fn admin_routes(config: &mut ServiceConfig) {

@@ -18,6 +18,8 @@ pub struct Attempt {
     pub n: u16,
     /// When it began.
     pub at: Timestamp,
+    /// Whether somebody asked for it; no schedule did.
+    pub asked: bool,
     pub outcome: Outcome,
     pub duration_ms: u32,
     /// The first bytes of the response's body, at most [`RESPONSE_KEPT`].
@@ -54,9 +56,10 @@ pub enum ErrorKind {
 /// Without the response, which may repeat what was sent.
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { n, at, outcome, duration_ms, response } = self;
+        let Self { n, at, asked, outcome, duration_ms, response } = self;
         let mut fields = f.debug_struct("Attempt");
-        fields.field("n", n).field("at", at).field("outcome", outcome).field("duration_ms", duration_ms);
+        fields.field("n", n).field("at", at).field("asked", asked);
+        fields.field("outcome", outcome).field("duration_ms", duration_ms);
         fields.field("response", &format_args!("{} bytes", response.len())).finish()
     }
 }

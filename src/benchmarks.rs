@@ -11,7 +11,7 @@ use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
 use crate::router::index::Index;
 use crate::subscription::{
-    CustomHeaders, EndpointUrl, Envelope, Generation, Profile, Secret, Status, Subscription,
+    CustomHeaders, DeliveryPolicy, EndpointUrl, Envelope, Generation, Profile, Secret, Status, Subscription,
 };
 
 pub use crate::store::ledger::benchmarks::Block;
@@ -77,6 +77,7 @@ impl Matching {
                 account: AccountNo(1),
                 url,
                 filter: Filter::one(event_type(&format!("{EVENT}_{no}"))),
+                condition: None,
                 secret: secret.clone(),
                 envelope: Envelope::Documented,
                 previous_secrets: Vec::new(),
@@ -85,6 +86,7 @@ impl Matching {
                 generation: Generation(0),
                 floor: Generation(0),
                 profile: Profile::default(),
+                delivery: DeliveryPolicy::default(),
                 created_at: Timestamp(0),
                 updated_at: Timestamp(0),
             });
@@ -94,7 +96,7 @@ impl Matching {
 
     /// How many it finds.
     pub fn find(&self) -> usize {
-        self.index.matches(AccountNo(1), &self.event_type, &[]).len()
+        self.index.matches(AccountNo(1), &self.event_type, &[], |_| true).len()
     }
 }
 

@@ -7,7 +7,7 @@
 mod bounds;
 mod catalogue;
 mod difference;
-mod duration;
+pub(crate) mod duration;
 mod encryption;
 mod error;
 mod hidden;

@@ -259,6 +259,17 @@ impl Body {
         self.bytes.slice(self.data.start as usize..self.data.end as usize)
     }
 
+    /// The same without the data, which is never empty otherwise.
+    pub fn expunged(&self) -> Self {
+        let (bytes, end) = (self.bytes.slice(..self.data.start as usize), self.data.start);
+        Self { bytes, timestamp: self.timestamp.clone(), data: end..end }
+    }
+
+    /// Whether the data was expunged.
+    pub fn is_expunged(&self) -> bool {
+        self.data.is_empty()
+    }
+
     /// The event's timestamp as it is sent.
     pub fn timestamp(&self) -> &str {
         let range = self.timestamp.start as usize..self.timestamp.end as usize;
@@ -285,7 +296,7 @@ impl Draft {
         Labels::channels(&self.labels)
     }
 
-    /// Whether this is the same event as `first`, whose idempotency key it repeats.
+    /// Whether this is the same event as `first`, whose idempotency key it repeats. What was expunged is not compared.
     pub fn repeats(&self, first: &Recorded) -> bool {
         if let Some(labels) =
             self.labels.as_ref().filter(|labels| labels.uid.is_some() || labels.request.is_some())
@@ -295,7 +306,7 @@ impl Draft {
         }
         let given = self.idempotency.is_some_and(|idempotency| idempotency.timestamp_given);
         self.event_type == first.event_type
-            && self.body.data() == first.body.data()
+            && (first.body.is_expunged() || self.body.data() == first.body.data())
             && (!given || self.body.timestamp() == first.body.timestamp())
     }
 }

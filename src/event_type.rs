@@ -58,6 +58,25 @@ pub struct Declaration {
 #[error("an event's name has 1 to {NAME_LIMIT} characters and no control characters")]
 pub struct NotAnEventType;
 
+/// What the names begin with that a pattern stands for: `lead.` of `lead.*`. None of a name that is no pattern.
+///
+/// Who subscribes may name a pattern; events are of types. The router's own are in none.
+pub fn below(pattern: &str) -> Option<&str> {
+    pattern.strip_suffix('*').filter(|stem| stem.len() > 1 && stem.ends_with('.'))
+}
+
+/// Whether a pattern stands for the type of this name.
+pub fn stands_for(pattern: &str, name: &str) -> bool {
+    below(pattern).is_some_and(|stem| name.starts_with(stem)) && !name.starts_with(OWN_PREFIX)
+}
+
+/// The patterns that stand for a type: `a.*` and `a.b.*` for `a.b.c`.
+pub fn patterns_of(event_type: &EventType) -> impl Iterator<Item = EventType> + '_ {
+    let name = Some(event_type.as_str()).filter(|_| !event_type.is_own()).unwrap_or_default();
+    let stems = name.match_indices('.').filter(|(at, _)| *at > 0).map(|(at, _)| &name[..=at]);
+    stems.filter_map(|stem| format!("{stem}*").parse().ok())
+}
+
 impl EventType {
     /// The name as text.
     pub fn as_str(&self) -> &str {
@@ -103,6 +122,25 @@ impl Serialize for EventType {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_stands_for_what_is_below_it() {
+        for (name, patterns) in [
+            ("a.b.c", &["a.*", "a.b.*"][..]),
+            ("a", &[]),
+            (".a", &[]),
+            ("a.", &["a.*"]),
+            (HOOK_DEACTIVATED, &[]),
+        ] {
+            let found: Vec<String> = patterns_of(&name.parse().unwrap()).map(|one| one.to_string()).collect();
+            assert_eq!(found, patterns, "{name}");
+            assert!(patterns.iter().all(|pattern| stands_for(pattern, name)), "{name}");
+        }
+        for (pattern, name) in [("a.*", "a"), ("a.*", "ab.c"), (".*", ".a"), ("*", "a"), ("a*", "ab")] {
+            assert!(!stands_for(pattern, name), "{pattern} for {name}");
+        }
+        assert!(!stands_for("hookyard.*", HOOK_DEACTIVATED));
+    }
 
     #[test]
     fn a_name_is_counted_in_characters() {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::event_type::EventType;
+use crate::event_type::{EventType, below, stands_for};
 use crate::label::is_limited;
 
 /// The longest name of a channel, in characters.
@@ -62,6 +62,12 @@ impl Filter {
         }
     }
 
+    /// How many of its names are patterns.
+    pub fn patterns(&self) -> usize {
+        let names = self.event_types().unwrap_or_default();
+        names.iter().filter(|name| below(name.as_str()).is_some()).count()
+    }
+
     /// The channels on one of which an event must be; without any, it need not be on one.
     pub fn channels(&self) -> &[Channel] {
         &self.channels
@@ -74,10 +80,14 @@ impl Filter {
 
     /// Whether it lets this type through.
     ///
-    /// The router's own events are for those alone who name them.
+    /// A name such as `lead.*` stands for every type that begins with `lead.`. The router's own events are for those alone
+    /// who name them.
     pub fn has_type(&self, event_type: &str) -> bool {
         match &self.event_types {
-            Some(names) => names.binary_search_by(|name| name.as_str().cmp(event_type)).is_ok(),
+            Some(names) => {
+                names.binary_search_by(|name| name.as_str().cmp(event_type)).is_ok()
+                    || names.iter().any(|name| stands_for(name.as_str(), event_type))
+            }
             None => !event_type.starts_with(crate::event_type::OWN_PREFIX),
         }
     }
@@ -132,6 +142,18 @@ mod tests {
         assert!(filter.matches(&name("a"), &[]) && !filter.matches(&name("c"), &[]));
         assert_eq!(filter.only_type(), None);
         assert_eq!(Filter::one(name("a")).only_type(), Some(&name("a")));
+    }
+
+    #[test]
+    fn a_pattern_lets_through_what_is_below_it() {
+        let filter = Filter::new(Some(vec![name("lead.*"), name("paid")]), Vec::new());
+        assert_eq!(filter.patterns(), 1);
+        for wanted in ["lead.created", "lead.a.b", "paid", "lead.*"] {
+            assert!(filter.has_type(wanted), "{wanted}");
+        }
+        for other in ["lead", "leads.created", "paid.late"] {
+            assert!(!filter.has_type(other), "{other}");
+        }
     }
 
     #[test]

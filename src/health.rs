@@ -11,6 +11,8 @@ pub struct Health {
     pub stage: Stage,
     /// The receiver asked to be left alone until then (`Retry-After`).
     pub hold_until: Option<Timestamp>,
+    /// Nothing has succeeded since this attempt failed.
+    pub failing_since: Option<Timestamp>,
 }
 
 /// How freely an endpoint is sent to.
@@ -26,13 +28,14 @@ pub enum Stage {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { stage: Stage::Healthy { failures: 0 }, hold_until: None }
+        Self { stage: Stage::Healthy { failures: 0 }, hold_until: None, failing_since: None }
     }
 }
 
 impl Health {
     /// The health of an endpoint that was given up and is back with all that waited for it.
-    pub const REVIVED: Self = Self { stage: Stage::Opening { allowance: 1, failures: 0 }, hold_until: None };
+    pub const REVIVED: Self =
+        Self { stage: Stage::Opening { allowance: 1, failures: 0 }, hold_until: None, failing_since: None };
 
     /// The health after one more attempt.
     ///
@@ -58,7 +61,11 @@ impl Health {
             Some(hold) => Some(now.after(hold).max(self.hold_until.unwrap_or_default())),
             None => self.hold_until.filter(|until| *until > now),
         };
-        Self { stage, hold_until }
+        let failing_since = match outcome.is_success() {
+            true => None,
+            false => Some(self.failing_since.unwrap_or(now)),
+        };
+        Self { stage, hold_until, failing_since }
     }
 
     /// How many attempts may be in flight at once when a healthy endpoint may have `limit`.
@@ -76,9 +83,14 @@ impl Health {
     }
 
     /// When the next attempt is due, given the soonest due time of what waits for a retry, and that of the oldest
-    /// delivery if it does.
-    pub fn next_attempt(self, soonest: Option<Timestamp>, oldest: Option<Timestamp>) -> Option<Timestamp> {
-        let due = if self.is_probing() { oldest } else { soonest };
+    /// delivery if it does; `in_order` says whether nothing goes before the oldest in any case.
+    pub fn next_attempt(
+        self,
+        soonest: Option<Timestamp>,
+        oldest: Option<Timestamp>,
+        in_order: bool,
+    ) -> Option<Timestamp> {
+        let due = if in_order || self.is_probing() { oldest } else { soonest };
         due.map(|due| due.max(self.hold_until.unwrap_or_default()))
     }
 
@@ -175,6 +187,19 @@ mod tests {
     }
 
     #[test]
+    fn it_fails_since_the_first_failure_after_a_success() {
+        let since = |outcomes: &[(u64, Outcome)]| {
+            let after = |health: Health, (at, outcome): &(u64, Outcome)| {
+                health.after(*outcome, 5, 8, None, Timestamp(*at))
+            };
+            outcomes.iter().fold(Health::default(), after).failing_since
+        };
+        assert_eq!(since(&[(1, BUSY), (2, REFUSED), (3, BUSY)]), Some(Timestamp(1)));
+        assert_eq!(since(&[(1, BUSY), (2, OK)]), None);
+        assert_eq!(since(&[(1, BUSY), (2, OK), (3, REFUSED), (4, BUSY)]), Some(Timestamp(3)));
+    }
+
+    #[test]
     fn a_failure_while_opening_starts_it_over() {
         let opening = health_after([BUSY, BUSY, BUSY, BUSY, BUSY, OK, OK, BUSY]);
         assert_eq!(opening.stage, Stage::Opening { allowance: 1, failures: 1 });
@@ -183,12 +208,13 @@ mod tests {
     #[test]
     fn the_next_attempt_is_the_soonest_or_the_oldest_and_never_within_a_hold() {
         let (soonest, oldest) = (Some(Timestamp(10)), Some(Timestamp(30)));
-        assert_eq!(Health::default().next_attempt(soonest, oldest), soonest);
+        assert_eq!(Health::default().next_attempt(soonest, oldest, false), soonest);
+        assert_eq!(Health::default().next_attempt(soonest, oldest, true), oldest);
         let probing = health_after([BUSY; 5]);
-        assert_eq!(probing.next_attempt(soonest, oldest), oldest);
-        assert_eq!(probing.next_attempt(soonest, None), None);
+        assert_eq!(probing.next_attempt(soonest, oldest, false), oldest);
+        assert_eq!(probing.next_attempt(soonest, None, false), None);
         let held = Health { hold_until: Some(Timestamp(20)), ..Health::default() };
-        assert_eq!(held.next_attempt(soonest, oldest), held.hold_until);
+        assert_eq!(held.next_attempt(soonest, oldest, false), held.hold_until);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod emitting;
 mod endpoints;
 mod event_types;
 mod events;
+mod expunging;
 mod headers;
 mod hooks;
 mod measuring;

@@ -9,7 +9,7 @@
 //!
 //! | part | what it holds |
 //! |---|---|
-//! | [`id`] [`clock`] [`event_type`] [`event`] [`account`] [`subscription`] [`filter`] [`attempt`] | the vocabulary |
+//! | [`id`] [`clock`] [`event_type`] [`event`] [`account`] [`subscription`] [`filter`] [`condition`] [`attempt`] | the vocabulary |
 //! | `retry` `health` | policy: when to try again, whom to probe |
 //! | `share` `line` `credit` | how much may be in flight, and how accounts share that |
 //! | `throttle` | how fast callers may come |
@@ -46,6 +46,7 @@ pub mod backup;
 pub mod benchmarks;
 mod certificates;
 pub mod clock;
+pub mod condition;
 pub mod config;
 mod credit;
 mod delivery;

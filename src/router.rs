@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::account::AccountNames;
 use crate::clock::Timestamp;
+use crate::condition::{Condition, Data};
 use crate::id::{Seal, SubscriptionNo};
 use crate::metrics::Metrics;
 use crate::shard::{self, Due, GiveUp, Shard};
@@ -278,8 +279,11 @@ impl Handler<Match> for Router {
     type Result = MessageResult<Match>;
 
     fn handle(&mut self, wanted: Match, _: &mut Context<Self>) -> Self::Result {
-        let Match { account, event_type, channels } = wanted;
-        MessageResult(self.desk.board().index.matches(account, &event_type, &channels))
+        let Match { account, event_type, channels, body } = wanted;
+        // Before the board is locked: it may take a while.
+        let data = Data::read(body.data());
+        let holds = |condition: &Condition| data.as_ref().is_some_and(|data| condition.holds_of(data));
+        MessageResult(self.desk.board().index.matches(account, &event_type, &channels, holds))
     }
 }
 

@@ -30,13 +30,13 @@ use crate::event::Recorded;
 use crate::event_type::Declaration;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
-use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed, Order};
+use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed, Order, Place};
 use crate::subscription::{Generation, Subscription};
 
 pub use self::figures::{Census, Disk, Expired, Retained, Tally};
 pub use self::verb::{
-    Address, Answer, Change, Duplicate, Edit, Follows, NewAccount, NewSubscription, Replay, Rotation,
-    Settlement, Verb,
+    Address, Answer, Change, Duplicate, Edit, Expunge, ExpungeAnswer, Follows, NewAccount, NewSubscription,
+    Replay, Rotation, Settlement, Verb,
 };
 
 /// Writes. One thread owns it; see [`writer`].
@@ -126,12 +126,20 @@ pub trait Reader: Send + Sync {
     /// How many attempts were made to deliver an event, by subscription.
     fn attempts(&self, event: EventNo) -> Result<HashMap<SubscriptionNo, u16>, Error>;
 
-    /// The events that a subscription's filter lets through, newest first, with the attempts made for each so far.
+    /// The subscriptions that an event was replayed to.
+    fn replays(&self, event: EventNo) -> Result<Vec<SubscriptionNo>, Error>;
+
+    /// Where an attempt to deliver an event is kept, by its number within the delivery.
+    fn attempt_block(&self, place: Place, n: u16) -> Result<Option<u64>, Error>;
+
+    /// The events that a subscription wants, newest first, with the attempts made for each so far; only those that it has
+    /// not got and that are not on their way, if what is `missing` is asked for.
     fn replayable(
         &self,
         subscription: &Subscription,
         query: &EventQuery,
-    ) -> Result<Listed<(EventNo, u16)>, Error>;
+        missing: bool,
+    ) -> Result<Replayable, Error>;
 
     /// The number of the newest event, or zero.
     fn newest_event(&self) -> EventNo;
@@ -155,6 +163,14 @@ pub trait Reader: Send + Sync {
 
     /// All keys, in no order.
     fn keys(&self) -> Result<Vec<ApiKey>, Error>;
+}
+
+/// Some events that may be replayed, each with the attempts made so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayable {
+    pub events: Vec<(EventNo, u16)>,
+    /// Below which event there may be more.
+    pub more_below: Option<EventNo>,
 }
 
 /// A copy of the store in the making; it is given up when dropped.
@@ -262,6 +278,16 @@ pub struct Retry {
     pub attempts: u16,
     /// The place in its schedule: how many retries were scheduled, this one included.
     pub retries: u16,
+    /// It was given up alone, while its endpoint was not; until that life of its subscription ends it is a dead letter.
+    pub given_up: bool,
+}
+
+impl Retry {
+    /// Whether it is still to be delivered to its subscription; else it is a dead letter.
+    pub fn is_live(&self, subscription: &Subscription) -> bool {
+        let is_given_up = self.given_up && self.generation == subscription.generation;
+        subscription.is_live(self.generation) && !is_given_up
+    }
 }
 
 /// Why the store did not do as told.

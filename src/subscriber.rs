@@ -10,6 +10,7 @@ mod carrying;
 pub mod dispatcher;
 pub mod hands;
 mod message;
+mod pace;
 mod picking;
 mod policy;
 pub mod question;

@@ -1,6 +1,7 @@
 //! Subscriptions: the record of who wants which events, where, and under which secret.
 
 mod headers;
+mod policy;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,11 +17,17 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
+use crate::condition::Condition;
+use crate::event::Recorded;
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
 use crate::label::{Metadata, Uid};
 
 pub use headers::{CustomHeaders, HEADER_BYTES_LIMIT, HEADERS_LIMIT, NotHeaders};
+pub use policy::{
+    CONCURRENCY, Deactivate, DeliveryPolicy, NotADeliveryPolicy, Ordering, Poison, RETRIES_LIMIT, TIMEOUTS,
+    WAITS,
+};
 
 /// The longest URL, in characters.
 pub const URL_LIMIT: usize = 2048;
@@ -49,6 +56,8 @@ pub struct Subscription {
     pub account: AccountNo,
     pub url: EndpointUrl,
     pub filter: Filter,
+    /// What must hold of an event's data besides.
+    pub condition: Option<Condition>,
     pub envelope: Envelope,
     pub secret: Secret,
     /// The secrets before, newest first, which requests are also signed with until then.
@@ -61,6 +70,7 @@ pub struct Subscription {
     /// The first life whose deliveries still count; those of earlier ones are dead letters.
     pub floor: Generation,
     pub profile: Profile,
+    pub delivery: DeliveryPolicy,
     pub created_at: Timestamp,
     /// When it was last changed by its owner.
     pub updated_at: Timestamp,
@@ -83,8 +93,6 @@ pub struct Profile {
     pub uid: Option<Uid>,
     /// For people.
     pub description: String,
-    /// How many deliveries a second it may have, if that is limited.
-    pub rate_limit: Option<u32>,
     pub metadata: Metadata,
 }
 
@@ -157,6 +165,12 @@ const SEED_BYTES: usize = 32;
 const GENERATED_SECRET_BYTES: usize = 24;
 
 impl Subscription {
+    /// Whether it wants an event as it is now.
+    pub fn wants(&self, event: &Recorded) -> bool {
+        let holds = |condition: &Condition| condition.holds_of_bytes(event.body.data());
+        self.filter.matches(&event.event_type, event.channels()) && self.condition.as_ref().is_none_or(holds)
+    }
+
     /// Whether a delivery made in `generation` is still to be delivered; else it is a dead letter.
     pub fn is_live(&self, generation: Generation) -> bool {
         generation >= self.floor && !matches!(self.status, Status::Deactivated { .. })

@@ -12,7 +12,7 @@ use crate::event_type::EventType;
 use crate::hookyard::{Delivery, DeliveryQuery, DeliveryStatus, PageRequest};
 use crate::id::{DeliveryId, EventId, HookId};
 
-use super::answer;
+use super::answer::{self, Deleted};
 use super::call::Call;
 use super::error::Error;
 use super::list;
@@ -134,6 +134,29 @@ pub async fn retry(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(answer::json(StatusCode::ACCEPTED, &with_log(&delivery)))
 }
 
+/// Forgets what the receiver answered to an attempt.
+#[utoipa::path(
+    delete, path = "/api/v1/deliveries/{id}/attempts/{n}/response", tag = "Deliveries", operation_id = "expunge_response",
+    security(("key" = ["hooks"])),
+    params(
+        ("id" = DeliveryId, Path, description = "The delivery's id."),
+        ("n" = u16, Path, description = "The attempt's number within the delivery."),
+        asked::Account,
+    ),
+    responses(
+        (status = 200, description = "It is forgotten.", body = Deleted),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
+pub async fn expunge(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let call = open(&request)?;
+    let (account, id) = target(&call)?;
+    let n = call.segment("n").parse().map_err(|_| Error::not_found("there is no such attempt"))?;
+    found(&call, &account, id).await?;
+    call.hookyard.expunge_answer(&account, id, n).await.map_err(Error::lookup("attempt"))?;
+    Ok(answer::json(StatusCode::OK, &Deleted::count(1)))
+}
+
 /// A delivery with its attempts.
 pub fn with_log(delivery: &Delivery) -> Shape<'_> {
     let log = delivery.log.iter().map(AttemptShape::of).collect();
@@ -242,7 +265,8 @@ mod tests {
 
     fn attempt(n: u16, outcome: Outcome) -> Attempt {
         let response = Bytes::from_static(b"caf\xc3\xa9 \xff");
-        Attempt { n, at: Timestamp(1_768_473_000_007), outcome, duration_ms: 12, response }
+        let at = Timestamp(1_768_473_000_007);
+        Attempt { n, at, asked: false, outcome, duration_ms: 12, response }
     }
 
     #[test]

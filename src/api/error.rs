@@ -14,7 +14,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::hookyard::{
-    EmitError, HeadersError, LookupError, ReplayError, RotateError, SubscribeError, Unavailable,
+    EmitError, EndpointError, HeadersError, LookupError, ReplayError, RotateError, SubscribeError,
+    Unavailable,
 };
 use crate::throttle::Excess;
 
@@ -278,14 +279,25 @@ impl From<HeadersError> for Error {
     }
 }
 
+impl From<EndpointError> for Error {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::NotFound => Self::not_found("there is no such hook"),
+            EndpointError::Unavailable(why) => why.into(),
+            error => Self::field(error.to_string()),
+        }
+    }
+}
+
 impl From<SubscribeError> for Error {
     fn from(error: SubscribeError) -> Self {
         let kind = match error {
             SubscribeError::Url(_) => Kind::InvalidUrl,
             SubscribeError::Blocked(_) => Kind::BlockedUrl,
-            SubscribeError::Secret(_) | SubscribeError::Headers(_) | SubscribeError::EventType(_) => {
-                Kind::InvalidField
-            }
+            SubscribeError::Secret(_)
+            | SubscribeError::Headers(_)
+            | SubscribeError::Delivery(_)
+            | SubscribeError::EventType(_) => Kind::InvalidField,
             SubscribeError::UnknownEvent { .. } | SubscribeError::OwnEvent => Kind::UnknownEvent,
             SubscribeError::UnknownAccount(_) => Kind::NotFound,
             SubscribeError::Unavailable(why) => return why.into(),

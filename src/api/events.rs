@@ -22,7 +22,7 @@ use crate::event_type::EventTypeSpec;
 use crate::hookyard::{Emitted, EventHistory, EventQuery};
 use crate::id::EventId;
 
-use super::answer::{self, Queued};
+use super::answer::{self, Deleted, Queued};
 use super::call::Call;
 use super::deliveries;
 use super::error::Error;
@@ -44,6 +44,9 @@ pub struct Shape<'a> {
     receipt: &'a Receipt,
     #[schema(value_type = Value)]
     data: &'a RawValue,
+    /// Whether its data was expunged, and is `null` therefore.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    expunged: bool,
     #[schema(value_type = Timestamp)]
     accepted_at: String,
 }
@@ -182,6 +185,24 @@ fn admit_batch(call: &Call<'_>, events: &[Event]) -> Result<(), Error> {
     counts.into_iter().try_for_each(|(account, count)| admit(call, account, count))
 }
 
+/// Forgets the data of an event. What waits of it is not delivered any more, and it cannot be delivered again.
+#[utoipa::path(
+    delete, path = "/api/v1/events/{id}/data", tag = "Events", operation_id = "expunge_event",
+    security(("key" = ["hooks"])), params(("id" = EventId, Path, description = "The event's id."), asked::Account),
+    responses(
+        (status = 200, description = "It is forgotten.", body = Deleted),
+        refused::Key, refused::Name, refused::Field, refused::Store,
+    ),
+)]
+pub async fn expunge(request: HttpRequest) -> Result<HttpResponse, Error> {
+    // What waits for hooks goes with it.
+    let call = Call::open(&request, &[Scope::Hooks])?;
+    let (account, id) = target(&call)?;
+    found(&call, &account, id).await?;
+    call.hookyard.expunge_event(&account, id).await.map_err(Error::lookup("event"))?;
+    Ok(answer::json(StatusCode::OK, &Deleted::count(1)))
+}
+
 fn open(request: &HttpRequest) -> Result<Call<'_>, Error> {
     Call::open(request, &[Scope::Events, Scope::Hooks])
 }
@@ -205,6 +226,7 @@ fn shape(event: &Emitted) -> Shape<'_> {
     Shape {
         receipt: &event.receipt,
         data: answer::raw(&event.data),
+        expunged: event.is_expunged,
         accepted_at: event.accepted_at.with_milliseconds(),
     }
 }

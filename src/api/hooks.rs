@@ -1,6 +1,8 @@
 //! Hooks over HTTP: subscribing, unsubscribing, looking at them, pausing and resuming; what is done with a hook's
 //! deliveries and secret stands beside, in `handling`.
 
+pub mod delivery;
+pub mod filter;
 pub mod handling;
 pub mod headers;
 
@@ -15,10 +17,11 @@ use utoipa::ToSchema;
 
 use crate::account::{AccountId, Scope};
 use crate::clock::Timestamp;
+use crate::condition::Condition;
 use crate::event_type::{EventType, OWN_PREFIX};
 use crate::hookyard::{Change, Hook, HookQuery, Subscribe, Which};
 use crate::id::HookId;
-use crate::subscription::Status;
+use crate::subscription::{DeliveryPolicy, Status};
 
 use super::answer::{self, Deleted};
 use super::call::Call;
@@ -28,10 +31,12 @@ use super::object::{Names, Object};
 use super::openapi::{asked, refused, vocabulary};
 use super::query::Query;
 
+pub use delivery::set_delivery;
+pub use filter::set_filter;
 pub use handling::{replay, rotate_secret, sample, test};
 pub use headers::set_headers;
 
-pub const WISH: Names<6> = ["url", "event", "secret", "headers", "replay", "account"];
+pub const WISH: Names<8> = ["url", "event", "secret", "headers", "filter", "delivery", "replay", "account"];
 pub const NAMING: Names<4> = ["id", "url", "event", "account"];
 const STATUSES: [&str; 3] = ["active", "paused", "deactivated"];
 
@@ -68,6 +73,12 @@ pub struct Shape<'a> {
     /// The names of its custom headers, if it has any. Their values are not shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<Vec<&'a str>>,
+    /// What must hold of an event's data, if that is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<&'a str>,
+    /// How it is served, where that is not as configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<&'a DeliveryPolicy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     /// What its deliveries are signed with. It is shown here and when it is rotated, nowhere else.
     secret: Option<Cow<'a, str>>,
@@ -169,7 +180,7 @@ pub async fn delete(request: HttpRequest) -> Result<HttpResponse, Error> {
 pub async fn list(request: HttpRequest) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let account = call.account(None)?;
-    let (query, page) = (filter(&call.query)?, call.query.page()?);
+    let (query, page) = (narrowed(&call.query)?, call.query.page()?);
     let hooks = call.hookyard.hooks(&account, query, page).await.map_err(Error::lookup("account"))?;
     Ok(list::page(&call, &hooks, shape))
 }
@@ -257,6 +268,8 @@ fn wish(body: &[u8], account: impl Fn(Option<&str>) -> Result<AccountId, Error>)
         event: object.required_text("event")?.into_owned(),
         secret: object.text("secret")?.map(|secret| secret.into_owned()),
         headers: headers::read(&object)?,
+        condition: filter::read(&object)?,
+        delivery: delivery::read(&object)?.unwrap_or_default(),
         replay: object.flag("replay")?.unwrap_or(false),
     })
 }
@@ -281,7 +294,7 @@ impl Named {
     }
 }
 
-fn filter(query: &Query<'_>) -> Result<HookQuery, Error> {
+fn narrowed(query: &Query<'_>) -> Result<HookQuery, Error> {
     let status = query.owned("status");
     if status.as_deref().is_some_and(|status| !STATUSES.contains(&status)) {
         return Err(Error::field(format!("status must be one of {}", STATUSES.join(", "))));
@@ -314,6 +327,8 @@ fn shape(hook: &Hook) -> Shape<'_> {
         last_attempt_at: hook.last_attempt_at,
         next_attempt_at: hook.next_attempt_at,
         headers: (!subscription.headers.is_empty()).then(|| subscription.headers.names().collect()),
+        filter: subscription.condition.as_ref().map(Condition::as_str),
+        delivery: Some(&subscription.delivery).filter(|policy| **policy != DeliveryPolicy::default()),
         secret: None,
     }
 }

@@ -47,9 +47,9 @@ leads to the next page. Errors have one shape, whatever was asked: a method that
     paths(
         hooks::subscribe, hooks::unsubscribe, hooks::list, hooks::get, hooks::delete, hooks::pause, hooks::resume,
         hooks::handling::sample, hooks::handling::test, hooks::handling::rotate_secret, hooks::headers::set_headers,
-        hooks::handling::replay,
+        hooks::delivery::set_delivery, hooks::filter::set_filter, hooks::handling::replay,
         deliveries::list, deliveries::of_hook, deliveries::get, deliveries::retry,
-        events::emit, events::list, events::get, events::replay, events::types,
+        deliveries::expunge, events::expunge, events::emit, events::list, events::get, events::replay, events::types,
         accounts::create, accounts::list, keys::create, keys::list, keys::delete, backup::backup,
         health::live, health::ready, metrics::show, health::page, serve, serve_page,
     ),
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_body_is_described_with_the_members_that_are_read() {
-        let bodies: [(&str, &[&str]); 9] = [
+        let bodies: [(&str, &[&str]); 11] = [
             ("CreateAccount", &accounts::MEMBERS),
             ("CreateKey", &keys::MEMBERS),
             ("Emit", &events::MEMBERS),
@@ -181,6 +181,8 @@ mod tests {
             ("Unsubscribe", &hooks::NAMING),
             ("RotateSecret", &hooks::handling::ROTATION),
             ("SetHeaders", &hooks::headers::REPLACEMENT),
+            ("SetDelivery", &hooks::delivery::REPLACEMENT),
+            ("SetFilter", &hooks::filter::REPLACEMENT),
             ("ReplayHook", &hooks::handling::REPLAY),
             ("ReplayEvent", &events::REPLAYING),
         ];

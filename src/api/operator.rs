@@ -112,7 +112,11 @@ fn message_routes(config: &mut ServiceConfig) {
                 .route(web::post().to(messages::create))
                 .route(web::get().to(messages::list)),
         )
-        .service(at("/api/v1/app/{app_id}/msg/{msg_id}", "GET").route(web::get().to(messages::get)));
+        .service(at("/api/v1/app/{app_id}/msg/{msg_id}", "GET").route(web::get().to(messages::get)))
+        .service(
+            at("/api/v1/app/{app_id}/msg/{msg_id}/content", "DELETE")
+                .route(web::delete().to(messages::expunge)),
+        );
 }
 
 fn attempt_routes(config: &mut ServiceConfig) {
@@ -129,6 +133,10 @@ fn attempt_routes(config: &mut ServiceConfig) {
         ))
         .service(read("/api/v1/app/{app_id}/msg/{msg_id}/endpoint", web::get().to(attempts::destinations)))
         .service(read("/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}", web::get().to(attempts::get)))
+        .service(
+            at("/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/content", "DELETE")
+                .route(web::delete().to(attempts::expunge)),
+        )
         .service(
             at("/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", "POST")
                 .route(web::post().to(attempts::resend)),

@@ -39,6 +39,14 @@ enum Action {
     Get(One),
     /// Attempt a delivery again
     Retry(One),
+    /// Forget what the receiver answered to an attempt
+    Expunge {
+        #[command(flatten)]
+        one: One,
+        /// The attempt's number within the delivery
+        #[arg(value_name = "ATTEMPT")]
+        attempt: u16,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -104,6 +112,7 @@ impl Deliveries {
             Action::List(list) => list.show(&client, &mut output),
             Action::Get(one) => get(&client, &mut output, &one.delivery),
             Action::Retry(one) => retry(&client, &mut output, &one.delivery),
+            Action::Expunge { one, attempt } => expunge(&client, &mut output, &one.delivery, attempt),
         }
     }
 }
@@ -157,6 +166,14 @@ fn retry(client: &Client, output: &mut Output, id: &str) -> Result<(), Failure> 
     match output.is_json() {
         true => output.json(&answer.json),
         false => output.line(format_args!("queued {id}")),
+    }
+}
+
+fn expunge(client: &Client, output: &mut Output, id: &str, attempt: u16) -> Result<(), Failure> {
+    let answer = client.delete(&format!("{PATH}/{id}/attempts/{attempt}/response"), &Query::new())?;
+    match output.is_json() {
+        true => output.json(&answer.json),
+        false => output.line(format_args!("the answer to attempt {attempt} of {id} is forgotten")),
     }
 }
 

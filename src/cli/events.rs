@@ -40,6 +40,8 @@ enum Action {
         #[arg(long, value_name = "HOOK_ID", value_parser = word::hook_id)]
         hook: Option<String>,
     },
+    /// Forget the data of an event; what waits of it is not delivered any more
+    Expunge(One),
     /// Show the event types that may be emitted and subscribed to
     Types,
 }
@@ -91,6 +93,7 @@ impl Events {
             Action::List(list) => list.show(&client, &mut output),
             Action::Get(one) => get(&client, &mut output, &one.id),
             Action::Replay { one, hook } => replay(&client, &mut output, &one.id, hook.as_deref()),
+            Action::Expunge(one) => expunge(&client, &mut output, &one.id),
             Action::Types => {
                 let pages = Pages::new(&client, TYPES_PATH, Query::new(), u64::MAX);
                 listing::show::<EventType>(pages, &mut output)
@@ -135,6 +138,14 @@ fn replay(client: &Client, output: &mut Output, id: &str, hook: Option<&str>) ->
     }
     let Queued { queued } = answer.decode()?;
     output.line(format_args!("queued {queued} deliveries"))
+}
+
+fn expunge(client: &Client, output: &mut Output, id: &str) -> Result<(), Failure> {
+    let answer = client.delete(&format!("{PATH}/{id}/data"), &Query::new())?;
+    if output.is_json() {
+        return output.json(&answer.json);
+    }
+    output.line(format_args!("the data of {id} is forgotten"))
 }
 
 fn fields(event: &Event) -> Vec<(&'static str, Cell)> {

@@ -1,5 +1,7 @@
 //! `hookyard hooks`: who is told of which events, and where.
 
+mod delivery;
+mod filter;
 mod headers;
 mod naming;
 mod replay;
@@ -8,6 +10,8 @@ mod trial;
 
 use hookyard::clock::Timestamp;
 
+use self::delivery::SetDelivery;
+use self::filter::SetFilter;
 use self::headers::SetHeaders;
 use self::naming::Naming;
 use self::replay::Replay;
@@ -55,6 +59,10 @@ enum Action {
     RotateSecret(RotateSecret),
     /// Replace the headers that a hook's requests carry beside those of hookyard; without any, remove them
     SetHeaders(SetHeaders),
+    /// Say what must hold of an event's data for a hook to get it
+    SetFilter(SetFilter),
+    /// Say how a hook is served: how fast, in which order, how often a delivery is tried; what is left out is as configured
+    SetDelivery(SetDelivery),
     /// Deliver again what was given up, or everything that is kept
     Replay(Replay),
     /// Show payloads as a hook would get them: recent events, or the catalogue's example
@@ -94,6 +102,7 @@ const EXAMPLES: &str = "\
 Examples:
   hookyard hooks --status deactivated
   hookyard hooks subscribe https://example.com/webhook new_lead
+  hookyard hooks set-delivery hook_… --fifo --retry 10s --retry 1m --deactivate never
   hookyard hooks test hook_…
   hookyard hooks replay hook_… --since 24h --wait
   hookyard hooks unsubscribe https://example.com/webhook";
@@ -117,6 +126,8 @@ impl Hooks {
             Action::Test(one) => trial::test(&client, &mut output, &one.hook),
             Action::RotateSecret(rotate) => rotate.run(&client, &mut output),
             Action::SetHeaders(set) => set.run(&client, &mut output),
+            Action::SetFilter(set) => set.run(&client, &mut output),
+            Action::SetDelivery(set) => set.run(&client, &mut output),
             Action::Replay(replay) => replay.run(&client, &mut output),
             Action::Sample { event } => trial::sample(&client, &mut output, &event),
         }
@@ -173,6 +184,12 @@ fn fields(hook: &Hook) -> Vec<(&'static str, Cell)> {
     ]);
     if !hook.headers.is_empty() {
         fields.push(("headers", Cell::new(hook.headers.join(", "))));
+    }
+    if hook.filter.is_some() {
+        fields.push(("filter", Cell::of(hook.filter.as_ref())));
+    }
+    if let Some(delivery) = &hook.delivery {
+        fields.push(("delivery", Cell::new(delivery)));
     }
     if hook.secret.is_some() {
         fields.push(("secret", Cell::of(hook.secret.as_ref())));

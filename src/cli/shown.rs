@@ -23,6 +23,10 @@ pub struct Hook {
     /// The names of its custom headers.
     #[serde(default)]
     pub headers: Vec<String>,
+    /// What must hold of an event's data, if that is said.
+    pub filter: Option<String>,
+    /// How it is served, where that is not as configured.
+    pub delivery: Option<Box<RawValue>>,
     /// Only in the answers to subscribe and rotate-secret.
     pub secret: Option<String>,
 }

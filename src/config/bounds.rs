@@ -14,7 +14,7 @@ use super::{Catalogue, Config, Delivery, Egress, Error, Events, Health, Limits, 
 use super::{Metrics, RateLimits, Retention, Retry, Shutdown, Subscriber, Tls, UnknownEvents};
 use crate::event_type::{EventType, NAME_LIMIT, OWN_PREFIX};
 use crate::schema::Schema;
-use crate::subscription::URL_LIMIT;
+use crate::subscription::{CONCURRENCY, RETRIES_LIMIT, TIMEOUTS, URL_LIMIT, WAITS};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -29,7 +29,6 @@ const JWT_SECRET_LENGTH: RangeInclusive<usize> = 16..=1024;
 const ADMIN_KEY_LENGTH: RangeInclusive<usize> = 16..=512;
 /// Enough to tell keys apart, little enough to type.
 const KEY_PREFIX_LIMIT: usize = 16;
-const RETRIES_LIMIT: usize = 100;
 /// From some hundred events to more than fits a disk.
 const RETAINED_BYTES: RangeInclusive<u64> = 64 << 10..=1 << 50;
 /// More than one machine answers.
@@ -39,7 +38,7 @@ const NETWORKS_LIMIT: usize = 1024;
 const EVENT_TYPES_LIMIT: usize = 10_000;
 
 /// Headers that the delivered request has anyway, or that belong to the connection (RFC 9110, 7.6.1).
-const TAKEN_HEADERS: [&str; 22] = [
+const TAKEN_HEADERS: [&str; 24] = [
     "accept",
     "accept-encoding",
     "authorization",
@@ -60,7 +59,9 @@ const TAKEN_HEADERS: [&str; 22] = [
     "upgrade",
     "user-agent",
     "webhook-id",
+    "webhook-sequence",
     "webhook-signature",
+    "webhook-test",
     "webhook-timestamp",
 ];
 
@@ -122,7 +123,7 @@ impl Retry {
             return Err(Error::value("retry.schedule", value, format!("up to {RETRIES_LIMIT} waits")));
         }
         for (index, &wait) in self.schedule.iter().enumerate() {
-            lasts(&format!("retry.schedule[{index}]"), wait, MILLISECOND..=30 * DAY)?;
+            lasts(&format!("retry.schedule[{index}]"), wait, WAITS)?;
         }
         within("retry.jitter_percent", self.jitter_percent, 0..=100)?;
         lasts("retry.retry_after_max", self.retry_after_max, Duration::ZERO..=30 * DAY)
@@ -131,14 +132,15 @@ impl Retry {
 
 impl Delivery {
     fn validate(&self) -> Result<(), Error> {
-        lasts("delivery.timeout", self.timeout, MILLISECOND..=5 * MINUTE)?;
+        lasts("delivery.timeout", self.timeout, TIMEOUTS)?;
         let name = &self.signature_header;
         let taken = TAKEN_HEADERS.iter().any(|taken| taken.eq_ignore_ascii_case(name));
         if taken || !(1..=64).contains(&name.len()) || !name.bytes().all(is_word) {
             let allowed = "a header name of 1 to 64 of A-Z a-z 0-9 _ - that the request does not have anyway";
             return Err(Error::value("delivery.signature_header", format!("{name:?}"), allowed));
         }
-        within("delivery.max_in_flight", self.max_in_flight, 1..=1024)?;
+        let (least, most) = (*CONCURRENCY.start() as usize, *CONCURRENCY.end() as usize);
+        within("delivery.max_in_flight", self.max_in_flight, least..=most)?;
         within("delivery.max_connections", self.max_connections, 1..=65_536)?;
         if !self.web_authorities && self.ca_file.as_os_str().is_empty() {
             let allowed = "true where no delivery.ca_file says whom else to trust";

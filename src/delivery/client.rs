@@ -27,6 +27,7 @@ use crate::delivery::endpoint::{Endpoint, Request};
 use crate::delivery::guard::Guard;
 use crate::delivery::tls::Outgoing;
 use crate::delivery::{answer, signature};
+use crate::subscription::TIMEOUTS;
 
 /// How long an idle connection is used again.
 ///
@@ -75,7 +76,7 @@ struct Panicked;
 pub struct Unable(pub Attempt);
 
 impl Settings {
-    /// Settings under which an attempt has `timeout` in all, and the plain signature goes in `signature_header`.
+    /// Settings under which an attempt has `timeout` in all where its endpoint has none of its own, and the plain signature goes in `signature_header`.
     ///
     /// # Errors
     /// When `signature_header` is no name of a header, or one that means something else.
@@ -100,7 +101,8 @@ impl Settings {
         ];
         let refused = || NotASignatureHeader(signature_header.to_owned());
         let name = HeaderName::try_from(signature_header).map_err(|_| refused())?;
-        let standard = [signature::ID, signature::TIMESTAMP, signature::SIGNATURE, "webhook-test"];
+        let standard =
+            [signature::ID, signature::TIMESTAMP, signature::SIGNATURE, "webhook-sequence", "webhook-test"];
         if TAKEN.contains(&name) || standard.contains(&name.as_str()) {
             return Err(refused());
         }
@@ -133,10 +135,12 @@ impl Client {
     /// # Errors
     /// When this machine cannot make one, for want of open files, ports or memory: the receiver saw nothing of it.
     pub async fn try_attempt(&self, endpoint: &Endpoint, request: Request) -> Result<Attempt, Unable> {
-        let (n, at, started) = (request.n, Timestamp::now(), Instant::now());
+        let (n, asked) = (request.n, request.asked);
+        let (at, started) = (Timestamp::now(), Instant::now());
         let mut met = Met::default();
         let exchange = self.exchange(endpoint, request, at, started, &mut met);
-        let without_answer = match contained(timeout(self.settings.timeout, exchange)).await {
+        let allowed = endpoint.timeout.unwrap_or(self.settings.timeout);
+        let without_answer = match contained(timeout(allowed, exchange)).await {
             Ok(_) => ErrorKind::Timeout,
             Err(Panicked) => {
                 debug!(authority = endpoint.authority(), "the response was beyond the HTTP client");
@@ -148,7 +152,8 @@ impl Client {
             met.outcome.unwrap_or_else(|| (Outcome::Failed(without_answer), started.elapsed()));
         endpoint.withhold_from(&mut met.response);
         let duration_ms = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
-        let attempt = Attempt { n, at, outcome, duration_ms, response: Bytes::from(met.response) };
+        let response = Bytes::from(met.response);
+        let attempt = Attempt { n, at, asked, outcome, duration_ms, response };
         if met.unable { Err(Unable(attempt)) } else { Ok(attempt) }
     }
 
@@ -213,7 +218,7 @@ impl Settings {
         let tls = tls.then(|| self.tls.clone());
         let connector = awc::Connector::new()
             .connector(Connector::new(self.guard.clone(), tls, self.timeout))
-            .timeout(self.timeout)
+            .timeout(*TIMEOUTS.end())
             .limit(0)
             .conn_keep_alive(KEEP_ALIVE)
             .conn_lifetime(LIFETIME);

@@ -1,6 +1,7 @@
 //! Endpoints: a URL and a secret, prepared so that an attempt has little left to do.
 
 use std::fmt;
+use std::time::Duration;
 
 use awc::http::Uri;
 use awc::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -12,7 +13,7 @@ use crate::delivery::client::Settings;
 use crate::delivery::signature::{self, Signer};
 use crate::delivery::withholding::withhold;
 use crate::event::Body;
-use crate::id::{EventId, MessageId};
+use crate::id::{EventId, EventNo, MessageId};
 use crate::subscription::{CustomHeaders, EndpointUrl, Envelope, Subscription};
 
 /// Where the events of a subscription go, and how they are signed.
@@ -23,6 +24,10 @@ pub struct Endpoint {
     custom: Vec<(HeaderName, HeaderValue)>,
     envelope: Envelope,
     signer: Signer,
+    /// How long an attempt may take, where it is not as configured.
+    pub(super) timeout: Option<Duration>,
+    /// Whether requests say where their events stand among others.
+    has_sequence: bool,
 }
 
 /// What one attempt sends.
@@ -34,6 +39,10 @@ pub struct Request {
     pub body: Body,
     /// The attempt's number within the delivery, from 1.
     pub n: u16,
+    /// Whether somebody asked for this attempt; no schedule did.
+    pub asked: bool,
+    /// The event's place among all others; a test has none.
+    pub sequence: Option<EventNo>,
     /// Whether it is a test that the hook's owner asked for; the receiver is told.
     pub test: bool,
 }
@@ -64,17 +73,20 @@ static BRANDED: [HeaderName; 3] = [
     HeaderName::from_static("svix-timestamp"),
     HeaderName::from_static("svix-signature"),
 ];
+static WEBHOOK_SEQUENCE: HeaderName = HeaderName::from_static("webhook-sequence");
 static WEBHOOK_TEST: HeaderName = HeaderName::from_static("webhook-test");
 
 /// Without the body.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, body, n, test } = self;
+        let Self { id, body, n, asked, sequence, test } = self;
         let body = format_args!("{} bytes", body.bytes.len());
         f.debug_struct("Request")
             .field("id", id)
             .field("body", &body)
             .field("n", n)
+            .field("asked", asked)
+            .field("sequence", sequence)
             .field("test", test)
             .finish()
     }
@@ -86,9 +98,11 @@ impl Endpoint {
     /// # Errors
     /// When no HTTP request can carry the URL.
     pub fn of(subscription: &Subscription) -> Result<Self, Unsendable> {
-        let Subscription { url, secret, previous_secrets, headers, envelope, .. } = subscription;
+        let Subscription { url, secret, previous_secrets, headers, envelope, delivery, .. } = subscription;
         let signer = Signer::rotating(secret, previous_secrets);
-        Ok(Self { custom: custom(headers), envelope: *envelope, ..Self::new(url, signer)? })
+        let (timeout, has_sequence) = (delivery.timeout, delivery.sequence);
+        let custom = custom(headers);
+        Ok(Self { custom, envelope: *envelope, timeout, has_sequence, ..Self::new(url, signer)? })
     }
 
     /// Prepares an endpoint without custom headers.
@@ -97,7 +111,8 @@ impl Endpoint {
     /// As [`Self::of`].
     pub fn new(url: &EndpointUrl, signer: Signer) -> Result<Self, Unsendable> {
         let target = target(url).ok_or(Unsendable)?;
-        Ok(Self { target, custom: Vec::new(), envelope: Envelope::Documented, signer })
+        let (custom, envelope) = (Vec::new(), Envelope::Documented);
+        Ok(Self { target, custom, envelope, signer, timeout: None, has_sequence: false })
     }
 
     /// Host and port, for the log.
@@ -153,6 +168,9 @@ impl Endpoint {
             && let Some(hex) = self.signer.hex(body)
         {
             headers.insert(settings.signature_header.clone(), value(hex));
+        }
+        if let Some(no) = request.sequence.filter(|_| self.has_sequence) {
+            headers.insert(WEBHOOK_SEQUENCE.clone(), no.0.into());
         }
         if request.test {
             headers.insert(WEBHOOK_TEST.clone(), HeaderValue::from_static("true"));

@@ -47,7 +47,8 @@ fn endpoint(url: &str) -> Endpoint {
 }
 
 fn request() -> Request {
-    Request { id: EventId::from_bytes([7; 20]), body: body(Bytes::from_static(BODY)), n: 1, test: false }
+    let (id, body) = (EventId::from_bytes([7; 20]), body(Bytes::from_static(BODY)));
+    Request { id, body, n: 1, asked: false, sequence: None, test: false }
 }
 
 /// A body of these bytes, whatever they are.

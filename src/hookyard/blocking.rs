@@ -7,14 +7,16 @@ use tokio::task::coop::unconstrained;
 use crate::account::AccountId;
 use crate::attempt::Attempt;
 use crate::backup::Summary;
+use crate::condition::Condition;
 use crate::config::Config;
 use crate::event::{Event, Receipt};
 use crate::id::{DeliveryId, EventId, HookId};
+use crate::subscription::DeliveryPolicy;
 
 use super::{
-    BackupError, Delivery, DeliveryQuery, EmitError, Emitted, EventHistory, EventQuery, HeadersError, Hook,
-    HookQuery, Hookyard, LookupError, OpenError, Page, PageRequest, Replay, ReplayError, Rotate, RotateError,
-    Rotated, Sample, Subscribe, SubscribeError, Subscribed, Unavailable, Which,
+    BackupError, Delivery, DeliveryQuery, EmitError, Emitted, EndpointError, EventHistory, EventQuery,
+    HeadersError, Hook, HookQuery, Hookyard, LookupError, OpenError, Page, PageRequest, Replay, ReplayError,
+    Rotate, RotateError, Rotated, Sample, Subscribe, SubscribeError, Subscribed, Unavailable, Which,
 };
 
 /// The calls of [`Hookyard`] for programs without a runtime: each waits on the calling thread.
@@ -123,6 +125,32 @@ impl Blocking {
         headers: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Hook, HeadersError> {
         wait(self.0.set_headers(account, id, headers))
+    }
+
+    /// See [`Hookyard::set_condition`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_condition(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        condition: Option<Condition>,
+    ) -> Result<Hook, EndpointError> {
+        wait(self.0.set_condition(account, id, condition))
+    }
+
+    /// See [`Hookyard::set_delivery`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_delivery(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        delivery: DeliveryPolicy,
+    ) -> Result<Hook, EndpointError> {
+        wait(self.0.set_delivery(account, id, delivery))
     }
 
     /// See [`Hookyard::test`].

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::config::{Config, UnknownEvents};
-use crate::event_type::{EventType, HOOK_DEACTIVATED, NotAnEventType, OWN_PREFIX};
+use crate::event_type::{EventType, HOOK_DEACTIVATED, NotAnEventType, OWN_PREFIX, stands_for};
 
 use super::Hookyard;
 
@@ -29,9 +29,10 @@ pub(super) struct Catalogue {
 }
 
 impl Hookyard {
-    /// The event type of this name, of those that may be subscribed to.
+    /// The event type of this name, of those that may be subscribed to, or a pattern that stands for some.
     pub(super) fn wanted_type(&self, name: &str) -> Result<EventType, UnknownType> {
-        self.or_declared(name, self.0.live.load().catalogue.wanted(name))
+        let found = self.or_declared(name, self.0.live.load().catalogue.wanted(name));
+        self.or_pattern(name, found)
     }
 
     /// What was found in the catalogue, or else what was declared at run time.
@@ -42,6 +43,20 @@ impl Hookyard {
     ) -> Result<EventType, UnknownType> {
         match found {
             Err(UnknownType::Unknown { .. }) => self.0.declarations.in_use(name).map_or(found, Ok),
+            found => found,
+        }
+    }
+
+    /// What was found in the catalogue, or else a pattern for what was declared at run time.
+    fn or_pattern(
+        &self,
+        name: &str,
+        found: Result<EventType, UnknownType>,
+    ) -> Result<EventType, UnknownType> {
+        match found {
+            Err(UnknownType::Unknown { .. }) if self.0.declarations.is_any_below(name) => {
+                name.parse().map_err(UnknownType::Malformed)
+            }
             found => found,
         }
     }
@@ -62,7 +77,15 @@ impl Catalogue {
     pub(super) fn wanted(&self, name: &str) -> Result<EventType, UnknownType> {
         match name {
             HOOK_DEACTIVATED => name.parse().map_err(UnknownType::Malformed),
-            _ => self.event_type(name),
+            _ => match self.event_type(name) {
+                // A pattern for something that there is.
+                Err(UnknownType::Unknown { .. })
+                    if self.known.iter().any(|known| stands_for(name, known.as_str())) =>
+                {
+                    name.parse().map_err(UnknownType::Malformed)
+                }
+                found => found,
+            },
         }
     }
 

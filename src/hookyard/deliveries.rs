@@ -10,7 +10,7 @@ use crate::id::{AccountNo, DeliveryId, EventId, EventNo, HookId, Seal, Subscript
 use crate::router;
 use crate::shard;
 use crate::store::history::{self, EventQuery, NEWEST, Period, Topics};
-use crate::store::{Address, Answer, Replay as Again, Verb};
+use crate::store::{Address, Answer, Replay as Again, Replayable, Verb};
 use crate::subscription::{EndpointUrl, Status, Subscription};
 
 use super::{Hookyard, LookupError, Page, PageRequest, Unavailable};
@@ -70,8 +70,10 @@ pub enum Replayed {
     /// Dead letters.
     #[default]
     Dead,
-    /// Every event of the hook's type that is still there, delivered or not, matched or not.
+    /// Every event that the hook wants and that is still there, delivered or not, matched or not.
     All,
+    /// Of these what it has not got, and what is not on its way.
+    Missing,
 }
 
 /// Why nothing is delivered again.
@@ -176,9 +178,32 @@ impl Hookyard {
         let account = self.0.registry.account(account).ok_or(ReplayError::NotFound("hook"))?;
         let hook = self.living(account, id).await?;
         match replay {
-            Replay { what: Replayed::All, .. } => self.replay_all(hook, replay).await,
+            Replay { what: Replayed::All | Replayed::Missing, .. } => {
+                self.replay_all(hook, replay, true).await
+            }
             Replay { since: None, until: None, .. } => self.replay_dead(hook).await,
-            _ => self.replay_dead_of(hook, replay).await,
+            _ => self.replay_dead_of(hook, replay, true).await,
+        }
+    }
+
+    /// How many deliveries [`Self::replay`] would make due now; it changes nothing.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn count_replay(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        replay: Replay,
+    ) -> Result<usize, ReplayError> {
+        let account = self.0.registry.account(account).ok_or(ReplayError::NotFound("hook"))?;
+        let hook = self.living(account, id).await?;
+        match replay {
+            Replay { what: Replayed::All | Replayed::Missing, .. } => {
+                self.replay_all(hook, replay, false).await
+            }
+            Replay { since: None, until: None, .. } => Ok(self.with_tally(hook).await?.dead as usize),
+            _ => self.replay_dead_of(hook, replay, false).await,
         }
     }
 
@@ -199,14 +224,15 @@ impl Hookyard {
         let hooks: Vec<SubscriptionNo> = match hook {
             Some(id) => {
                 let hook = self.living(account, id).await?;
-                if !hook.filter.matches(&event_type, event.channels()) {
+                if !hook.wants(&event) {
                     return Err(ReplayError::NotWanted);
                 }
                 vec![hook.no]
             }
             None => {
-                let channels = event.channels().to_vec();
-                let matching = self.router()?.send(router::Match { account, event_type, channels }).await;
+                let (channels, body) = (event.channels().to_vec(), event.body.clone());
+                let asked = router::Match { account, event_type, channels, body };
+                let matching = self.router()?.send(asked).await;
                 let matching = matching.map_err(|_| self.gone())?;
                 matching.iter().map(|matched| matched.subscription).collect()
             }
@@ -240,17 +266,28 @@ impl Hookyard {
         self.replay_to(wished.collect()).await
     }
 
-    /// Everything that was given up becomes pending in one stroke, however much it is.
+    /// Everything that was given up with the hook becomes pending in one stroke, however much it is; then what was given up
+    /// alone.
     async fn replay_dead(&self, hook: Subscription) -> Result<usize, ReplayError> {
         let at = Address { account: hook.account, subscription: hook.no };
         let dead = self.with_tally(hook).await?.dead;
         let (reply, answer) = oneshot::channel();
         self.router()?.do_send(router::Replay { at, reply });
-        self.answer(answer).await?.ok_or(ReplayError::NotFound("hook"))?;
+        let hook = self.answer(answer).await?.ok_or(ReplayError::NotFound("hook"))?;
+        let left = self.with_tally(*hook).await?;
+        if left.dead > 0 {
+            self.replay_dead_of(left.subscription, Replay::default(), true).await?;
+        }
         Ok(dead as usize)
     }
 
-    async fn replay_dead_of(&self, hook: Subscription, replay: Replay) -> Result<usize, ReplayError> {
+    /// Makes them due if told to `act`; else it counts them.
+    async fn replay_dead_of(
+        &self,
+        hook: Subscription,
+        replay: Replay,
+        act: bool,
+    ) -> Result<usize, ReplayError> {
         let at = Address { account: hook.account, subscription: hook.no };
         let (mut count, mut below) = (0, NEWEST);
         loop {
@@ -269,15 +306,20 @@ impl Hookyard {
             let read_at = self.commits().await?;
             let dead = self.look_back(move |reader| reader.deliveries(&query)).await?;
             below = dead.items.last().map_or(below, |delivery| delivery.place());
-            let events = dead.items.iter().map(|delivery| (delivery.event.no, delivery.attempts)).collect();
-            count += self.replay_to(vec![Again { at, events, read_at }]).await?;
+            let named = dead.items.iter().map(|delivery| (delivery.event.no, delivery.attempts));
+            let events: Vec<(EventNo, u16)> = named.collect();
+            count += match act {
+                true => self.replay_to(vec![Again { at, events, read_at }]).await?,
+                false => events.len(),
+            };
             if !dead.more {
                 return Ok(count);
             }
         }
     }
 
-    async fn replay_all(&self, hook: Subscription, replay: Replay) -> Result<usize, ReplayError> {
+    /// As [`Self::replay_dead_of`].
+    async fn replay_all(&self, hook: Subscription, replay: Replay, act: bool) -> Result<usize, ReplayError> {
         let at = Address { account: hook.account, subscription: hook.no };
         let (mut count, mut below) = (0, EventNo(u64::MAX));
         loop {
@@ -290,13 +332,17 @@ impl Hookyard {
                 below,
                 limit: REPLAY_STEP,
             };
-            let wanted = hook.clone();
+            let (wanted, missing) = (hook.clone(), replay.what == Replayed::Missing);
             let read_at = self.commits().await?;
-            let events = self.look_back(move |reader| reader.replayable(&wanted, &query)).await?;
-            below = events.items.last().map_or(below, |(event, _)| *event);
-            count += self.replay_to(vec![Again { at, events: events.items, read_at }]).await?;
-            if !events.more {
-                return Ok(count);
+            let found = self.look_back(move |reader| reader.replayable(&wanted, &query, missing)).await?;
+            let Replayable { events, more_below } = found;
+            count += match act {
+                true => self.replay_to(vec![Again { at, events, read_at }]).await?,
+                false => events.len(),
+            };
+            match more_below {
+                Some(event) => below = event,
+                None => return Ok(count),
             }
         }
     }
@@ -334,7 +380,7 @@ impl Hookyard {
     }
 
     /// How many commits there are: what is read behind this knows of them all.
-    async fn commits(&self) -> Result<u64, Unavailable> {
+    pub(super) async fn commits(&self) -> Result<u64, Unavailable> {
         self.read(|reader| Ok(reader.commits())).await
     }
 

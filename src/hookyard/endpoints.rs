@@ -5,12 +5,14 @@ use std::fmt;
 use tokio::sync::oneshot;
 
 use crate::account::AccountId;
+use crate::condition::Condition;
 use crate::filter::Filter;
 use crate::id::{EndpointId, HookId, SubscriptionNo};
 use crate::router;
 use crate::store::{Address, Edit};
 use crate::subscription::{
-    EndpointUrl, Envelope, NotAnEndpoint, NotHeaders, Profile, Secret, Status, Subscription, TURNED_OFF,
+    DeliveryPolicy, EndpointUrl, Envelope, NotADeliveryPolicy, NotAnEndpoint, NotHeaders, Profile, Secret,
+    Status, Subscription, TURNED_OFF,
 };
 
 use super::{Hookyard, Listed, LookupError, Stretch, SubscribeError, Unavailable};
@@ -20,12 +22,16 @@ use super::{Hookyard, Listed, LookupError, Stretch, SubscribeError, Unavailable}
 pub struct NewEndpoint {
     pub url: EndpointUrl,
     pub filter: Filter,
+    /// What must hold of an event's data besides.
+    pub condition: Option<Condition>,
     pub envelope: Envelope,
     /// What its requests are signed with; a generated secret when absent.
     pub secret: Option<Secret>,
     /// Names and values of headers that its requests carry beside ours.
     pub headers: Vec<(String, String)>,
     pub profile: Profile,
+    /// How it is served.
+    pub delivery: DeliveryPolicy,
     /// Whether it is made deactivated.
     pub disabled: bool,
 }
@@ -49,16 +55,20 @@ pub enum EndpointError {
     #[error(transparent)]
     Headers(#[from] NotHeaders),
     #[error(transparent)]
+    Delivery(#[from] NotADeliveryPolicy),
+    #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
 /// Without what is secret.
 impl fmt::Debug for NewEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, filter, envelope, profile, disabled, .. } = self;
+        let Self { url, filter, condition, envelope, profile, delivery, disabled, .. } = self;
         let mut fields = f.debug_struct("NewEndpoint");
-        fields.field("url", url).field("filter", filter).field("envelope", envelope);
-        fields.field("profile", profile).field("disabled", disabled).finish_non_exhaustive()
+        fields.field("url", url).field("filter", filter).field("condition", condition);
+        fields.field("envelope", envelope);
+        fields.field("profile", profile).field("delivery", delivery).field("disabled", disabled);
+        fields.finish_non_exhaustive()
     }
 }
 
@@ -92,13 +102,16 @@ impl Hookyard {
     ) -> Result<Subscription, EndpointError> {
         let account = self.0.registry.account(account).ok_or(EndpointError::NotFound)?;
         vet_filter(&new.filter)?;
-        let NewEndpoint { url, filter, envelope, secret, headers, profile, disabled } = new;
+        new.delivery.vet()?;
+        let NewEndpoint { url, filter, condition, envelope, secret, headers, profile, delivery, disabled } =
+            new;
         let headers = self.custom_headers(headers)?;
         let status = match disabled {
             true => Status::Deactivated { at: self.0.store.now().wall, reason: TURNED_OFF.to_owned() },
             false => Status::Active,
         };
-        let new = router::New { url, filter, envelope, secret, headers, profile, status };
+        let new =
+            router::New { url, filter, condition, envelope, secret, headers, profile, delivery, status };
         let (reply, answer) = oneshot::channel();
         self.router()?.do_send(router::Add { account, new: Box::new(new), reply });
         let added = self.answer(answer).await?.map_err(|router::Taken| EndpointError::Taken)?;
@@ -129,6 +142,7 @@ impl Hookyard {
         change(&mut edit);
         edit.moved = edit.url != subscription.url;
         vet_filter(&edit.filter)?;
+        edit.delivery.vet()?;
         let (reply, answer) = oneshot::channel();
         let enabled = disabled.map(|disabled| !disabled);
         self.router()?.do_send(router::Change { at, edit, enabled, reply });

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::Mutex;
 
 use crate::clock::Timestamp;
-use crate::event_type::{Declaration, EventType, EventTypeSpec};
+use crate::event_type::{Declaration, EventType, EventTypeSpec, stands_for};
 use crate::schema::{NotASchema, Schema};
 use crate::store::writer::Store;
 use crate::store::{Error as StoreError, Verb};
@@ -54,6 +54,12 @@ impl Declarations {
         self.known().get(name).filter(|declared| !declared.archived).map(|declared| declared.name.clone())
     }
 
+    /// Whether a pattern stands for one that is in use.
+    pub(super) fn is_any_below(&self, pattern: &str) -> bool {
+        let known = self.known();
+        known.values().any(|one| !one.archived && stands_for(pattern, one.name.as_str()))
+    }
+
     /// The newest schema that was declared for this type.
     pub(super) fn schema(&self, name: &str) -> Option<Arc<Schema>> {
         self.schemas.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
@@ -97,12 +103,14 @@ impl Hookyard {
         self.of_config(config.event_types.iter().find(|spec| spec.name == name)?)
     }
 
-    /// Whether events of this type may be subscribed to and emitted without further ado.
+    /// Whether events of this type may be subscribed to and emitted without further ado, or a pattern stands for such a
+    /// type.
     pub fn has_event_type(&self, name: &str) -> bool {
         if let Some(declared) = self.0.declarations.known().get(name) {
             return !declared.archived;
         }
-        self.config().event_types.iter().any(|spec| spec.name == name)
+        let is_meant = |spec: &EventTypeSpec| spec.name == name || stands_for(name, &spec.name);
+        self.config().event_types.iter().any(is_meant) || self.0.declarations.is_any_below(name)
     }
 
     /// An example of the data of an event type: the configuration's, or the first of its schema.

@@ -10,6 +10,7 @@ use crate::account::AccountId;
 use crate::clock::Timestamp;
 use crate::event::{IdempotencyKey, Labels, Receipt, Recorded};
 use crate::event_type::{EventType, HOOK_DEACTIVATED};
+use crate::filter::Filter;
 use crate::id::{AccountNo, EventId, EventNo, MessageId};
 use crate::store::history::{self, NEWEST, Period, Topics};
 use crate::store::{Answer, Verb};
@@ -27,8 +28,10 @@ pub const DELIVERIES_SHOWN: usize = 1_000;
 #[derive(Clone)]
 pub struct Emitted {
     pub receipt: Receipt,
-    /// The emitter's data: the bytes of one JSON value.
+    /// The emitter's data: the bytes of one JSON value; `null` if it was expunged.
     pub data: Bytes,
+    /// Whether the data was expunged.
+    pub is_expunged: bool,
     pub accepted_at: Timestamp,
     pub labels: Labels,
 }
@@ -190,12 +193,14 @@ impl Hookyard {
         event: &str,
         limit: usize,
     ) -> Result<Vec<Sample>, SubscribeError> {
-        let event_type = self.wanted_type(event)?;
+        let wanted = self.wanted_type(event)?;
+        // Of what a pattern stands for, one type is shown.
+        let event_type = self.some_event_type(&Filter::one(wanted.clone())).unwrap_or(wanted);
         let no = self.0.registry.account(account);
         let account = no.ok_or_else(|| SubscribeError::UnknownAccount(account.clone()))?;
         let query = history::EventQuery {
             account,
-            topics: Topics::of_type(Some(event_type)),
+            topics: Topics::of_type(Some(event_type.clone())),
             hide_own: false,
             accepted: Period::ALWAYS,
             above: EventNo(0),
@@ -203,10 +208,16 @@ impl Hookyard {
             limit,
         };
         let recent = self.look_back(move |reader| reader.events(&query)).await?;
-        if recent.items.is_empty() {
-            return Ok(vec![self.example(event)]);
+        let mut samples: Vec<Sample> = recent
+            .items
+            .iter()
+            .filter(|event| !event.body.is_expunged())
+            .map(|event| Sample::of(event))
+            .collect();
+        if samples.is_empty() {
+            samples.push(self.example(event_type.as_str()));
         }
-        Ok(recent.items.iter().map(|event| Sample::of(event)).collect())
+        Ok(samples)
     }
 
     /// The catalogue's example of an event type, as of now; its id is always the same.
@@ -227,9 +238,11 @@ impl Hookyard {
         }
     }
 
-    /// The first event type of the catalogue, to try a hook out that wants every one.
-    pub(super) fn some_event_type(&self) -> Option<EventType> {
-        self.config().event_types.first()?.name.parse().ok()
+    /// The first event type of the catalogue that a hook wants, to try it out.
+    pub(super) fn some_event_type(&self, wanted: &Filter) -> Option<EventType> {
+        let config = self.config();
+        let mut names = config.event_types.iter().map(|spec| spec.name.as_str());
+        names.find(|name| wanted.has_type(name))?.parse().ok()
     }
 
     /// An event of the ledger; the number in an id is only a hint, which the nonce must confirm.
@@ -244,16 +257,23 @@ impl Hookyard {
     }
 }
 
+/// What stands in the place of data that is not shown.
+const NULL: Bytes = Bytes::from_static(b"null");
+
 /// The example of the router's own event type.
 const EXAMPLE_DEACTIVATED: &str = r#"{"hook":{"id":"hook_0000000000000000000000000Ex","url":"https://example.com/hook","event":"new_lead"},"account":"default","reason":"the receiver answered 410 Gone","deactivated_at":"2026-01-15T10:30:00Z"}"#;
 
 /// Without the data.
 impl fmt::Debug for Emitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { receipt, data, accepted_at, labels } = self;
+        let Self { receipt, data, is_expunged, accepted_at, labels } = self;
         let mut fields = f.debug_struct("Emitted");
         fields.field("receipt", receipt).field("data", &format_args!("{} bytes", data.len()));
-        fields.field("accepted_at", accepted_at).field("labels", labels).finish()
+        fields
+            .field("is_expunged", is_expunged)
+            .field("accepted_at", accepted_at)
+            .field("labels", labels)
+            .finish()
     }
 }
 
@@ -270,14 +290,16 @@ impl fmt::Debug for Sample {
 impl Emitted {
     /// The same without its data, and without what holds it in memory.
     pub fn without_data(self) -> Self {
-        Self { data: Bytes::from_static(b"null"), ..self }
+        Self { data: NULL, ..self }
     }
 
     pub(super) fn of(event: &Recorded) -> Self {
         let labels = event.labels.as_deref().cloned().unwrap_or_default();
+        let is_expunged = event.body.is_expunged();
         Self {
             receipt: event.receipt(false),
-            data: event.body.data_bytes(),
+            data: if is_expunged { NULL } else { event.body.data_bytes() },
+            is_expunged,
             accepted_at: event.accepted_at,
             labels,
         }

@@ -6,17 +6,21 @@ use tokio::sync::oneshot;
 
 use crate::account::AccountId;
 use crate::clock::{Now, Timestamp};
+use crate::condition::Condition;
 use crate::event_type::{HOOK_DEACTIVATED, NotAnEventType};
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
 use crate::router::index::State;
 use crate::router::{self, SetPaused, Unsubscribe};
 use crate::store::writer::Verbs;
-use crate::store::{Address, Error as StoreError, Reader, Tally};
-use crate::subscription::{EndpointUrl, NotASecret, NotAnEndpoint, NotHeaders, Secret, Status, Subscription};
+use crate::store::{Address, Edit, Error as StoreError, Reader, Tally};
+use crate::subscription::{
+    DeliveryPolicy, EndpointUrl, NotADeliveryPolicy, NotASecret, NotAnEndpoint, NotHeaders, Secret, Status,
+    Subscription,
+};
 
 use super::catalogue::UnknownType;
-use super::{Hookyard, LookupError, Order, Page, PageRequest, Unavailable};
+use super::{EndpointError, Hookyard, LookupError, Order, Page, PageRequest, Unavailable};
 
 /// How many hooks one commit forgets of an account that is deleted.
 const UNSUBSCRIBED_AT_ONCE: usize = 1_000;
@@ -32,6 +36,10 @@ pub struct Subscribe {
     /// Names and values of headers that its requests carry beside those of hookyard: for a new hook, or one that comes
     /// back after it was deactivated, which keeps its own when absent. An active or paused one keeps its own in any case.
     pub headers: Option<Vec<(String, String)>>,
+    /// What must hold of an event's data for a new hook to get it; one that there is keeps to what was said of it.
+    pub condition: Option<Condition>,
+    /// How a new hook is served; likewise.
+    pub delivery: DeliveryPolicy,
     /// Whether a deactivated hook that comes back also sends what was parked.
     pub replay: bool,
 }
@@ -102,6 +110,8 @@ pub enum SubscribeError {
     Secret(#[from] NotASecret),
     #[error(transparent)]
     Headers(#[from] NotHeaders),
+    #[error(transparent)]
+    Delivery(#[from] NotADeliveryPolicy),
     #[error(
         "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
     )]
@@ -120,7 +130,9 @@ impl Subscribe {
     /// A wish of the account `default`.
     pub fn new(url: impl Into<String>, event: impl Into<String>) -> Self {
         let account = AccountId::default_account();
-        Self { account, url: url.into(), event: event.into(), secret: None, headers: None, replay: false }
+        let (url, event, delivery) = (url.into(), event.into(), DeliveryPolicy::default());
+        let (secret, headers, condition) = (None, None, None);
+        Self { account, url, event, secret, headers, condition, delivery, replay: false }
     }
 }
 
@@ -157,11 +169,15 @@ impl Hookyard {
         let url = self.endpoint(&wish.url)?;
         let secret = wish.secret.map(|secret| secret.parse()).transpose()?;
         let headers = wish.headers.map(|headers| self.custom_headers(headers)).transpose()?;
+        wish.delivery.vet()?;
         let registry = &self.0.registry;
         let account = registry.account(&wish.account).ok_or(SubscribeError::UnknownAccount(wish.account))?;
         let (reply, answer) = oneshot::channel();
-        let (filter, replay) = (Filter::one(event_type), wish.replay);
-        self.router()?.do_send(router::Subscribe { account, url, filter, secret, headers, replay, reply });
+        let Subscribe { condition, delivery, replay, .. } = wish;
+        let filter = Filter::one(event_type);
+        let subscribe =
+            router::Subscribe { account, url, filter, secret, headers, condition, delivery, replay, reply };
+        self.router()?.do_send(subscribe);
         let subscribed = self.answer(answer).await?;
         let change = match subscribed.was {
             None => Change::Created,
@@ -262,6 +278,40 @@ impl Hookyard {
     /// As [`Self::pause`].
     pub async fn resume(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
         self.set_paused(account, id, false).await
+    }
+
+    /// Replaces what must hold of an event's data for a hook to get it.
+    ///
+    /// When it returns, it is durable, and counts for what is emitted from then on.
+    ///
+    /// # Errors
+    /// When the account has no such hook, or nothing can be changed now.
+    pub async fn set_condition(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        condition: Option<Condition>,
+    ) -> Result<Hook, EndpointError> {
+        let change = |edit: &mut Edit| edit.condition = condition;
+        let subscription = self.edit_endpoint(account, id, None, change).await?;
+        Ok(self.with_tally(subscription).await?)
+    }
+
+    /// Replaces what is said of how a hook is served.
+    ///
+    /// When it returns, it is durable, and requests that start from then on keep to it.
+    ///
+    /// # Errors
+    /// When the policy says what it may not, the account has no such hook, or nothing can be changed now.
+    pub async fn set_delivery(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        delivery: DeliveryPolicy,
+    ) -> Result<Hook, EndpointError> {
+        let change = |edit: &mut Edit| edit.delivery = delivery;
+        let subscription = self.edit_endpoint(account, id, None, change).await?;
+        Ok(self.with_tally(subscription).await?)
     }
 
     /// Forgets a few of an account's hooks; says whether there were any.

@@ -6,7 +6,6 @@ use crate::account::AccountId;
 use crate::attempt::Attempt;
 use crate::delivery::endpoint::Request;
 use crate::event::Body;
-use crate::event_type::EventType;
 use crate::id::{EventId, HookId};
 use crate::router;
 use crate::shard;
@@ -24,14 +23,12 @@ impl Hookyard {
     pub async fn test(&self, account: &AccountId, id: HookId) -> Result<Attempt, LookupError> {
         let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
         let subscription = self.record(account, id).await?.ok_or(LookupError::NotFound)?;
-        let names = subscription.filter.event_types();
-        let event_type = match names.and_then(<[EventType]>::first) {
-            Some(event_type) => event_type.clone(),
-            None => self.some_event_type().ok_or(LookupError::NotFound)?,
-        };
+        let some = self.some_event_type(&subscription.filter);
+        let first = || subscription.filter.event_types()?.first().cloned();
+        let event_type = some.or_else(first).ok_or(LookupError::NotFound)?;
         let example = self.example(event_type.as_str());
         let body = Body::build(&event_type, &example.timestamp, &example.data);
-        let request = Request { id: EventId::random(), body, n: 1, test: true };
+        let request = Request { id: EventId::random(), body, n: 1, asked: true, sequence: None, test: true };
         // The semaphore is never closed.
         let _turn = self.0.tests.acquire().await.map_err(|_| self.gone())?;
         let (reply, answer) = oneshot::channel();

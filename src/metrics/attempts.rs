@@ -14,6 +14,7 @@ use super::histogram::{Buckets, Histogram};
 pub struct Attempts {
     pub delivered: Counter,
     pub retries: Counter,
+    pub given_up: Counter,
     pub unable: Counter,
     outcomes: [Counter; 10],
     duration: Histogram,
@@ -65,6 +66,10 @@ impl Attempts {
             delivered: book.counter("deliveries_delivered", "Deliveries that a receiver answered with 2xx"),
             retries: book
                 .counter("retries_scheduled", "Attempts that failed and after which another was scheduled"),
+            given_up: book.counter(
+                "deliveries_given_up",
+                "Deliveries that failed to the last and became dead letters while their hooks stayed active",
+            ),
             unable: book.counter(
                 "attempts_unable",
                 "Attempts that this machine could not make for want of open files, ports or memory; they are made later",
@@ -129,7 +134,14 @@ mod tests {
     use crate::metrics::Metrics;
 
     fn attempt(outcome: Outcome) -> Attempt {
-        Attempt { n: 1, at: Timestamp(0), outcome, duration_ms: 7, response: Default::default() }
+        Attempt {
+            n: 1,
+            at: Timestamp(0),
+            asked: false,
+            outcome,
+            duration_ms: 7,
+            response: Default::default(),
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tracing::warn;
 
 use crate::account::AccountNames;
 use crate::clock::Timestamp;
+use crate::condition::Condition;
 use crate::event::{Draft, Recorded};
 use crate::id::{AccountNo, Seal, SubscriptionNo};
 use crate::label::Uid;
@@ -34,6 +35,9 @@ pub struct Board {
     pub shards: usize,
     pub metrics: Metrics,
 }
+
+/// Which conditions hold of an event.
+pub type Verdicts = HashMap<Condition, bool>;
 
 /// What is to be done: first the verbs are queued, then the shards are told.
 #[derive(Default)]
@@ -83,12 +87,20 @@ impl Board {
         due
     }
 
-    /// Records events with what each matches now.
-    pub fn append(&self, drafts: Vec<Draft>) -> Verb {
-        let drafts = drafts.into_iter().map(|draft| {
+    /// Records events with what each matches now; `known` says which conditions hold of the first, the second, and so on,
+    /// as far as that was found out before.
+    pub fn append(&self, drafts: Vec<Draft>, known: &[Verdicts]) -> Verb {
+        let drafts = drafts.into_iter().enumerate().map(|(index, draft)| {
             let matches = match draft.only {
                 Some(only) => self.index.only(Address { account: draft.account, subscription: only }),
-                None => self.index.matches(draft.account, &draft.event_type, draft.channels()),
+                None => {
+                    let holds =
+                        |condition: &Condition| match known.get(index).and_then(|of| of.get(condition)) {
+                            Some(holds) => *holds,
+                            None => condition.holds_of_bytes(draft.body.data()),
+                        };
+                    self.index.matches(draft.account, &draft.event_type, draft.channels(), holds)
+                }
             };
             (draft, matches)
         });
@@ -141,10 +153,12 @@ impl Board {
         let new = New {
             url: wish.url.clone(),
             filter: wish.filter.clone(),
+            condition: wish.condition.clone(),
             envelope: Envelope::Documented,
             secret: wish.secret.clone(),
             headers: wish.headers.clone().unwrap_or_default(),
             profile: Profile::default(),
+            delivery: wish.delivery.clone(),
             status: Status::Active,
         };
         Verb::Subscribe(Box::new(NewSubscription {
@@ -182,7 +196,8 @@ impl Board {
         if self.index.is_documented(no) && like_it.is_some_and(|other| other != no) {
             return Err(Taken);
         }
-        self.index.change(no, edit.url.normalized(), &edit.filter, edit.profile.uid.as_ref());
+        let (uid, condition) = (edit.profile.uid.as_ref(), edit.condition.as_ref());
+        self.index.change(no, edit.url.normalized(), &edit.filter, condition, uid);
         let mut verbs = Verbs::from_buf([Verb::Change(at, Change::Edit(Box::new(edit)))]);
         let mut told = Told::Wake(at);
         match (enabled, entry.state) {
@@ -214,13 +229,14 @@ impl Board {
     fn record(&mut self, account: AccountNo, new: New, now: Timestamp) -> Subscription {
         let no = self.next_subscription;
         self.next_subscription = SubscriptionNo(no.0 + 1);
-        let New { url, filter, envelope, secret, headers, profile, status } = new;
+        let New { url, filter, condition, envelope, secret, headers, profile, delivery, status } = new;
         let subscription = Subscription {
             no,
             id: self.seal.close(no.0, rand::random()),
             account,
             url,
             filter,
+            condition,
             envelope,
             secret: secret.unwrap_or_else(Secret::generate),
             previous_secrets: Vec::new(),
@@ -229,6 +245,7 @@ impl Board {
             generation: Generation(0),
             floor: Generation(0),
             profile,
+            delivery,
             created_at: now,
             updated_at: now,
         };

@@ -4,35 +4,62 @@
 //! the threads that stand in between, cost more than the decision. Since the board is locked until what was decided is
 //! queued, what an event matched is what was subscribed when it was queued, whoever decided it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tracing::warn;
+
+use crate::condition::{Condition, Data};
 use crate::credit::Credit;
 use crate::event::Draft;
-use crate::router::board::Board;
+use crate::router::board::{Board, Verdicts};
 use crate::store::writer::{Reply, Store, Verbs};
 
 /// A router's board, shared with those who emit.
 pub struct Desk {
     board: Mutex<Board>,
     store: Store,
+    /// How many conditions there are on events' data.
+    conditioned: Arc<AtomicUsize>,
     is_open: AtomicBool,
 }
 
 impl Desk {
     /// A desk at which decisions are made on `board` and queued to `store`.
     pub fn new(board: Board, store: Store) -> Self {
-        Self { board: Mutex::new(board), store, is_open: AtomicBool::new(true) }
+        let conditioned = board.index.conditioned();
+        Self { board: Mutex::new(board), store, conditioned, is_open: AtomicBool::new(true) }
     }
 
     /// Records events, all or none, with what each matches now; the answer goes straight from the writer to `reply`,
     /// which is dropped if the router has ended.
     pub fn emit(&self, drafts: Vec<Draft>, credit: Credit, reply: Reply) {
+        let known = self.judge(&drafts);
         let board = self.board();
         if self.is_open.load(Ordering::Relaxed) {
-            let verb = board.append(drafts);
+            let verb = board.append(drafts, &known);
             self.store.write(Verbs::from_buf([verb]), Some(credit), reply);
         }
+    }
+
+    /// Finds out which conditions hold of which event, while the board is free for others: that may take a while.
+    fn judge(&self, drafts: &[Draft]) -> Vec<Verdicts> {
+        if self.conditioned.load(Ordering::Relaxed) == 0 {
+            return Vec::new();
+        }
+        let judged = drafts.iter().map(|draft| {
+            let conditions = self.board().index.conditions_on(draft.account, &draft.event_type);
+            if conditions.is_empty() {
+                return Verdicts::new();
+            }
+            let data = Data::read(draft.body.data());
+            if data.is_none() {
+                warn!(event = %draft.event_type, "its data is nested too deeply for filters, which let nothing through");
+            }
+            let holds = |condition: &Condition| data.as_ref().is_some_and(|data| condition.holds_of(data));
+            conditions.into_iter().map(|condition| (condition.clone(), holds(&condition))).collect()
+        });
+        judged.collect()
     }
 
     /// The board; what is decided on it is to be queued before it is let go of.

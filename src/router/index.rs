@@ -6,13 +6,15 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hashbrown::HashTable;
 use sha2::{Digest, Sha256};
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::event_type::EventType;
+use crate::condition::Condition;
+use crate::event_type::{EventType, patterns_of};
 use crate::filter::{Channel, Filter};
 use crate::id::{AccountNo, SubscriptionNo};
 use crate::label::Uid;
@@ -31,6 +33,12 @@ pub struct Index {
     /// Those that want every type.
     omnivorous: HashMap<AccountNo, List>,
     filters: Filters,
+    /// What must hold of an event's data, for the subscriptions that say so.
+    conditions: HashMap<SubscriptionNo, Condition>,
+    /// How many conditions there are, for those who do not look into the index.
+    conditioned: Arc<AtomicUsize>,
+    /// How many names of patterns there are in the filters of all subscriptions.
+    patterns: usize,
     uids: HashMap<(AccountNo, Uid), SubscriptionNo>,
     uid_of: HashMap<SubscriptionNo, Uid>,
     by_status: ByStatus,
@@ -51,7 +59,7 @@ pub struct Entry {
 #[derive(Clone, Default)]
 struct List {
     matches: Matches,
-    /// How many of them want certain channels alone.
+    /// How many of them want certain channels alone, or say what must hold of the data.
     choosy: usize,
 }
 
@@ -98,11 +106,14 @@ impl Index {
             url: UrlHash::of(subscription.account, subscription.url.normalized()),
         };
         self.name(subscription.account, subscription.no, subscription.profile.uid.as_ref());
-        self.put(subscription.no, entry);
+        self.put(subscription.no, entry, subscription.condition.as_ref());
     }
 
-    fn put(&mut self, no: SubscriptionNo, entry: Entry) {
+    fn put(&mut self, no: SubscriptionNo, entry: Entry, condition: Option<&Condition>) {
+        self.conditions.extend(condition.map(|condition| (no, condition.clone())));
+        self.conditioned.store(self.conditions.len(), Ordering::Relaxed);
         let hash = self.keyed.hash_one(entry.url);
+        self.patterns += self.filters.get(entry.filter).patterns();
         self.list(no, &entry);
         self.by_status.add(entry.state as usize);
         self.entries.insert(no, entry);
@@ -110,12 +121,19 @@ impl Index {
         by_url.insert_unique(hash, no, |no| keyed.hash_one(entries[no].url));
     }
 
-    /// Gives a subscription another URL, filter and uid.
-    pub fn change(&mut self, no: SubscriptionNo, url: &str, filter: &Filter, uid: Option<&Uid>) {
+    /// Gives a subscription another URL, filter, condition and uid.
+    pub fn change(
+        &mut self,
+        no: SubscriptionNo,
+        url: &str,
+        filter: &Filter,
+        condition: Option<&Condition>,
+        uid: Option<&Uid>,
+    ) {
         let Some(entry) = self.take_out(no) else { return };
         let (filter, url) = (self.filters.take(filter), UrlHash::of(entry.account, url));
         self.name(entry.account, no, uid);
-        self.put(no, Entry { filter, url, ..entry });
+        self.put(no, Entry { filter, url, ..entry }, condition);
     }
 
     /// The account's subscription of this uid.
@@ -143,6 +161,9 @@ impl Index {
     fn take_out(&mut self, no: SubscriptionNo) -> Option<Entry> {
         let entry = self.entries.remove(&no)?;
         self.unlist(no, &entry);
+        self.conditions.remove(&no);
+        self.conditioned.store(self.conditions.len(), Ordering::Relaxed);
+        self.patterns -= self.filters.get(entry.filter).patterns();
         self.filters.give_back(entry.filter);
         self.by_status.remove(entry.state as usize);
         if let Ok(found) = self.by_url.find_entry(self.keyed.hash_one(entry.url), |other| *other == no) {
@@ -204,21 +225,41 @@ impl Index {
         numbers.into_iter().filter(|no| self.is_documented(*no))
     }
 
-    /// The account's subscriptions that an event of this type on these channels matches.
-    pub fn matches(&self, account: AccountNo, event_type: &EventType, channels: &[Channel]) -> Matches {
-        let named = self.matching.get(&(account, event_type.clone()));
-        let any = self.omnivorous.get(&account).filter(|_| !event_type.is_own());
-        match (named, any) {
-            (None, None) => Matches::default(),
-            (Some(list), None) | (None, Some(list)) if list.choosy == 0 => list.matches.clone(),
-            (named, any) => {
+    /// How many conditions there are, wherever this is asked.
+    pub fn conditioned(&self) -> Arc<AtomicUsize> {
+        self.conditioned.clone()
+    }
+
+    /// The conditions of the account's subscriptions that want this type.
+    pub fn conditions_on(&self, account: AccountNo, event_type: &EventType) -> Vec<Condition> {
+        let lists = self.lists(account, event_type);
+        let listed = lists.into_iter().filter(|list| list.choosy > 0).flat_map(|list| list.matches.iter());
+        listed.filter_map(|one| self.conditions.get(&one.subscription).cloned()).collect()
+    }
+
+    /// The account's subscriptions that an event of this type on these channels matches, if what `holds` says of each
+    /// condition is so.
+    pub fn matches(
+        &self,
+        account: AccountNo,
+        event_type: &EventType,
+        channels: &[Channel],
+        holds: impl Fn(&Condition) -> bool,
+    ) -> Matches {
+        let lists = self.lists(account, event_type);
+        match &lists[..] {
+            [] => Matches::default(),
+            [list] if list.choosy == 0 => list.matches.clone(),
+            lists => {
                 let mut matches = Vec::new();
-                for list in [named, any].into_iter().flatten() {
-                    let wanted = |one: &&Match| list.choosy == 0 || self.wants(one, channels);
+                for list in lists {
+                    let wanted = |one: &&Match| list.choosy == 0 || self.wants(one, channels, &holds);
                     matches.extend(list.matches.iter().filter(wanted).copied());
                 }
-                // Two runs that are in order: they are merged.
+                // Runs that are in order: they are merged.
                 matches.sort();
+                // One may name a type and a pattern that stands for it.
+                matches.dedup();
                 Arc::new(matches)
             }
         }
@@ -231,9 +272,21 @@ impl Index {
         Arc::new(entry.map(matched).into_iter().collect())
     }
 
-    fn wants(&self, one: &Match, channels: &[Channel]) -> bool {
+    /// The lists of those who want a type.
+    fn lists(&self, account: AccountNo, event_type: &EventType) -> SmallVec<[&List; 4]> {
+        let of_type = |named: EventType| self.matching.get(&(account, named));
+        let mut lists: SmallVec<[&List; 4]> = of_type(event_type.clone()).into_iter().collect();
+        lists.extend(self.omnivorous.get(&account).filter(|_| !event_type.is_own()));
+        if self.patterns > 0 {
+            lists.extend(patterns_of(event_type).filter_map(of_type));
+        }
+        lists
+    }
+
+    fn wants(&self, one: &Match, channels: &[Channel], holds: impl Fn(&Condition) -> bool) -> bool {
         let filter = self.entries.get(&one.subscription).map(|entry| self.filters.get(entry.filter));
         filter.is_some_and(|filter| filter.has_channel(channels))
+            && self.conditions.get(&one.subscription).is_none_or(holds)
     }
 
     fn at(&self, url: UrlHash) -> Numbers {
@@ -249,7 +302,7 @@ impl Index {
         }
         let listed = Match { subscription: no, generation: entry.generation };
         let filter = self.filters.get(entry.filter);
-        let choosy = !filter.channels().is_empty();
+        let choosy = !filter.channels().is_empty() || self.conditions.contains_key(&no);
         match filter.event_types() {
             None => self.omnivorous.entry(entry.account).or_default().add(listed, choosy),
             Some(event_types) => {
@@ -263,7 +316,7 @@ impl Index {
 
     fn unlist(&mut self, no: SubscriptionNo, entry: &Entry) {
         let filter = self.filters.get(entry.filter);
-        let choosy = !filter.channels().is_empty();
+        let choosy = !filter.channels().is_empty() || self.conditions.contains_key(&no);
         match filter.event_types() {
             None => take_out(&mut self.omnivorous, &entry.account, no, choosy),
             Some(event_types) => {
@@ -351,7 +404,7 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::id::HookId;
-    use crate::subscription::{CustomHeaders, Profile, Secret};
+    use crate::subscription::{CustomHeaders, DeliveryPolicy, Profile, Secret};
 
     const ACCOUNT: AccountNo = AccountNo(1);
 
@@ -362,6 +415,7 @@ mod tests {
             account: ACCOUNT,
             url: url.parse().unwrap(),
             filter: Filter::one(event.parse().unwrap()),
+            condition: None,
             envelope: Envelope::Documented,
             secret: Secret::generate(),
             previous_secrets: Vec::new(),
@@ -370,14 +424,57 @@ mod tests {
             generation: Generation(0),
             floor: Generation(0),
             profile: Profile::default(),
+            delivery: DeliveryPolicy::default(),
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
         }
     }
 
     fn matched(index: &Index, event: &str) -> Vec<(u64, u32)> {
-        let matches = index.matches(ACCOUNT, &event.parse().unwrap(), &[]);
+        let matches = index.matches(ACCOUNT, &event.parse().unwrap(), &[], |_| unreachable!("none has one"));
         matches.iter().map(|matched| (matched.subscription.0, matched.generation.0)).collect()
+    }
+
+    #[test]
+    fn a_condition_decides_for_its_subscription_alone() {
+        let mut index = Index::default();
+        let condition: Condition = "@.a == 1".parse().unwrap();
+        let conditioned = Some(condition.clone());
+        index.insert(&Subscription { condition: conditioned, ..subscription(1, "https://a.example/", "x") });
+        index.insert(&subscription(2, "https://b.example/", "x"));
+        let x = "x".parse().unwrap();
+        let found = |index: &Index, holds: bool| {
+            let matches = index.matches(ACCOUNT, &x, &[], |asked| {
+                assert_eq!(*asked, condition);
+                holds
+            });
+            matches.iter().map(|matched| matched.subscription.0).collect::<Vec<_>>()
+        };
+        assert_eq!((found(&index, true), found(&index, false)), (vec![1, 2], vec![2]));
+        assert_eq!(index.conditions_on(ACCOUNT, &x), vec![condition.clone()]);
+        index.set(SubscriptionNo(1), State::Deactivated);
+        index.set(SubscriptionNo(1), State::Active);
+        assert_eq!(found(&index, false), [2]);
+        index.change(SubscriptionNo(1), "https://a.example/", &Filter::one(x.clone()), None, None);
+        assert_eq!(found(&index, false), [1, 2]);
+        assert_eq!(index.conditioned().load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_pattern_matches_what_is_below_it_once() {
+        let mut index = Index::default();
+        let both =
+            Filter::new(Some(vec!["lead.*".parse().unwrap(), "lead.created".parse().unwrap()]), Vec::new());
+        index.insert(&Subscription { filter: both, ..subscription(1, "https://a.example/", "x") });
+        index.insert(&subscription(2, "https://b.example/", "lead.*"));
+        index.insert(&subscription(3, "https://c.example/", "lead.created"));
+        index.insert(&subscription(4, "https://d.example/", "lead.created.late.*"));
+        assert_eq!(matched(&index, "lead.created"), [(1, 0), (2, 0), (3, 0)]);
+        assert_eq!(matched(&index, "lead.created.late.again"), [(1, 0), (2, 0), (4, 0)]);
+        assert_eq!(matched(&index, "lead"), []);
+        index.change(SubscriptionNo(1), "https://a.example/", &Filter::one("x".parse().unwrap()), None, None);
+        assert!([2, 4].into_iter().all(|no| index.remove(SubscriptionNo(no)).is_some()));
+        assert_eq!((matched(&index, "lead.created"), index.patterns), (vec![(3, 0)], 0));
     }
 
     #[test]
@@ -388,7 +485,7 @@ mod tests {
         index.insert(&subscription(3, "https://b.example", "y"));
         index.set(SubscriptionNo(2), State::Paused);
         assert_eq!(matched(&index, "x"), [(1, 0), (2, 0)]);
-        assert!(index.matches(AccountNo(2), &"x".parse().unwrap(), &[]).is_empty());
+        assert!(index.matches(AccountNo(2), &"x".parse().unwrap(), &[], |_| true).is_empty());
     }
 
     #[test]
@@ -403,7 +500,7 @@ mod tests {
         index.insert(&subscription(2, "https://b.example", "x"));
         index.insert(&every(3, &[]));
         let on = |index: &Index, event: &str, channels: &[Channel]| -> Vec<u64> {
-            let matches = index.matches(ACCOUNT, &event.parse().unwrap(), channels);
+            let matches = index.matches(ACCOUNT, &event.parse().unwrap(), channels, |_| true);
             matches.iter().map(|matched| matched.subscription.0).collect()
         };
         assert_eq!(on(&index, "x", &[channel("red")]), [1, 2, 3]);

@@ -6,8 +6,9 @@ use actix::Message;
 use tokio::sync::oneshot;
 
 use crate::clock::Timestamp;
+use crate::condition::Condition;
 use crate::credit::Credit;
-use crate::event::Recorded;
+use crate::event::{Body, Recorded};
 use crate::event_type::EventType;
 use crate::filter::{Channel, Filter};
 use crate::id::{AccountNo, SubscriptionNo};
@@ -15,7 +16,7 @@ use crate::router::index::{Numbers, State};
 use crate::shard;
 use crate::store::{Address, Edit, Error};
 use crate::subscription::{
-    CustomHeaders, EndpointUrl, Envelope, Matches, Profile, Secret, Status, Subscription,
+    CustomHeaders, DeliveryPolicy, EndpointUrl, Envelope, Matches, Profile, Secret, Status, Subscription,
 };
 
 /// Events became durable.
@@ -36,6 +37,10 @@ pub struct Subscribe {
     pub secret: Option<Secret>,
     /// Where it is new, or was deactivated; nothing leaves those that it has.
     pub headers: Option<CustomHeaders>,
+    /// Where it is new.
+    pub condition: Option<Condition>,
+    /// Likewise.
+    pub delivery: DeliveryPolicy,
     /// Whether one that was deactivated also sends its dead letters.
     pub replay: bool,
     pub reply: oneshot::Sender<Result<Subscribed, Error>>,
@@ -55,11 +60,13 @@ pub struct Add {
 pub struct New {
     pub url: EndpointUrl,
     pub filter: Filter,
+    pub condition: Option<Condition>,
     pub envelope: Envelope,
     /// A generated one when absent.
     pub secret: Option<Secret>,
     pub headers: CustomHeaders,
     pub profile: Profile,
+    pub delivery: DeliveryPolicy,
     pub status: Status,
 }
 
@@ -149,13 +156,14 @@ pub struct Replay {
 #[rtype(result = "()")]
 pub struct Wake(pub Vec<SubscriptionNo>);
 
-/// The subscriptions that an event of this type would match now.
+/// The subscriptions that an event of this type, with this body, would match now.
 #[derive(Message)]
 #[rtype(result = "Matches")]
 pub struct Match {
     pub account: AccountNo,
     pub event_type: EventType,
     pub channels: Vec<Channel>,
+    pub body: Body,
 }
 
 /// Passes it on to the shard of its subscription.

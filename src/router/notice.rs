@@ -62,7 +62,9 @@ pub fn notices(
     let own = (subscription.account != DEFAULT_ACCOUNT).then_some(subscription.account);
     let accounts = own.into_iter().chain([DEFAULT_ACCOUNT]);
     accounts
-        .map(|account| (account, index.matches(account, &event_type, &[])))
+        .map(|account| {
+            (account, index.matches(account, &event_type, &[], |condition| condition.holds_of_bytes(&data)))
+        })
         .filter(|(_, matches)| !matches.is_empty())
         .map(|(account, matches)| {
             let (event_type, body) = (event_type.clone(), body.clone());

@@ -115,7 +115,7 @@ impl World {
         };
         match mail {
             Mail::Emit { drafts, credit, wish } => {
-                let verb = board.append(drafts);
+                let verb = board.append(drafts, &[]);
                 self.write(Verbs::from_buf([verb]), Some(credit), Some(wish));
             }
             Mail::Committed { events, credits } => {
@@ -352,7 +352,10 @@ impl World {
             Mail::Answered { number, commit, answer } => {
                 if let Ok(Answer::Start(loaded)) = &answer {
                     loaded.subscription.iter().for_each(|record| self.oracle.loaded(record));
-                    self.actors.subscribers.get_mut(&no).expect("it lives").loaded = commit;
+                    // One that began with what was forwarded knows of nothing older before it is told.
+                    if loaded.backlog.is_some() {
+                        self.actors.subscribers.get_mut(&no).expect("it lives").loaded = commit;
+                    }
                 }
                 let mut answer = Some(answer);
                 self.with(no, &mut |dispatcher, hands| {
@@ -495,6 +498,7 @@ impl World {
                 End::Made(Attempt {
                     n: delivery.attempts + 1,
                     at: now,
+                    asked: delivery.is_asked_for(),
                     outcome,
                     duration_ms,
                     response: Bytes::new(),

@@ -126,7 +126,7 @@ mod tests {
     use crate::subscriber::Start;
     use crate::subscriber::dispatcher::Dispatcher;
     use crate::subscriber::question::{Answer, Loaded};
-    use crate::subscription::{Envelope, Generation, Profile, Secret, Status};
+    use crate::subscription::{DeliveryPolicy, Envelope, Generation, Profile, Secret, Status};
 
     use rand::SeedableRng;
     use rand::rngs::StdRng;
@@ -194,7 +194,8 @@ mod tests {
 
         fn succeed(&mut self, event: u64) {
             let outcome = Outcome::Answered { status: 200, retry_after: None };
-            let attempt = Attempt { n: 1, at: NOW, outcome, duration_ms: 1, response: bytes::Bytes::new() };
+            let (at, response) = (NOW, bytes::Bytes::new());
+            let attempt = Attempt { n: 1, at, asked: false, outcome, duration_ms: 1, response };
             self.tell(|dispatcher, hands| {
                 dispatcher.over(EventNo(event), Some(attempt), 0.0, NOW, hands);
             });
@@ -213,6 +214,7 @@ mod tests {
             account: AccountNo(1),
             url: "https://receiver-0.example/".parse().unwrap(),
             filter: Filter::one("new_lead".parse().unwrap()),
+            condition: None,
             secret: Secret::generate(),
             envelope: Envelope::Documented,
             previous_secrets: Vec::new(),
@@ -221,6 +223,7 @@ mod tests {
             generation: Generation(0),
             floor: Generation(0),
             profile: Profile::default(),
+            delivery: DeliveryPolicy::default(),
             created_at: NOW,
             updated_at: NOW,
         };

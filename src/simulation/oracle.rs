@@ -13,7 +13,7 @@ use crate::store::{Answer, Change, Follows, Replay, Settlement, Verb};
 use crate::subscriber::Policy;
 use crate::subscriber::hands::Delivery;
 use crate::subscriber::slots::Usage;
-use crate::subscription::{Generation, Status, Subscription};
+use crate::subscription::{Deactivate, Generation, Status, Subscription};
 
 /// What is known of all deliveries and hooks.
 #[derive(Default)]
@@ -39,7 +39,7 @@ struct Known {
     failures: Option<u16>,
     /// When it may be attempted again.
     due: Timestamp,
-    /// It was given up with its hook, and nobody asked for it since.
+    /// It was given up, alone or with its hook, and nobody asked for it since.
     is_dead: bool,
 }
 
@@ -84,18 +84,17 @@ impl Default for Hook {
 }
 
 impl Hook {
-    fn allowance(&self, policy: &Policy) -> u32 {
+    fn allowance(&self, limit: u32) -> u32 {
         match self.stage {
-            Stage::Free { .. } => policy.max_in_flight,
+            Stage::Free { .. } => limit,
             Stage::Probing => 1,
-            Stage::Opening { allowance, .. } => allowance,
+            Stage::Opening { allowance, .. } => allowance.min(limit),
         }
     }
 
     /// The rules of README, written once more: so many failures in a row, then one at a time, then one more with each
     /// success.
-    fn learn(&mut self, outcome: Outcome, policy: &Policy, now: Timestamp) {
-        let limit = policy.max_in_flight;
+    fn learn(&mut self, outcome: Outcome, limit: u32, policy: &Policy, now: Timestamp) {
         self.stage = match (self.stage, outcome.is_success(), outcome.is_unhealthy()) {
             (Stage::Free { .. }, true, _) => Stage::Free { failures: 0 },
             (Stage::Probing, true, _) => Stage::Opening { allowance: 2, failures: 0 },
@@ -158,6 +157,7 @@ impl Oracle {
         now: Timestamp,
     ) {
         let here = (no, delivery);
+        let served = store.record(no).map(|record| record.delivery).unwrap_or_default();
         let known = self.deliveries.entry((no, delivery.event)).or_default();
         let hook = self.hooks.entry(no).or_default();
         if !store.has_event(delivery.event) {
@@ -184,15 +184,19 @@ impl Oracle {
         if hook.dead {
             broken("nothing starts for a hook that was given up", here);
         }
-        if hook.in_flight >= hook.allowance(policy) {
-            broken("no more are in flight than the endpoint's health allows", (here, hook));
+        if hook.in_flight >= hook.allowance(served.in_flight_limit(policy.max_in_flight)) {
+            broken("no more are in flight than the endpoint's health and its owner allow", (here, hook));
         }
-        if hook.stage == Stage::Probing && loaded >= hook.reordered {
+        if (served.is_ordered() || hook.stage == Stage::Probing) && loaded >= hook.reordered {
             let deliveries = &self.deliveries;
-            let is_open = |event: &EventNo| !deliveries.get(&(no, *event)).is_some_and(|known| known.done);
+            let is_over = |known: &Known| known.done || known.is_dead;
+            let is_open = |event: &EventNo| !deliveries.get(&(no, *event)).is_some_and(is_over);
             let oldest = store.live_of(no).into_iter().map(|(event, _)| event).find(is_open);
             if oldest.is_some_and(|oldest| oldest < delivery.event) {
-                broken("only the oldest is attempted while an endpoint is probed", (here, oldest));
+                broken(
+                    "only the oldest is attempted in order, and while an endpoint is probed",
+                    (here, oldest),
+                );
             }
         }
         hook.in_flight += 1;
@@ -257,7 +261,8 @@ impl Oracle {
             (known.failures, known.due) = (None, Timestamp(0));
             return;
         }
-        hook.learn(outcome, policy, now);
+        let served = record.map(|record| record.delivery.clone()).unwrap_or_default();
+        hook.learn(outcome, served.in_flight_limit(policy.max_in_flight), policy, now);
         hook.given_up = gives_up;
         if outcome.is_success() {
             known.done = true;
@@ -266,10 +271,11 @@ impl Oracle {
             }
             return;
         }
+        check_schedule(*known, settlement, gives_up, served.deactivate, policy, now);
         let Follows::Retry { due, retries } = follows else {
-            broken("a failure does not end a delivery", settlement);
+            (known.failures, known.is_dead) = (None, true);
+            return;
         };
-        check_schedule(*known, settlement, gives_up, policy, now);
         (known.failures, known.due) = (Some(retries), due);
         if gives_up {
             known.due = Timestamp(0);
@@ -353,6 +359,9 @@ impl Oracle {
             let known = self.deliveries.entry((no, event)).or_default();
             let generation = store.record(no).map(|one| one.generation);
             known.done = false;
+            if Some(pending.generation()) == generation {
+                known.is_dead = matches!(pending, Pending::Retry(retry) if retry.given_up);
+            }
             match pending {
                 Pending::First { .. } => known.failures = Some(0),
                 Pending::Retry(retry) if Some(retry.generation) == generation => {
@@ -385,6 +394,7 @@ impl Oracle {
                 (known.failures, known.due) = (Some(retries), due);
             }
             Follows::Retry { .. } => (known.failures, known.due) = (None, Timestamp(0)),
+            Follows::GivenUp => (known.failures, known.is_dead) = (None, of_this_life),
         }
         if let Some(health) = health.filter(|_| of_this_life) {
             self.hook(no).remember(health);
@@ -427,9 +437,10 @@ impl Oracle {
                     Pending::Retry(retry) if retry.generation == subscription.generation => retry.due <= now,
                     _ => true,
                 };
-                is_due && !known.in_flight && !known.done
+                is_due && !known.in_flight && !known.done && !known.is_dead
             };
-            let considered = if hook.stage == Stage::Probing { 1 } else { usize::MAX };
+            let one_by_one = hook.stage == Stage::Probing || subscription.delivery.is_ordered();
+            let considered = if one_by_one { 1 } else { usize::MAX };
             let starving = waiting.iter().take(considered).find(|one| due(one));
             match starving {
                 None => hook.starving_since = None,
@@ -451,7 +462,8 @@ impl Oracle {
                 continue;
             };
             let waits = store.waits(*no, *event);
-            let kept = record.status != Status::Active || !record.is_live(*generation);
+            let is_live = || store.live_of(*no).iter().any(|(live, _)| live == event);
+            let kept = record.status != Status::Active || !record.is_live(*generation) || !is_live();
             let has_come = self.received.contains(&(*no, *event));
             if !(has_come || (waits && kept)) {
                 broken("what was committed is delivered or kept", (no, event, waits, record.status));
@@ -473,10 +485,14 @@ impl Oracle {
 /// How long something that is due may wait for nobody: longer than a subscriber that ended by itself stays down.
 const STARVED_MS: u64 = 1_500;
 
-fn check_schedule(known: Known, settlement: &Settlement, gives_up: bool, policy: &Policy, now: Timestamp) {
-    let Follows::Retry { due, retries } = settlement.follows else {
-        return;
-    };
+fn check_schedule(
+    known: Known,
+    settlement: &Settlement,
+    gives_up: bool,
+    deactivate: Deactivate,
+    policy: &Policy,
+    now: Timestamp,
+) {
     let outcome = settlement.attempt.outcome;
     if outcome.is_gone() {
         if !gives_up {
@@ -484,6 +500,17 @@ fn check_schedule(known: Known, settlement: &Settlement, gives_up: bool, policy:
         }
         return;
     }
+    let (due, retries) = match settlement.follows {
+        Follows::Retry { due, retries } => (due, retries),
+        Follows::Done => broken("a failure does not end a delivery", settlement),
+        Follows::GivenUp => {
+            let is_last = usize::from(known.failures.unwrap_or(u16::MAX)) >= policy.retry.schedule.len();
+            if known.again || gives_up || !is_last || deactivate != Deactivate::Never {
+                broken("one is given up alone as its owner says", (known, settlement));
+            }
+            return;
+        }
+    };
     if known.again {
         if gives_up || retries != 0 || due != now {
             broken("what was asked for again is attempted again at once", (settlement, gives_up));
@@ -494,7 +521,9 @@ fn check_schedule(known: Known, settlement: &Settlement, gives_up: bool, policy:
         return;
     };
     match policy.retry.schedule.get(usize::from(failures)) {
-        None if !gives_up => broken("the last failure gives the endpoint up", (known, settlement)),
+        None if !gives_up || deactivate == Deactivate::Never => {
+            broken("the last failure gives the endpoint up", (known, settlement))
+        }
         Some(_) if gives_up => broken("an endpoint has its whole schedule", (known, settlement)),
         None => {}
         Some(wait) => {

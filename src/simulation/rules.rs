@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 
 use crate::retry;
 use crate::subscriber::Policy;
+use crate::subscription::{Deactivate, DeliveryPolicy, Ordering};
 
 /// The rules of one run.
 pub struct Rules {
@@ -16,8 +17,9 @@ pub struct Rules {
     /// How many subscribers of a shard may run at a time.
     pub running: usize,
     pub credits: usize,
-    /// How many hooks there may be.
+    /// How many hooks there may be, and how each is served.
     pub hooks: usize,
+    pub deliveries: Vec<DeliveryPolicy>,
     /// The longest a commit takes, in milliseconds.
     pub commit_ms: u64,
     /// The longest a message is on its way between threads, in milliseconds.
@@ -54,18 +56,33 @@ impl Rules {
             window: one_of(random, &[1, 2, 4, 16]) as usize,
             idle: Duration::from_millis(one_of(random, &[1, 20, 200, 2_000, 10_000])),
         };
+        let hooks = random.random_range(2..9);
+        let deliveries = (0..hooks).map(|_| delivery(random)).collect();
         Self {
             policy,
             slots: one_of(random, &[1, 2, 4, 64]) as usize,
             shards: one_of(random, &[1, 2, 3]) as usize,
             running: one_of(random, &[1, 2, 3, 100]) as usize,
             credits: one_of(random, &[4, 16, 64]) as usize,
-            hooks: random.random_range(2..9),
+            hooks,
+            deliveries,
             commit_ms: one_of(random, &[1, 5, 50, 500]),
             delay_ms: one_of(random, &[0, 2, 20]),
             pause_ms: one_of(random, &[20, 200, 5_000, 60_000]),
             fault_ms: one_of(random, &[2_000, 60_000, 1_000_000]),
             roughness: one_of(random, &[0, 30, 60, 90]) as u32,
         }
+    }
+}
+
+/// What an owner says of a hook: half of them nothing.
+fn delivery(random: &mut StdRng) -> DeliveryPolicy {
+    let is_plain = random.random::<bool>();
+    let mut one_in_two = || !is_plain && random.random::<bool>();
+    DeliveryPolicy {
+        ordering: if one_in_two() { Ordering::Fifo } else { Ordering::None },
+        deactivate: if one_in_two() { Deactivate::Never } else { Deactivate::Exhausted },
+        concurrency: one_in_two().then_some(2),
+        ..DeliveryPolicy::default()
     }
 }

@@ -184,6 +184,8 @@ impl World {
             filter: Filter::one(hook.event_type.clone()),
             secret: None,
             headers: None,
+            condition: None,
+            delivery: self.rules.deliveries[place].clone(),
             replay: self.random.random(),
             reply: oneshot::channel().0,
         };

@@ -24,7 +24,7 @@ use crate::health::Stage;
 use crate::id::{KeyId, Seal};
 use crate::store::ledger::checking::{Invariant, check_store};
 use crate::store::ledger::{Durability, Ledger, Policy};
-use crate::subscription::{CustomHeaders, Envelope, Match, Matches, Profile, Secret};
+use crate::subscription::{self, CustomHeaders, DeliveryPolicy, Envelope, Match, Matches, Profile, Secret};
 
 use self::expiring::Expiring;
 
@@ -153,7 +153,7 @@ impl Conversation {
 
     fn verb(&mut self) -> Verb {
         let at = self.some_address();
-        match self.random.random_range(0..27) {
+        match self.random.random_range(0..28) {
             0..8 => {
                 let drafts = (0..self.random.random_range(1..4)).map(|_| self.draft()).collect();
                 Verb::Append(drafts)
@@ -176,6 +176,7 @@ impl Conversation {
             22 | 23 => self.replay(),
             24 if self.random.random() => self.edit(at),
             24 => self.rotate(),
+            27 => self.expunge(),
             _ => self.about_accounts(),
         }
     }
@@ -193,6 +194,15 @@ impl Conversation {
         });
         let replay = Replay { at, events: events.collect(), read_at: self.commits };
         Verb::Replay(self.read.replace(replay.clone()).unwrap_or(replay))
+    }
+
+    fn expunge(&mut self) -> Verb {
+        let event = EventNo(self.random.random_range(0..30));
+        // One that is recorded in the same batch cannot be named yet.
+        let is_recorded = self.model.event(event).unwrap().is_some();
+        let event = if is_recorded { event } else { EventNo(u64::MAX) };
+        let replayed = self.model.replays(event).unwrap();
+        Verb::Expunge(Expunge { event, replayed, read_at: self.commits })
     }
 
     fn rotate(&mut self) -> Verb {
@@ -242,13 +252,20 @@ impl Conversation {
     fn edit(&mut self, at: Address) -> Verb {
         let description = format!("edited at {}", self.now.0);
         let uid = self.random.random::<bool>().then(|| format!("uid-{}", at.subscription.0).parse().unwrap());
+        let condition = self.random.random::<bool>().then(|| "@ == 1".parse().unwrap());
+        let ordering = match self.random.random() {
+            true => subscription::Ordering::Fifo,
+            false => subscription::Ordering::None,
+        };
         Verb::Change(
             at,
             Change::Edit(Box::new(Edit {
                 // Of no other: two that want the same may not be.
                 url: format!("https://example.com/{}/edited", at.subscription.0).parse().unwrap(),
                 filter: Filter::new(None, vec!["a".parse().unwrap()]),
+                condition,
                 profile: Profile { uid, description, ..Profile::default() },
+                delivery: DeliveryPolicy { ordering, ..DeliveryPolicy::default() },
                 moved: true,
             })),
         )
@@ -295,6 +312,7 @@ impl Conversation {
                 account,
                 url: format!("https://example.com/{no}").parse().unwrap(),
                 filter: Filter::one("new_lead".parse().unwrap()),
+                condition: None,
                 secret: Secret::generate(),
                 envelope: Envelope::Documented,
                 previous_secrets: Vec::new(),
@@ -303,6 +321,7 @@ impl Conversation {
                 generation: Generation(0),
                 floor: Generation(0),
                 profile: Profile::default(),
+                delivery: DeliveryPolicy::default(),
                 created_at: self.now,
                 updated_at: self.now,
             },
@@ -359,11 +378,16 @@ impl Conversation {
             attempt: Attempt {
                 n,
                 at: self.now,
+                asked: self.random.random(),
                 outcome: if done { Outcome::Answered { status: 200, retry_after: None } } else { failed },
                 duration_ms: 3,
                 response: vec![b'x'; self.random.random_range(0..200)].into(),
             },
-            follows: if done { Follows::Done } else { Follows::Retry { due, retries: n } },
+            follows: match (done, self.random.random_range(0..4)) {
+                (true, _) => Follows::Done,
+                (false, 0) => Follows::GivenUp,
+                (false, _) => Follows::Retry { due, retries: n },
+            },
             health: self.random.random::<bool>().then(|| self.health()),
         })
     }
@@ -372,7 +396,8 @@ impl Conversation {
         let failures = self.random.random_range(0..3);
         let stages = [Stage::Healthy { failures }, Stage::Probing, Stage::Opening { allowance: 1, failures }];
         let stage = *stages.iter().choose(&mut self.random).unwrap();
-        Health { stage, hold_until: self.random.random::<bool>().then_some(self.now) }
+        let mut moment = || self.random.random::<bool>().then_some(self.now);
+        Health { stage, hold_until: moment(), failing_since: moment() }
     }
 
     fn compare(&mut self, reader: &dyn Reader, here: &str) {
@@ -409,6 +434,17 @@ impl Conversation {
         let no = EventNo(self.random.random_range(0..40));
         let event = |reader: &dyn Reader| reader.event(no).unwrap().map(|event| summary(&event));
         assert_eq!(event(reader), event(&self.model), "{here}: event {}", no.0);
+        self.compare_replays(reader, no, here);
+    }
+
+    /// Whoever an event waits for that it did not match is among those that it was replayed to.
+    fn compare_replays(&self, reader: &dyn Reader, no: EventNo, here: &str) {
+        let Some(event) = self.model.event(no).unwrap() else { return };
+        let told = reader.replays(no).unwrap();
+        for (of, _) in self.model.pending().into_keys().filter(|(_, waiting)| *waiting == no) {
+            let matched = event.matches.iter().any(|matched| matched.subscription == of);
+            assert!(matched || told.contains(&of), "{here}: event {} was replayed to {}", no.0, of.0);
+        }
     }
 
     fn compare_lists(&mut self, reader: &dyn Reader, here: &str) {
@@ -488,8 +524,10 @@ impl Conversation {
             below: EventNo(u64::MAX),
             limit,
         };
-        let replayable = |reader: &dyn Reader| reader.replayable(subscription, &query).unwrap();
-        assert_eq!(replayable(reader), replayable(&self.model), "{here}: replayable");
+        for missing in [false, true] {
+            let replayable = |reader: &dyn Reader| reader.replayable(subscription, &query, missing).unwrap();
+            assert_eq!(replayable(reader), replayable(&self.model), "{here}: replayable, missing {missing}");
+        }
         let health = |reader: &dyn Reader| reader.health(subscription.no).unwrap();
         assert_eq!(health(reader), health(&self.model), "{here}: health");
     }
@@ -516,6 +554,7 @@ enum Comparable {
     Account(Account, bool),
     Replayed(usize),
     Event(Option<Summary>),
+    Expunged(Vec<SubscriptionNo>),
     Done,
 }
 
@@ -529,6 +568,7 @@ fn comparable(answer: &Answer) -> Comparable {
         Answer::Account(account, new) => Comparable::Account(account, new),
         Answer::Replayed(count) => Comparable::Replayed(count),
         Answer::Event(event) => Comparable::Event(event.map(|event| summary(&event))),
+        Answer::Expunged(waited) => Comparable::Expunged(waited),
         Answer::Done => Comparable::Done,
     }
 }

@@ -12,9 +12,9 @@ use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Order, Place};
 use crate::store::{
-    Address, Answer, Backend, Backlog, Census, Committed, Copier, CopyError, Disk, Error, Farewell, Follows,
-    NewAccount, Reader, Recovery, Replay, Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy,
-    Verb,
+    Address, Answer, Backend, Backlog, Census, Committed, Copier, CopyError, Disk, Error, Expunge,
+    ExpungeAnswer, Farewell, Follows, NewAccount, Reader, Recovery, Replay, Replayable, Retained, Retries,
+    Retry, Rotation, Settlement, Tally, Untidy, Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -56,6 +56,14 @@ impl Pending {
         let (Self::First { generation } | Self::Retry(Retry { generation, .. })) = self;
         *generation
     }
+
+    /// Whether it is still to be delivered; else it is a dead letter.
+    pub fn is_live(&self, subscription: &Subscription) -> bool {
+        match self {
+            Self::First { generation } => subscription.is_live(*generation),
+            Self::Retry(retry) => retry.is_live(subscription),
+        }
+    }
 }
 
 impl Memory {
@@ -81,7 +89,7 @@ impl Memory {
         let Some(record) = model.subscriptions.values().find(|one| one.no == no) else {
             return Vec::new();
         };
-        model.of(no).filter(|(_, pending)| record.is_live(pending.generation())).collect()
+        model.of(no).filter(|(_, pending)| pending.is_live(record)).collect()
     }
 
     /// How many deliveries are not settled.
@@ -226,16 +234,21 @@ impl Model {
         first.cloned()
     }
 
-    fn settle(&mut self, settlement: Settlement) {
+    fn settle(&mut self, settlement: Settlement, now: Now) {
         let delivery = (settlement.at.subscription, settlement.event);
         if !self.pending.contains_key(&delivery) {
             return;
         }
         match settlement.follows {
             Follows::Done => drop(self.pending.remove(&delivery)),
-            Follows::Retry { due, retries } => {
+            follows => {
+                let (due, retries, given_up) = match follows {
+                    Follows::Retry { due, retries } => (due, retries, false),
+                    _ => (now.steady, 0, true),
+                };
                 let (event, generation) = (settlement.event, settlement.generation);
-                let retry = Retry { due, event, generation, attempts: settlement.attempt.n, retries };
+                let attempts = settlement.attempt.n;
+                let retry = Retry { due, event, generation, attempts, retries, given_up };
                 self.pending.insert(delivery, Pending::Retry(retry));
             }
         }
@@ -277,13 +290,32 @@ impl Model {
                 None if self.events.get(&event).is_some_and(|event| event.account == at.account) => attempts,
                 None => continue,
             };
+            if self.events.get(&event).is_some_and(|event| event.body.is_expunged()) {
+                continue;
+            }
             let generation = subscription.generation;
-            let retry = Retry { due: now.steady, event, generation, attempts, retries: 0 };
+            let retry = Retry { due: now.steady, event, generation, attempts, retries: 0, given_up: false };
             self.pending.insert(delivery, Pending::Retry(retry));
             self.replayed.insert((event, at.subscription));
             replayed += 1;
         }
         replayed
+    }
+
+    fn expunge(&mut self, no: EventNo) -> Vec<SubscriptionNo> {
+        let Some(event) = self.events.get(&no).cloned() else {
+            return Vec::new();
+        };
+        let stays = |matched: &&Match| {
+            let at = Address { account: event.account, subscription: matched.subscription };
+            let waits = self.pending.contains_key(&(matched.subscription, no));
+            !waits && self.subscriptions.contains_key(&at)
+        };
+        let matches = event.matches.iter().filter(stays).copied().collect();
+        let body = event.body.expunged();
+        self.events.insert(no, Arc::new(Recorded { body, matches: Arc::new(matches), ..(*event).clone() }));
+        let waited = self.pending.extract_if(.., |(_, of), _| *of == no);
+        waited.map(|((subscription, _), _)| subscription).collect()
     }
 
     /// How many attempts were made, by their numbers.
@@ -341,12 +373,10 @@ impl Model {
         let made = log.last().map_or(0, |attempt| attempt.n);
         let (status, attempts, next_attempt_at) = match pending {
             None => (DeliveryStatus::Delivered, made, None),
-            Some(Pending::First { generation } | Pending::Retry(Retry { generation, .. }))
-                if !subscription.is_live(*generation) =>
-            {
-                let attempts = match pending {
-                    Some(Pending::Retry(retry)) => made.max(retry.attempts),
-                    _ => made,
+            Some(waiting) if !waiting.is_live(subscription) => {
+                let attempts = match waiting {
+                    Pending::Retry(retry) => made.max(retry.attempts),
+                    Pending::First { .. } => made,
                 };
                 (DeliveryStatus::Dead, attempts, None)
             }
@@ -373,7 +403,7 @@ impl Model {
         match verb {
             Verb::Append(drafts) => self.append(drafts, now),
             Verb::Settle(settlement) => {
-                self.settle(settlement);
+                self.settle(settlement, now);
                 Answer::Done
             }
             Verb::Subscribe(new) => {
@@ -398,6 +428,13 @@ impl Model {
             }
             Verb::Rotate(rotation) => Answer::Subscription(self.rotate(&rotation, now).map(Box::new)),
             Verb::Replay(replay) => Answer::Replayed(self.replay(replay, now)),
+            Verb::Expunge(Expunge { event, .. }) => Answer::Expunged(self.expunge(event)),
+            Verb::ExpungeAnswer(ExpungeAnswer { at, event, n, .. }) => {
+                let log = self.logs.get_mut(&(event, at.subscription)).into_iter().flatten();
+                log.filter(|attempt| attempt.n == n)
+                    .for_each(|attempt| attempt.response = b"EXPUNGED"[..].into());
+                Answer::Done
+            }
             Verb::Unsubscribe(at) => {
                 self.subscriptions.remove(&at);
                 self.health.remove(&at.subscription);
@@ -457,7 +494,7 @@ impl Model {
     fn tally(&self, subscription: &Subscription) -> Tally {
         let mut tally = Tally::default();
         for (_, pending) in self.of(subscription.no) {
-            match subscription.is_live(pending.generation()) {
+            match pending.is_live(subscription) {
                 true => tally.pending += 1,
                 false => tally.dead += 1,
             }
@@ -465,12 +502,13 @@ impl Model {
         tally.last_attempt_at = self.last_attempts.get(&subscription.no).copied();
         let active = subscription.status == Status::Active;
         let soonest = self.retries(subscription).first().map(|retry| retry.due);
-        let live = |pending: &Pending| subscription.is_live(pending.generation());
+        let live = |pending: &Pending| pending.is_live(subscription);
         let oldest = self.of(subscription.no).find(|(_, pending)| live(pending));
         let retry = |(event, _)| self.retries(subscription).into_iter().find(|retry| retry.event == event);
         let oldest = oldest.and_then(retry).map(|retry| retry.due);
         let health = self.health.get(&subscription.no).copied().unwrap_or_default();
-        tally.next_attempt_at = health.next_attempt(soonest, oldest).filter(|_| active);
+        let in_order = subscription.delivery.is_ordered();
+        tally.next_attempt_at = health.next_attempt(soonest, oldest, in_order).filter(|_| active);
         tally
     }
 
@@ -503,12 +541,12 @@ impl Model {
         let mut retries: Vec<Retry> = self
             .of(subscription.no)
             .filter_map(|(_, pending)| match pending {
-                Pending::Retry(retry) if subscription.is_live(retry.generation) => Some(retry),
+                Pending::Retry(retry) if retry.is_live(subscription) => Some(retry),
                 _ => None,
             })
             .map(|retry| match retry.generation == subscription.generation {
                 true => retry,
-                false => Retry { due: Timestamp(0), retries: 0, ..retry },
+                false => Retry { due: Timestamp(0), retries: 0, given_up: false, ..retry },
             })
             .collect();
         retries.sort();
@@ -533,6 +571,7 @@ impl Backend for Memory {
                 record.is_some_and(|one| one.generation == retry.generation)
             };
             let due = match pending {
+                Pending::Retry(retry) if of_life(retry) && retry.given_up => continue,
                 Pending::Retry(retry) if of_life(retry) => retry.due,
                 _ => Timestamp(0),
             };
@@ -677,18 +716,44 @@ impl Reader for Memory {
         Ok(logs.map(|((_, subscription), log)| (*subscription, made(log))).collect())
     }
 
+    fn replays(&self, event: EventNo) -> Result<Vec<SubscriptionNo>, Error> {
+        let model = self.model();
+        let waiting = model.pending.keys().filter(|(_, of)| *of == event);
+        Ok(waiting.map(|(subscription, _)| *subscription).collect())
+    }
+
+    fn attempt_block(&self, place: Place, n: u16) -> Result<Option<u64>, Error> {
+        let model = self.model();
+        let log = model.logs.get(&place).map(Vec::as_slice).unwrap_or_default();
+        Ok(log.iter().any(|attempt| attempt.n == n).then_some(0))
+    }
+
     fn replayable(
         &self,
         subscription: &Subscription,
         query: &EventQuery,
-    ) -> Result<Listed<(EventNo, u16)>, Error> {
+        missing: bool,
+    ) -> Result<Replayable, Error> {
         let model = self.model();
         let wanted = model
             .listed(query)
             .into_iter()
-            .filter(|event| subscription.filter.matches(&event.event_type, event.channels()));
-        let attempts = |event: Arc<Recorded>| (event.no, model.attempts(event.no, subscription.no));
-        Ok(Listed::of(wanted.map(attempts).collect(), query.limit))
+            .filter(|event| subscription.wants(event))
+            .filter(|event| !event.body.is_expunged());
+        let wanted = Listed::of(wanted.collect::<Vec<_>>(), query.limit);
+        let is_there = |event: &Recorded| match model.pending.get(&(subscription.no, event.no)) {
+            Some(pending) => pending.is_live(subscription),
+            None => {
+                let log = model.logs.get(&(event.no, subscription.no));
+                let last = log.and_then(|log| log.iter().max_by_key(|attempt| attempt.n));
+                let matched = || event.matches.iter().any(|one| one.subscription == subscription.no);
+                last.map_or_else(matched, |last| last.outcome.is_success())
+            }
+        };
+        let items = wanted.items.iter().filter(|event| !missing || !is_there(event));
+        let attempts = |event: &Arc<Recorded>| (event.no, model.attempts(event.no, subscription.no));
+        let more_below = wanted.items.last().map(|event| event.no).filter(|_| wanted.more);
+        Ok(Replayable { events: items.map(attempts).collect(), more_below })
     }
 
     fn newest_event(&self) -> EventNo {

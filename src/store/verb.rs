@@ -5,14 +5,15 @@ use std::sync::Arc;
 use crate::account::{self, Account, AccountId, ApiKey, KeyHash};
 use crate::attempt::Attempt;
 use crate::clock::Timestamp;
+use crate::condition::Condition;
 use crate::event::{Draft, IdempotencyKey, Recorded};
 use crate::event_type::{Declaration, EventType};
 use crate::filter::Filter;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::subscription::{
-    CustomHeaders, EndpointUrl, Generation, Matches, PREVIOUS_SECRETS_LIMIT, PreviousSecret, Profile, Secret,
-    Status, Subscription,
+    CustomHeaders, DeliveryPolicy, EndpointUrl, Generation, Matches, PREVIOUS_SECRETS_LIMIT, PreviousSecret,
+    Profile, Secret, Status, Subscription,
 };
 
 /// A change of the ledger.
@@ -37,6 +38,10 @@ pub enum Verb {
     /// Those that wait for their first attempt stay as they are. A deactivated subscription gets none, nor is there any
     /// of an event that is gone or another account's.
     Replay(Replay),
+    /// Forget what an event says, and what waits of it: it was not delivered, and never will be.
+    Expunge(Expunge),
+    /// Forget what a receiver answered to an attempt.
+    ExpungeAnswer(ExpungeAnswer),
     /// Forget a subscription and all that waits for it.
     Unsubscribe(Address),
     /// Nothing but an answer: the subscription as of here.
@@ -97,6 +102,27 @@ pub struct Replay {
     pub read_at: u64,
 }
 
+/// An event that is to say nothing any more.
+#[derive(Clone, Debug)]
+pub struct Expunge {
+    pub event: EventNo,
+    /// Subscriptions that it was replayed to, as they were read.
+    pub replayed: Vec<SubscriptionNo>,
+    /// How many commits there were before that was read.
+    pub read_at: u64,
+}
+
+/// An attempt whose answer is to be forgotten.
+#[derive(Clone, Copy, Debug)]
+pub struct ExpungeAnswer {
+    pub at: Address,
+    pub event: EventNo,
+    /// The attempt's number within its delivery.
+    pub n: u16,
+    /// Where the reader found it.
+    pub block: u64,
+}
+
 /// Where a subscription's record is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
@@ -133,7 +159,9 @@ pub enum Change {
 pub struct Edit {
     pub url: EndpointUrl,
     pub filter: Filter,
+    pub condition: Option<Condition>,
     pub profile: Profile,
+    pub delivery: DeliveryPolicy,
     /// Whether the URL is another one: then nothing is known of the health of what is there.
     pub moved: bool,
 }
@@ -157,6 +185,8 @@ pub enum Follows {
     Done,
     /// Another attempt, the `retries`-th retry of its schedule.
     Retry { due: Timestamp, retries: u16 },
+    /// Nothing before it is asked for: this one is a dead letter, and others go on.
+    GivenUp,
 }
 
 /// What a verb came to.
@@ -172,6 +202,8 @@ pub enum Answer {
     Event(Option<Arc<Recorded>>),
     /// How many deliveries are due now.
     Replayed(usize),
+    /// The subscriptions for which an event waits no more.
+    Expunged(Vec<SubscriptionNo>),
     /// The account, and whether it is new.
     Account(Account, bool),
     Done,
@@ -183,7 +215,7 @@ pub type Duplicate = bool;
 impl Settlement {
     /// Whether it would leave a row of its subscription; of one that is gone, nothing must be left.
     pub(crate) fn leaves_a_row(&self) -> bool {
-        self.health.is_some() || matches!(self.follows, Follows::Retry { .. })
+        self.health.is_some() || self.follows != Follows::Done
     }
 }
 
@@ -219,8 +251,9 @@ impl Change {
                 subscription.headers.clone_from(headers);
             }
             Self::Edit(edit) if **edit != Edit::of(subscription) => {
-                let Edit { url, filter, profile, .. } = (**edit).clone();
-                (subscription.url, subscription.filter, subscription.profile) = (url, filter, profile);
+                let Edit { url, filter, condition, profile, delivery, .. } = (**edit).clone();
+                (subscription.url, subscription.filter, subscription.condition) = (url, filter, condition);
+                (subscription.profile, subscription.delivery) = (profile, delivery);
             }
             Self::Replay if !deactivated && subscription.floor > Generation(0) => {
                 subscription.floor = Generation(0);
@@ -235,8 +268,8 @@ impl Change {
 impl Edit {
     /// A subscription as it is.
     pub fn of(subscription: &Subscription) -> Self {
-        let Subscription { url, filter, profile, .. } = subscription.clone();
-        Self { url, filter, profile, moved: false }
+        let Subscription { url, filter, condition, profile, delivery, .. } = subscription.clone();
+        Self { url, filter, condition, profile, delivery, moved: false }
     }
 }
 

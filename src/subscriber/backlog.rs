@@ -84,6 +84,11 @@ impl Window {
         event <= self.position
     }
 
+    /// Whether an older delivery than this may be with the store alone.
+    pub fn may_hide_older_than(&self, event: EventNo) -> bool {
+        self.is_behind() && event > self.position
+    }
+
     fn is_behind(&self) -> bool {
         self.unread || self.newest > self.position
     }

@@ -126,7 +126,9 @@ impl Hands for Carrier<'_> {
             };
             if let Some(event) = event {
                 let (id, body, n) = (event.id, event.body.clone(), delivery.attempts + 1);
-                let tried = client.try_attempt(&endpoint, Request { id, body, n, test: false }).await;
+                let (asked, sequence) = (delivery.is_asked_for(), Some(event.no));
+                let request = Request { id, body, n, asked, sequence, test: false };
+                let tried = client.try_attempt(&endpoint, request).await;
                 watch.end = tried.map_or(End::Unable, End::Made);
             }
         })

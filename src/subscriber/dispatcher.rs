@@ -22,9 +22,10 @@ use crate::id::EventNo;
 use crate::store::{self, Address, Backlog};
 use crate::subscriber::backlog::Window;
 use crate::subscriber::hands::{Delivery, Hands};
+use crate::subscriber::pace::Pace;
 use crate::subscriber::question::{Answer, Loaded, Question};
 use crate::subscriber::retries::Retries;
-use crate::subscription::{Status, Subscription};
+use crate::subscription::{DeliveryPolicy, Status, Subscription};
 
 /// What a subscriber knows of its subscription, and what it is about.
 pub struct Dispatcher<Endpoint, Task> {
@@ -38,6 +39,10 @@ pub struct Dispatcher<Endpoint, Task> {
     kept: Health,
     /// This machine could not make an attempt, and none is tried before then.
     unable_until: Option<Timestamp>,
+    /// Its pace lets no attempt begin before then.
+    throttled_until: Option<Timestamp>,
+    /// Its pace has not forgotten the last attempt before then.
+    paced_until: Option<Timestamp>,
     window: Window,
     retries: Retries,
     in_flight: HashMap<EventNo, InFlight<Task>>,
@@ -87,12 +92,16 @@ enum State {
 struct Served<Endpoint> {
     subscription: Subscription,
     endpoint: Endpoint,
+    /// How fast attempts may begin, if that is limited.
+    pace: Option<Pace>,
 }
 
 struct InFlight<Task> {
     delivery: Delivery,
     /// It was asked for again meanwhile: if it fails, its schedule begins anew, at once.
     again: bool,
+    /// What waits changed meanwhile: if it fails, the store knows whether it waits still.
+    outdated: bool,
     task: Task,
 }
 
@@ -111,6 +120,8 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
             health: Health::default(),
             kept: Health::default(),
             unable_until: None,
+            throttled_until: None,
+            paced_until: None,
             window,
             retries: Retries::default(),
             in_flight: HashMap::new(),
@@ -165,7 +176,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         }
         self.asking = false;
         match answer {
-            Ok(Answer::Start(loaded)) => self.begin_with(*loaded, hands),
+            Ok(Answer::Start(loaded)) => self.begin_with(*loaded, now, hands),
             Ok(Answer::More(backlog)) => self.take_in(backlog),
             Err(error) => {
                 error!(subscription = self.at.subscription.0, %error, "cannot read what waits");
@@ -175,7 +186,12 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         self.pump(now, hands);
     }
 
-    fn begin_with(&mut self, loaded: Loaded, hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>) {
+    fn begin_with(
+        &mut self,
+        loaded: Loaded,
+        now: Timestamp,
+        hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>,
+    ) {
         let Some(subscription) = loaded.subscription else {
             debug!(subscription = self.at.subscription.0, "nothing to serve any more");
             self.state = State::Deactivated;
@@ -188,7 +204,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         if let Some(backlog) = loaded.backlog {
             self.window.fill(backlog, is_held);
         }
-        self.serve(subscription, hands);
+        self.serve(subscription, now, hands);
     }
 
     fn take_in(&mut self, backlog: Backlog) {
@@ -202,6 +218,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     fn serve(
         &mut self,
         subscription: Subscription,
+        now: Timestamp,
         hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>,
     ) {
         let Some(endpoint) = hands.prepare(&subscription) else {
@@ -213,7 +230,14 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
             Status::Paused => State::Paused,
             Status::Deactivated { .. } => State::Deactivated,
         };
-        self.served = Some(Served { subscription, endpoint });
+        let earlier = self.served.take().and_then(|served| served.pace);
+        let pace = Pace::of(subscription.delivery.rate, earlier, now);
+        self.served = Some(Served { subscription, endpoint, pace });
+    }
+
+    /// What its owner says of how it is served, once that is known.
+    fn delivery_policy(&self) -> Option<&DeliveryPolicy> {
+        self.served.as_ref().map(|served| &served.subscription.delivery)
     }
 
     /// Events were forwarded that the subscription matched; what holds `credits` is given back.
@@ -243,6 +267,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         self.resting = false;
         // A verdict that is on its way knows better what is to be read.
         if self.verdicts_due == 0 {
+            self.in_flight.values_mut().for_each(|in_flight| in_flight.outdated = true);
             self.reload(hands);
         }
     }
@@ -281,10 +306,15 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         match attempt {
             Some(attempt) => {
                 self.unable_until = None;
-                self.settle(in_flight.delivery, in_flight.again, attempt, chance, now, hands);
-                if self.state == State::Loading {
+                let InFlight { delivery, again, outdated, .. } = in_flight;
+                let has_failed = !attempt.outcome.is_success();
+                self.settle(delivery, again, attempt, chance, now, hands);
+                match self.state {
                     // The answer that is on its way may not know of it: the next one does.
-                    return self.load(hands);
+                    State::Loading => return self.load(hands),
+                    State::Paused | State::Deactivated => {}
+                    _ if outdated && has_failed => return self.reload(hands),
+                    _ => {}
                 }
             }
             None => error!(event = event.0, "a delivery cannot be attempted; it stays in the store"),

@@ -26,6 +26,13 @@ pub struct Delivery {
     pub retries: u16,
 }
 
+impl Delivery {
+    /// Whether somebody asked for the attempt: it is not the first, and no retry of a schedule.
+    pub fn is_asked_for(&self) -> bool {
+        self.attempts > 0 && self.retries == 0
+    }
+}
+
 /// Does what a dispatcher decides.
 pub trait Hands {
     /// A subscription that is prepared for attempts.

@@ -81,7 +81,14 @@ mod tests {
 
     fn retry(event: u64, due: u64) -> Retry {
         let generation = Generation(0);
-        Retry { due: Timestamp(due), event: EventNo(event), generation, attempts: 1, retries: 1 }
+        Retry {
+            due: Timestamp(due),
+            event: EventNo(event),
+            generation,
+            attempts: 1,
+            retries: 1,
+            given_up: false,
+        }
     }
 
     #[test]

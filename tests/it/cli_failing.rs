@@ -28,7 +28,7 @@ fn nonsense_is_told_what_would_be_right_and_exits_with_2() {
         (&["hooks", "unsubscribe", "example.com"], "https://"),
         (&["hooks", "unsubscribe", &hook, "new_lead"], "EVENT goes with a URL"),
         (&["hooks", "replay", &hook, "--since", "yesterday"], "24h"),
-        (&["hooks", "replay", &hook, "--status", "lost"], "dead, all"),
+        (&["hooks", "replay", &hook, "--status", "lost"], "dead, missing, all"),
         (&["hooks", "rotate-secret", &hook, "--overlap", "10"], "24h"),
         (&["hooks", "--event", "new_lead", "get", &hook], "list"),
         (&["emit"], "EVENT"),

@@ -25,6 +25,7 @@ mod dead_hooks;
 
 mod delivered_request;
 mod deliveries;
+mod delivery_policies;
 mod demo;
 #[cfg(target_os = "linux")]
 mod disk_errors;
@@ -38,6 +39,7 @@ mod encryption;
 mod errors;
 mod examples;
 mod exporting;
+mod expunging;
 mod front_door_tls;
 mod full_disk;
 mod health;
@@ -64,6 +66,7 @@ mod operator;
 mod packaging;
 mod pausing;
 mod payload_bytes;
+mod payload_filters;
 #[cfg(target_os = "linux")]
 mod power_cuts;
 mod probing;

@@ -29,7 +29,7 @@ fn start() -> Server {
 
 /// A path with something in place of its variables.
 fn filled(path: &str) -> String {
-    path.replace("{id}", "000000000000000000000000000")
+    path.replace("{id}", "000000000000000000000000000").replace("{n}", "1")
 }
 
 #[test]
@@ -151,6 +151,12 @@ fn succeed_with_hooks(document: &Document, api: &Api) {
     }
     let headers = json!({"headers": {"x-tenant": "acme"}});
     assert_eq!(send("PUT", &format!("{path}/headers"), Some(&headers)).status, 200);
+    let delivery = json!({"delivery": {"rate": 50, "retries": ["1s"], "timeout": "5s"}});
+    assert_eq!(send("PUT", &format!("{path}/delivery"), Some(&delivery)).status, 200);
+    for filter in [json!("@.a"), json!(null)] {
+        let filter = json!({ "filter": filter });
+        assert_eq!(send("PUT", &format!("{path}/filter"), Some(&filter)).status, 200);
+    }
     assert_eq!(send("GET", "/api/v1/hooks?limit=1", None).status, 200);
     assert_eq!(send("GET", "/api/v1/hooks/sample?event=new_lead", None).status, 200);
     succeed_with_deliveries(document, api, &path);
@@ -172,6 +178,11 @@ fn succeed_with_deliveries(document: &Document, api: &Api, hook: &str) {
     assert_eq!(send("POST", &format!("{delivery}/retry"), None).status, 202);
     assert_eq!(send("POST", &format!("/api/v1/events/{event}/replay"), None).status, 202);
     assert_eq!(send("POST", &format!("{hook}/replay"), Some(&json!({"status": "all"}))).status, 202);
+    let counted = json!({"status": "all", "dry_run": true});
+    assert_eq!(send("POST", &format!("{hook}/replay"), Some(&counted)).status, 200);
+    assert_eq!(send("DELETE", &format!("{delivery}/attempts/1/response"), None).status, 200);
+    assert_eq!(send("DELETE", &format!("/api/v1/events/{event}/data"), None).status, 200);
+    assert_eq!(send("GET", &format!("/api/v1/events/{event}"), None).status, 200);
 }
 
 /// Provokes what a deactivated hook is answered with, which shows when and why it was deactivated.

@@ -356,3 +356,52 @@ fn what_a_replay_has_queued_goes_with_its_hook() {
     api.wait_until_delivered(&next.id, &after);
     assert_eq!(receiver.webhook_ids().split_off(3), [after]);
 }
+
+#[test]
+fn missing_is_what_a_hook_has_not_got_and_is_not_on_its_way() {
+    let server = one_at_a_time();
+    let api = server.api();
+    let receiver = Receiver::answering([200]);
+    let before = emit(&api, "new_lead", 0..3);
+    let hook = api.subscribe(&receiver.url("/"), "new_lead");
+    let got = emit(&api, "new_lead", 3..5);
+    for id in &got {
+        api.wait_until_delivered(&hook.id, id);
+    }
+    api.pause(&hook.id);
+    emit(&api, "new_lead", 5..7);
+    let missing = json!({"status": "missing"});
+    for (dry_run, queued) in [(true, 3), (false, 3)] {
+        let wish = json!({"status": "missing", "dry_run": dry_run});
+        let answer: Value = replaying(&api, &hook, &wish).expect(if dry_run { 200 } else { 202 });
+        assert_eq!(answer, json!({ "queued": queued }));
+    }
+    // These are on their way now.
+    assert_eq!(queued(&replaying(&api, &hook, &missing)), 0);
+    api.resume(&hook.id);
+    assert_eq!(arrived_after(&receiver, 2, 5).len(), 5);
+    api.wait_for_hook(&hook.id, "nothing is left", |hook| hook.pending == Some(0));
+    assert_eq!(queued(&replaying(&api, &hook, &missing)), 0);
+    assert!(before.iter().all(|id| receiver.webhook_ids().contains(id)));
+    let all: Value = replaying(&api, &hook, &json!({"status": "all", "dry_run": true})).expect(200);
+    assert_eq!(all, json!({"queued": 7}));
+}
+
+#[test]
+fn missing_counts_dead_letters_too_and_a_dry_run_changes_nothing() {
+    let server = one_at_a_time();
+    let api = server.api();
+    let receiver = Receiver::answering([200]);
+    let (hook, ids) = revived(&api, &receiver, 4);
+    for status in ["dead", "missing"] {
+        for since in [json!(null), json!("2020-01-01T00:00:00Z")] {
+            let wish = json!({"status": status, "since": since, "dry_run": true});
+            let counted: Value = replaying(&api, &hook, &wish).expect(200);
+            assert_eq!(counted["queued"], 4, "{wish}");
+        }
+    }
+    assert_eq!(api.hook(&hook.id).dead, Some(4));
+    let seen = receiver.requests().len();
+    assert_eq!(queued(&replaying(&api, &hook, &json!({"status": "missing"}))), 4);
+    assert_eq!(arrived_after(&receiver, seen, 4), set(&ids));
+}

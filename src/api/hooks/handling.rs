@@ -21,7 +21,7 @@ use super::super::query::moment;
 use super::{Shape, open, shape, target};
 
 pub const ROTATION: Names<2> = ["secret", "overlap"];
-pub const REPLAY: Names<3> = ["since", "until", "status"];
+pub const REPLAY: Names<4> = ["since", "until", "status", "dry_run"];
 
 /// What a receiver gets, and under which id.
 #[derive(Serialize, ToSchema)]
@@ -94,25 +94,29 @@ pub async fn rotate_secret(request: HttpRequest, payload: Payload) -> Result<Htt
     Ok(answer::json(StatusCode::OK, &shape))
 }
 
-/// Delivers to a hook again: what was given up, or every event of its type that is kept.
+/// Delivers to a hook again: what was given up, what it has not got, or every event that it wants and that is kept.
 ///
-/// Attempt numbers go on, the schedule begins anew.
+/// Attempt numbers go on, the schedule begins anew. A dry run says how many that would be, and changes nothing.
 #[utoipa::path(
     post, path = "/api/v1/hooks/{id}/replay", tag = "Hooks", operation_id = "replay_hook",
     security(("key" = ["hooks"])), params(("id" = HookId, Path, description = "The hook's id."), asked::Account),
     request_body(content = ref("#/components/schemas/ReplayHook")),
     responses(
         (status = 202, description = "They are due.", body = Queued),
+        (status = 200, description = "So many would be.", body = Queued),
         refused::Key, refused::Name, refused::Body, refused::Field, refused::Deactivated, refused::Store,
     ),
 )]
 pub async fn replay(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
     let call = open(&request)?;
     let body = call.optional_body(payload).await?;
-    let wish = body.as_deref().map(wanted).transpose()?.unwrap_or_default();
+    let (wish, dry_run) = body.as_deref().map(wanted).transpose()?.unwrap_or_default();
     let (account, id) = target(&call)?;
-    let queued = call.hookyard.replay(&account, id, wish).await?;
-    Ok(answer::json(StatusCode::ACCEPTED, &Queued { queued }))
+    let (status, queued) = match dry_run {
+        true => (StatusCode::OK, call.hookyard.count_replay(&account, id, wish).await?),
+        false => (StatusCode::ACCEPTED, call.hookyard.replay(&account, id, wish).await?),
+    };
+    Ok(answer::json(status, &Queued { queued }))
 }
 
 fn rotation(body: &[u8]) -> Result<Rotate, Error> {
@@ -127,15 +131,18 @@ fn duration(text: &str) -> Result<Duration, Error> {
         .map_err(|_| Error::field("overlap must be a duration such as \"24h\" or \"30m\""))
 }
 
-fn wanted(body: &[u8]) -> Result<Replay, Error> {
+/// What is to be replayed, and whether it is only to be counted.
+fn wanted(body: &[u8]) -> Result<(Replay, bool), Error> {
     let object = Object::read(body, &REPLAY)?;
     let what = match object.text("status")?.as_deref() {
         None | Some("dead") => Replayed::Dead,
         Some("all") => Replayed::All,
-        Some(_) => return Err(Error::field("status must be one of dead, all")),
+        Some("missing") => Replayed::Missing,
+        Some(_) => return Err(Error::field("status must be one of dead, missing, all")),
     };
     let time = |name: &str| object.text(name)?.map(|text| moment(name, &text)).transpose();
-    Ok(Replay { since: time("since")?, until: time("until")?, what })
+    let replay = Replay { since: time("since")?, until: time("until")?, what };
+    Ok((replay, object.flag("dry_run")?.unwrap_or(false)))
 }
 
 impl<'a> SampleShape<'a> {
@@ -162,12 +169,16 @@ mod tests {
 
     #[test]
     fn a_replay_is_of_dead_letters_unless_told() {
-        assert_eq!(wanted(b"{}").unwrap().what, Replayed::Dead);
-        let given = wanted(br#"{"status":"all","until":"2026-01-15T10:30:00Z"}"#).unwrap();
+        let (given, dry_run) = wanted(b"{}").unwrap();
+        assert_eq!((given.what, dry_run), (Replayed::Dead, false));
+        let body = br#"{"status":"all","until":"2026-01-15T10:30:00Z","dry_run":true}"#;
+        let (given, dry_run) = wanted(body).unwrap();
         assert_eq!((given.what, given.until), (Replayed::All, Some(Timestamp(1_768_473_000_000))));
+        assert!(dry_run);
+        assert_eq!(wanted(br#"{"status":"missing"}"#).unwrap().0.what, Replayed::Missing);
         assert_eq!(
             wanted(br#"{"status":"pending"}"#).unwrap_err().to_string(),
-            "status must be one of dead, all"
+            "status must be one of dead, missing, all"
         );
         assert!(
             wanted(br#"{"since":"now"}"#).unwrap_err().to_string().starts_with("since must be an RFC 3339")

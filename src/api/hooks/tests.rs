@@ -4,7 +4,9 @@ use super::super::error::Kind;
 use super::*;
 use crate::filter::Filter;
 use crate::id::{AccountNo, SubscriptionNo};
-use crate::subscription::{CustomHeaders, Envelope, Generation, Profile, Secret, Subscription};
+use crate::subscription::{
+    CustomHeaders, DeliveryPolicy, Envelope, Generation, Profile, Secret, Subscription,
+};
 
 const ID: &str = "hook_000000000000000000000000000";
 
@@ -24,6 +26,7 @@ fn hook(status: Status) -> Hook {
         account: AccountNo(1),
         url: "https://EXAMPLE.com/\"a\"".parse().unwrap(),
         filter: Filter::one("new_lead".parse().unwrap()),
+        condition: None,
         secret: Secret::generate(),
         envelope: Envelope::Documented,
         previous_secrets: Vec::new(),
@@ -32,6 +35,7 @@ fn hook(status: Status) -> Hook {
         generation: Generation(0),
         floor: Generation(0),
         profile: Profile::default(),
+        delivery: DeliveryPolicy::default(),
         created_at: Timestamp(1_768_473_000_000),
         updated_at: Timestamp(1_768_473_000_000),
     };
@@ -106,7 +110,7 @@ fn a_deactivated_hook_says_when_and_why() {
 
 #[test]
 fn a_filter_knows_its_values() {
-    let filtered = |query: &str| filter(&Query::parse(query)).map_err(|error| error.to_string());
+    let filtered = |query: &str| narrowed(&Query::parse(query)).map_err(|error| error.to_string());
     let query = filtered("url=u&event=e&active=true&status=paused").unwrap();
     assert_eq!((query.active, query.status.as_deref()), (Some(true), Some("paused")));
     assert_eq!(filtered("status=broken").unwrap_err(), "status must be one of active, paused, deactivated");

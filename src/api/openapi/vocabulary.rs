@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, Ref, RefOr, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::account::AccountId;
@@ -11,6 +11,16 @@ use crate::clock::Timestamp;
 use crate::event_type::{EventType, NAME_LIMIT};
 use crate::hookyard::DeliveryStatus;
 use crate::id::{Id, Kind};
+use crate::subscription::DeliveryPolicy;
+
+/// It is described where bodies are, in `components.json`.
+impl PartialSchema for DeliveryPolicy {
+    fn schema() -> RefOr<Schema> {
+        Ref::from_schema_name("DeliveryPolicy").into()
+    }
+}
+
+impl ToSchema for DeliveryPolicy {}
 
 /// The states of a hook.
 pub enum HookStatus {}

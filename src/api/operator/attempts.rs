@@ -5,7 +5,7 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
-use crate::account::Scope;
+use crate::account::{Account, Scope};
 use crate::api::answer;
 use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
@@ -162,13 +162,27 @@ pub async fn of_message(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 /// Shows an attempt.
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
-    let (account, event) = named_message(&visit).await?;
+    let (_, made) = named(&visit).await?;
+    Ok(answer::json(StatusCode::OK, &shape(&made, true)))
+}
+
+/// Forgets what the receiver answered to an attempt.
+pub async fn expunge(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::of_organisation(&request)?;
+    let (account, made) = named(&visit).await?;
+    visit.hookyard().expunge_attempt(&account.id, made.id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The attempt that the path names, and its application.
+async fn named(visit: &Visit<'_>) -> Result<(Account, Made), Refusal> {
+    let (account, event) = named_message(visit).await?;
     let id = visit.segment("attempt_id").parse().map_err(|_| Refusal::not_found())?;
     let made = visit.hookyard().attempt(&account.id, id).await?;
     if made.delivery.event_id != event.receipt.id {
         return Err(Refusal::not_found());
     }
-    Ok(answer::json(StatusCode::OK, &shape(&made, true)))
+    Ok((account, made))
 }
 
 /// Lists the messages for an endpoint, newest first, each with where it stands.
@@ -233,6 +247,10 @@ pub async fn resend(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     repeating::once(&visit, &request, async {
         let (account, event) = named_message(&visit).await?;
         let (_, endpoint) = named_endpoint(&visit).await?;
+        if event.is_expunged {
+            let why = "Unable to resend message. Payload is missing (probably expired).";
+            return Err(Refusal::bad_request("missing_payload", why));
+        }
         // One that is turned off gets nothing, and whoever asked is not told.
         if !matches!(endpoint.status, Standing::Deactivated { .. }) {
             visit.hookyard().resend(&account.id, event.receipt.id, endpoint.id).await?;
@@ -278,7 +296,7 @@ fn moment(field: &str, text: &str) -> Result<Timestamp, Refusal> {
 }
 
 fn shape(made: &Made, with_content: bool) -> Shape<'_> {
-    let Attempt { at, outcome, duration_ms, response, .. } = &made.attempt;
+    let Attempt { at, asked, outcome, duration_ms, response, .. } = &made.attempt;
     let (status, code, answered) = match outcome {
         Outcome::Answered { status, .. } => {
             let response = String::from_utf8_lossy(response).into_owned();
@@ -296,7 +314,7 @@ fn shape(made: &Made, with_content: bool) -> Shape<'_> {
         response_duration_ms: *duration_ms,
         status: status as u8,
         status_text: status.text(),
-        trigger_type: 0,
+        trigger_type: u8::from(*asked),
         timestamp: *at,
     }
 }

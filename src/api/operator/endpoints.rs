@@ -15,13 +15,16 @@ use serde::{Deserialize, Serialize};
 use crate::account::{Account, Scope};
 use crate::api::answer;
 use crate::clock::Timestamp;
-use crate::event_type::EventType;
+use crate::condition::{Condition, NotACondition};
+use crate::event_type::{EventType, below};
 use crate::filter::{Channel, Filter};
 use crate::hookyard::{EndpointError, Hookyard, LookupError, NewEndpoint, Order, Which};
 use crate::id::{EndpointId, Kind, OfEndpoint};
 use crate::label::{Metadata, Uid, is_limited};
 use crate::store::Edit;
-use crate::subscription::{EndpointUrl, Envelope, NotAnEndpoint, Profile, Status, Subscription};
+use crate::subscription::{
+    DeliveryPolicy, EndpointUrl, Envelope, NotAnEndpoint, Profile, Status, Subscription,
+};
 
 use super::event_types::vet_known;
 use super::input::{self, Faults, Given};
@@ -52,6 +55,9 @@ struct Wish {
     secret: Option<String>,
     /// For one that is made.
     headers: Option<BTreeMap<String, String>>,
+    delivery: Option<DeliveryPolicy>,
+    #[serde(default, deserialize_with = "input::given")]
+    filter: Given<String>,
     #[serde(default, deserialize_with = "input::metadata")]
     metadata: Metadata,
 }
@@ -76,6 +82,10 @@ struct Change {
     throttle_rate: Given<u16>,
     #[serde(default, deserialize_with = "input::given")]
     rate_limit: Given<u16>,
+    #[serde(default, deserialize_with = "input::some")]
+    delivery: Option<DeliveryPolicy>,
+    #[serde(default, deserialize_with = "input::given")]
+    filter: Given<String>,
     #[serde(default, deserialize_with = "input::given_metadata")]
     metadata: Option<Metadata>,
 }
@@ -114,6 +124,12 @@ struct Whole<'a> {
     #[serde(flatten)]
     shape: Shape<'a>,
     metadata: &'a Metadata,
+    /// What must hold of a message's payload, if that is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<&'a str>,
+    /// How it is served, where that is not as configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<&'a DeliveryPolicy>,
 }
 
 /// Makes an endpoint.
@@ -147,13 +163,16 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     Ok(show(StatusCode::OK, &endpoint))
 }
 
-/// Replaces an endpoint but for its secret and headers, or makes one.
+/// Replaces an endpoint but for its secret and headers, and what is not sent of its filter and delivery policy, or makes
+/// one.
 pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
     let account = visit.application(&[Scope::Hooks])?;
     let body = visit.body(payload).await?;
     let hookyard = visit.hookyard();
-    let new = wanted(hookyard, Wish { secret: None, headers: None, ..input::read(&body)? })?;
+    let wish = Wish { secret: None, headers: None, ..input::read(&body)? };
+    let (says_delivery, says_filter) = (wish.delivery.is_some(), wish.filter.is_some());
+    let new = wanted(hookyard, wish)?;
     let known = hookyard.find_endpoint(&account.id, visit.segment("endpoint_id")).await;
     let known = match known {
         Ok(known) if !is_shown(&visit, &known) => return Err(Refusal::not_found()),
@@ -163,8 +182,16 @@ pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpRespon
         }
         known => known?,
     };
-    let NewEndpoint { url, filter, profile, disabled, .. } = new;
-    let replace = |edit: &mut Edit| *edit = Edit { url, filter, profile, moved: false };
+    let NewEndpoint { url, filter, condition, profile, delivery, disabled, .. } = new;
+    let replace = |edit: &mut Edit| {
+        // Clients that know nothing of these leave them as they are, but for the rate.
+        let condition = if says_filter { condition } else { edit.condition.clone() };
+        let delivery = match says_delivery {
+            true => delivery,
+            false => DeliveryPolicy { rate: delivery.rate, ..edit.delivery.clone() },
+        };
+        *edit = Edit { url, filter, condition, profile, delivery, moved: false };
+    };
     let endpoint = hookyard.edit_endpoint(&account.id, known.id, Some(disabled), replace).await?;
     Ok(show(StatusCode::OK, &endpoint))
 }
@@ -184,6 +211,7 @@ pub async fn patch(request: HttpRequest, payload: Payload) -> Result<HttpRespons
     let event_types = wish.event_types.map(|names| event_types(hookyard, names, &mut faults));
     let channels = wish.channels.map(|names| faults.channels(CHANNELS_LIMIT, names));
     let url = wish.url.and_then(|url| url_of(hookyard, &url, &mut faults));
+    let condition = wish.filter.map(|text| condition(text, &mut faults));
     faults.check()?;
     let (_, known) = named(&visit).await?;
     let change = |edit: &mut Edit| {
@@ -191,11 +219,13 @@ pub async fn patch(request: HttpRequest, payload: Payload) -> Result<HttpRespons
         let event_types = event_types.unwrap_or_else(|| edit.filter.event_types().map(<[EventType]>::to_vec));
         let channels = channels.unwrap_or_else(|| edit.filter.channels().to_vec());
         edit.filter = Filter::new(event_types, channels);
+        input::change(&mut edit.condition, condition);
         let profile = &mut edit.profile;
         profile.description = wish.description.unwrap_or_else(|| profile.description.clone());
         input::change(&mut profile.uid, uid);
-        input::change(&mut profile.rate_limit, rate.map(|rate| rate.map(u32::from)));
         profile.metadata = wish.metadata.unwrap_or_else(|| profile.metadata.clone());
+        edit.delivery = wish.delivery.unwrap_or_else(|| edit.delivery.clone());
+        input::change(&mut edit.delivery.rate, rate.map(|rate| rate.map(u32::from)));
     };
     let endpoint = hookyard.edit_endpoint(&account.id, known.id, wish.disabled, change).await?;
     Ok(show(StatusCode::OK, &endpoint))
@@ -223,7 +253,7 @@ fn is_shown(visit: &Visit<'_>, endpoint: &Subscription) -> bool {
 }
 
 fn wanted(hookyard: &Hookyard, wish: Wish) -> Result<NewEndpoint, Refusal> {
-    let Wish { url, description, disabled, uid, event_types: names, channels, .. } = wish;
+    let Wish { url, description, disabled, uid, event_types: names, channels, filter, delivery, .. } = wish;
     let mut faults = Faults::default();
     faults.readable("description", &description);
     let rate = wish.throttle_rate.or(wish.rate_limit);
@@ -231,17 +261,21 @@ fn wanted(hookyard: &Hookyard, wish: Wish) -> Result<NewEndpoint, Refusal> {
     let uid = faults.uid(OfEndpoint::PREFIX, uid);
     let event_types = event_types(hookyard, names, &mut faults);
     let channels = faults.channels(CHANNELS_LIMIT, channels);
+    let delivery = delivery.unwrap_or_default();
     let secret = wish.secret.map(|secret| secrets::given("secret", &secret)).transpose()?;
     let url = url_of(hookyard, &url, &mut faults);
+    let condition = condition(filter.flatten(), &mut faults);
     faults.check()?;
     Ok(NewEndpoint {
         // Without one there was a fault.
         url: url.ok_or_else(Refusal::not_found)?,
         filter: Filter::new(event_types, channels),
+        condition,
         envelope: Envelope::Payload,
         secret,
         headers: wish.headers.map(headers::given).transpose()?.unwrap_or_default(),
-        profile: Profile { uid, description, rate_limit: rate.map(u32::from), metadata: wish.metadata },
+        profile: Profile { uid, description, metadata: wish.metadata },
+        delivery: DeliveryPolicy { rate: rate.map(u32::from).or(delivery.rate), ..delivery },
         disabled,
     })
 }
@@ -264,13 +298,21 @@ fn event_types(
         wrong(&format!("eventTypes must have at most {EVENT_TYPES_LIMIT} items."));
         return None;
     }
-    let is_wrong = |name: &&String| name.parse::<EventType>().is_err() || !is_limited(name);
+    let is_wrong = |name: &&String| {
+        name.parse::<EventType>().is_err() || !is_limited(below(name).unwrap_or(name.as_str()))
+    };
     if let Some(wrong) = names.iter().find(is_wrong) {
         faults.limited("event_types_ids", wrong);
         return None;
     }
     vet_known(hookyard, &names, faults);
     names.iter().map(|name| name.parse().ok()).collect()
+}
+
+/// What must hold of a payload; `null` is nothing.
+fn condition(text: Option<String>, faults: &mut Faults) -> Option<Condition> {
+    let parsed = text?.parse();
+    parsed.map_err(|error: NotACondition| faults.note(&["filter"], error.to_string())).ok()
 }
 
 fn url_of(hookyard: &Hookyard, text: &str, faults: &mut Faults) -> Option<EndpointUrl> {
@@ -289,12 +331,14 @@ fn show(status: StatusCode, endpoint: &Subscription) -> HttpResponse {
 }
 
 fn whole(endpoint: &Subscription) -> Whole<'_> {
-    Whole { shape: shape(endpoint), metadata: &endpoint.profile.metadata }
+    let delivery = Some(&endpoint.delivery).filter(|policy| **policy != DeliveryPolicy::default());
+    let filter = endpoint.condition.as_ref().map(Condition::as_str);
+    Whole { shape: shape(endpoint), metadata: &endpoint.profile.metadata, filter, delivery }
 }
 
 /// An endpoint without its metadata.
 pub fn shape(endpoint: &Subscription) -> Shape<'_> {
-    let Profile { uid, description, rate_limit, .. } = &endpoint.profile;
+    let Profile { uid, description, .. } = &endpoint.profile;
     let (event_types, channels) = (endpoint.filter.event_types(), endpoint.filter.channels());
     Shape {
         id: EndpointId::of(endpoint.id),
@@ -306,8 +350,8 @@ pub fn shape(endpoint: &Subscription) -> Shape<'_> {
         event_types,
         filter_types: event_types,
         channels: Some(channels).filter(|channels| !channels.is_empty()),
-        throttle_rate: *rate_limit,
-        rate_limit: *rate_limit,
+        throttle_rate: endpoint.delivery.rate,
+        rate_limit: endpoint.delivery.rate,
         created_at: endpoint.created_at,
         updated_at: endpoint.updated_at,
     }
@@ -323,6 +367,7 @@ impl From<EndpointError> for Refusal {
             }
             EndpointError::NoEventType => Self::invalid(Fault::body(["event_types_ids"], error.to_string())),
             EndpointError::Headers(error) => headers::refused_by(&error),
+            EndpointError::Delivery(error) => Self::invalid(Fault::body(["delivery"], error.to_string())),
             EndpointError::Unavailable(why) => why.into(),
         }
     }

@@ -32,6 +32,9 @@ const LOOKING: [Scope; 2] = [Scope::Events, Scope::Hooks];
 /// How many days a payload may be asked to be kept; here it is kept as long as the configuration says.
 const RETENTION_DAYS: std::ops::RangeInclusive<i64> = 5..=90;
 
+/// What stands in the place of a payload that was expunged.
+const EXPUNGED: &[u8] = br#"{"expired":true}"#;
+
 /// What is sent of a message.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -133,6 +136,14 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     Ok(show(StatusCode::OK, &event, with_content))
 }
 
+/// Forgets the payload of a message, and what waits of it.
+pub async fn expunge(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let visit = Visit::of_organisation(&request)?;
+    let (account, event) = named(&visit).await?;
+    visit.hookyard().expunge_event(&account.id, event.receipt.id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 /// The message that the path names, and its application.
 pub async fn named(visit: &Visit<'_>) -> Result<(Account, Emitted), Refusal> {
     let account = visit.application(&LOOKING)?;
@@ -148,7 +159,11 @@ pub fn show(status: StatusCode, event: &Emitted, with_content: bool) -> HttpResp
 
 /// A message, or all of it but for its payload.
 pub fn shape(event: &Emitted, with_content: bool) -> Shape<'_> {
-    let payload: &[u8] = if with_content { &event.data } else { b"{}" };
+    let payload: &[u8] = match (with_content, event.is_expunged) {
+        (false, _) => b"{}",
+        (true, true) => EXPUNGED,
+        (true, false) => &event.data,
+    };
     Shape {
         id: MessageId::of(event.receipt.id),
         event_id: event.labels.uid.as_ref(),

@@ -1,6 +1,7 @@
 //! Why an event did not go to a hook.
 
 use hookyard::clock::Timestamp;
+use hookyard::event_type::stands_for;
 use serde::Deserialize;
 
 use super::super::output::cell::visible;
@@ -11,6 +12,8 @@ use super::super::shown::{Event, Hook};
 pub enum Absence {
     /// It wants events of another type.
     OtherType(String),
+    /// Its filter may not have held of the event's data.
+    Filtered(String),
     /// The event is its own deactivation.
     OwnDeactivation,
     /// It was deactivated before the event came.
@@ -39,7 +42,9 @@ impl Absence {
     /// Why the event has no delivery to this hook of its account.
     pub fn of(event: &Event, hook: &Hook) -> Self {
         match &hook.event {
-            Some(other) if *other != event.event => return Self::OtherType(other.clone()),
+            Some(other) if *other != event.event && !stands_for(other, &event.event) => {
+                return Self::OtherType(other.clone());
+            }
             _ => {}
         }
         if tells_of(event, hook) {
@@ -51,18 +56,19 @@ impl Absence {
         if let Some(at) = not_after(hook.deactivated_at.as_deref(), accepted) {
             return Self::DeactivatedBefore { at, reason: hook.reason.clone().unwrap_or_default() };
         }
-        // Hooks show whole seconds: one of the same second without a delivery came after the event.
         let created = Timestamp::parse(&hook.created_at).map(Timestamp::unix_seconds);
-        match created.is_some_and(|seconds| seconds >= accepted.unix_seconds()) {
-            true => Self::SubscribedAfter { at: hook.created_at.clone() },
-            false => Self::NoRecord,
+        // Hooks show whole seconds: one of the same second without a delivery came after the event.
+        if created.is_some_and(|seconds| seconds >= accepted.unix_seconds()) {
+            return Self::SubscribedAfter { at: hook.created_at.clone() };
         }
+        hook.filter.clone().map_or(Self::NoRecord, Self::Filtered)
     }
 
     /// The reason as a sentence.
     pub fn told(&self) -> String {
         match self {
             Self::OtherType(other) => format!("wants {}", visible(other)),
+            Self::Filtered(filter) => format!("has a filter that need not have held: {}", visible(filter)),
             Self::OwnDeactivation => "a hook is not told of its own deactivation".to_owned(),
             Self::DeactivatedBefore { at, reason } if reason.is_empty() => {
                 format!("was deactivated before, at {at}")

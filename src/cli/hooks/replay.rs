@@ -26,9 +26,13 @@ pub struct Replay {
     #[arg(long, value_name = "TIME", value_parser = word::moment)]
     until: Option<Moment>,
 
-    /// What was given up, or every event of its type that is kept
-    #[arg(long, default_value = "dead", value_parser = ["dead", "all"])]
+    /// What was given up, what it has not got and is not on its way, or every event that it wants and that is kept
+    #[arg(long, default_value = "dead", value_parser = ["dead", "missing", "all"])]
     status: String,
+
+    /// Only say how many that would be
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
 
     /// Wait until nothing waits for the hook any more, with a progress bar; fails if it is deactivated meanwhile
     #[arg(long)]
@@ -49,6 +53,9 @@ impl Replay {
         for (name, moment) in [("since", &self.since), ("until", &self.until)] {
             wish.extend(moment.as_ref().map(|moment| (name.to_owned(), json!(moment.to_string()))));
         }
+        if self.dry_run {
+            wish.insert("dry_run".to_owned(), json!(true));
+        }
         let queueing = progress::endless("queueing");
         let answer = client.post(&format!("{PATH}/{}/replay", self.hook), &Query::new(), &wish);
         queueing.finish_and_clear();
@@ -56,6 +63,7 @@ impl Replay {
         let Queued { queued } = answer.decode()?;
         match output.is_json() {
             true => output.json(&answer.json)?,
+            false if self.dry_run => output.line(format_args!("{queued} deliveries would be queued"))?,
             false => output.line(format_args!("queued {queued} deliveries"))?,
         }
         if !self.wait || queued == 0 {

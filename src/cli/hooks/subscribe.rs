@@ -8,6 +8,7 @@ use super::super::output::Output;
 use super::super::output::note;
 use super::super::shown::Hook;
 use super::super::word;
+use super::delivery::Policy;
 use super::headers::members;
 use super::{Failure, PATH};
 
@@ -29,9 +30,16 @@ pub struct Subscribe {
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<Hidden>,
 
+    /// Only events of whose data this holds: JSONPath in which @ is the data, such as '@.amount > 100'
+    #[arg(long, value_name = "EXPRESSION")]
+    filter: Option<String>,
+
     /// Deliver what was parked too, if the hook was deactivated before
     #[arg(long)]
     replay: bool,
+
+    #[command(flatten)]
+    delivery: Policy,
 }
 
 #[derive(Debug, clap::Args)]
@@ -55,10 +63,16 @@ impl Subscribe {
     /// # Errors
     /// When it is refused.
     pub fn run(&self, client: &Client, output: &mut Output) -> Result<(), Failure> {
-        let Self { url, event, secret, headers, replay } = self;
+        let Self { url, event, secret, headers, filter, replay, delivery } = self;
         let mut wish = json!({"url": url, "event": event, "secret": secret.as_ref().map(Hidden::reveal), "replay": replay});
         if !headers.is_empty() {
             wish["headers"] = members(headers)?.into();
+        }
+        if let Some(filter) = filter {
+            wish["filter"] = json!(filter);
+        }
+        if *delivery != Policy::default() {
+            wish["delivery"] = delivery.members();
         }
         let answer = client.post(&format!("{PATH}/subscribe"), &Query::new(), &wish)?;
         if output.is_json() {

@@ -14,7 +14,7 @@ use crate::store::Error;
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::table::Table;
-use crate::store::ledger::values::{EventBlock, SettledV1, SettlementBlock, StoredEvent};
+use crate::store::ledger::values::{EventBlock, SettledV2, SettlementBlock, StoredEvent};
 
 /// The most bytes that a row holds.
 const ROW_LIMIT: usize = 7_000;
@@ -54,7 +54,7 @@ pub fn put_settlements(
     for part in 0.. {
         let mut room = ROW_LIMIT - ROOM_FOR_LAST;
         let next = SettlementBlock {
-            settled: take_within(&mut room, &mut settled, SettledV1::weight),
+            settled: take_within(&mut room, &mut settled, SettledV2::weight),
             parked: take_within(&mut room, &mut parked, weight_of_numbers),
             replayed: take_within(&mut room, &mut replayed, weight_of_numbers),
             synced: take_within(&mut room, &mut synced, weight_of_numbers),
@@ -117,6 +117,11 @@ impl<'a> EventReader<'a> {
     /// The account of the event at `no`.
     pub fn account(&mut self, no: EventNo) -> Result<Option<AccountNo>, Error> {
         self.look(no, |_, event| Ok(event.account()))
+    }
+
+    /// Whether the event at `no` says nothing any more.
+    pub fn is_expunged(&mut self, no: EventNo) -> Result<Option<bool>, Error> {
+        self.look(no, |_, event| Ok(event.is_expunged()))
     }
 
     /// Whether the event at `no` is kept with a match of this subscription.

@@ -64,6 +64,8 @@ struct Life {
     oldest: Option<EventNo>,
     /// Deliveries that failed.
     retries: u64,
+    /// Those of them that were given up alone, in this life.
+    given_up: u64,
     /// When the first of them is due.
     due: Option<Timestamp>,
 }
@@ -118,7 +120,10 @@ impl Count<'_> {
             let retry = retry?;
             let life = waiting.life(retry.generation);
             life.retries += 1;
-            life.note_due(retry.due);
+            match retry.given_up {
+                true => life.given_up += 1,
+                false => life.note_due(retry.due),
+            }
             known.get_or_insert(retry.event);
         }
         if let (None, Some(event)) = (waiting.account, known) {
@@ -141,8 +146,11 @@ impl Count<'_> {
                 self.census.dead += life.first + life.retries;
                 continue;
             }
-            self.census.pending += life.first + life.retries;
-            self.census.retrying += life.retries;
+            let of_this_life = life.generation == subscription.generation;
+            let dead = if of_this_life { life.given_up } else { 0 };
+            self.census.dead += dead;
+            self.census.pending += life.first + life.retries - dead;
+            self.census.retrying += life.retries - dead;
             if !held {
                 let since = self.due_since(&life, &subscription)?;
                 self.census.due_since = [self.census.due_since, since].into_iter().flatten().min();
@@ -183,7 +191,7 @@ impl Waiting {
 
 impl Life {
     fn new(generation: Generation) -> Self {
-        Self { generation, first: 0, accepted_at: None, oldest: None, retries: 0, due: None }
+        Self { generation, first: 0, accepted_at: None, oldest: None, retries: 0, given_up: 0, due: None }
     }
 
     /// Notes when a retry is due, if it says so: one that was asked for is due at once.

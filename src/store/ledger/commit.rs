@@ -1,5 +1,7 @@
 //! One commit: the verbs of a batch become rows and blocks.
 
+mod expunging;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,13 +18,15 @@ use crate::store::ledger::pages::Pages;
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::shared::{Shared, Volatile};
 use crate::store::ledger::values::{
-    Counters, Moved, SettledV1, SettlementBlock, Value, decode_subscription, encode, encode_subscription,
+    Counters, Moved, SettledV2, SettlementBlock, Value, decode_subscription, encode, encode_subscription,
 };
 use crate::store::{
     Address, Answer, Change, Error, Follows, NewAccount, NewSubscription, Replay, Retry, Rotation,
     Settlement, Verb,
 };
 use crate::subscription::{Matches, Status, Subscription};
+
+use self::expunging::Expunged;
 
 /// How many commits may pass before the cursor is written again.
 const CURSOR_EVERY: u64 = 32;
@@ -39,6 +43,7 @@ pub struct Commit<'a> {
     pages: Pages,
     events: Vec<(Arc<Recorded>, Nonce)>,
     settlements: SettlementBlock,
+    expunged: Expunged,
     now: Now,
     /// Whether something is due later: then it is noted when it is now.
     is_timed: bool,
@@ -61,6 +66,7 @@ impl<'a> Commit<'a> {
             pages: Pages::default(),
             events: Vec::new(),
             settlements: SettlementBlock::default(),
+            expunged: Expunged::default(),
             now,
             is_timed: false,
         }
@@ -75,6 +81,8 @@ impl<'a> Commit<'a> {
             Verb::Change(at, change) => Answer::Subscription(self.change(at, &change)?),
             Verb::Rotate(rotation) => Answer::Subscription(self.rotate(&rotation)?),
             Verb::Replay(replay) => self.replay(replay)?,
+            Verb::Expunge(wish) => self.expunge(wish)?,
+            Verb::ExpungeAnswer(wish) => self.expunge_answer(wish),
             Verb::Unsubscribe(at) => self.unsubscribe(at)?,
             Verb::Look(at) => Answer::Subscription(self.subscription(at)?.map(Box::new)),
             Verb::Find(key) => Answer::Event(self.first_of(&key)?),
@@ -107,6 +115,9 @@ impl<'a> Commit<'a> {
     pub fn write(mut self) -> Result<Vec<Arc<Recorded>>, Error> {
         let commit = self.writing.next_commit;
         let bears_blocks = !self.events.is_empty() || !self.settlements.is_empty();
+        let rewrites = !self.expunged.is_empty();
+        let rewritten = self.expunged.stage(&self.shared.table, &mut self.rows)?;
+        self.volatile.bytes = self.volatile.bytes + rewritten.after - rewritten.before;
         let chapters = &mut self.volatile.chapters;
         let mut bytes = put_events(&mut self.rows, &self.events, commit);
         for (event, _) in &self.events {
@@ -130,13 +141,14 @@ impl<'a> Commit<'a> {
             return Ok(Vec::new());
         }
         // By its blocks or else by the cursor it can be told afterwards that this commit was there.
-        if !bears_blocks || commit.is_multiple_of(CURSOR_EVERY) {
+        if !bears_blocks || rewrites || commit.is_multiple_of(CURSOR_EVERY) {
             self.volatile.stage(&mut self.rows, commit, commit);
         }
         if self.is_timed {
             self.rows.put(keys::TIME, encode(&self.now.steady.0));
         }
         self.rows.apply()?;
+        self.expunged.forget_popular(&self.shared.popular);
         self.writing.next_commit += 1;
         self.volatile.commits = commit;
         Ok(self.events.into_iter().map(|(event, _)| event).collect())
@@ -186,7 +198,7 @@ impl<'a> Commit<'a> {
             return Ok(Some(event.clone()));
         }
         let event = EventReader::new(&self.shared.table, &self.shared.seal).event(no)?;
-        Ok(event.map(Arc::new))
+        Ok(event.map(|event| Arc::new(self.expunged.applied_to(event))))
     }
 
     fn record(&mut self, draft: Draft, matches: Matches) -> Arc<Recorded> {
@@ -229,8 +241,13 @@ impl<'a> Commit<'a> {
             (_, None) => return Ok(Answer::Done),
             (Follows::Done, Some(Place::Retry)) => self.rows.delete(&retry_key),
             (Follows::Done, Some(_)) => {}
-            (Follows::Retry { due, retries }, Some(_)) => {
-                let retry = Retry { due, event, generation, attempts: settlement.attempt.n, retries };
+            (follows, Some(_)) => {
+                let (due, retries, given_up) = match follows {
+                    Follows::Retry { due, retries } => (due, retries, false),
+                    _ => (self.now.steady, 0, true),
+                };
+                let attempts = settlement.attempt.n;
+                let retry = Retry { due, event, generation, attempts, retries, given_up };
                 self.rows.put(&retry_key, retry.encode());
                 self.writing.retention.keep(event, subscription, generation);
             }
@@ -239,7 +256,7 @@ impl<'a> Commit<'a> {
             self.put_health(subscription, settlement.health);
         }
         self.volatile.last_attempts.insert(subscription, settlement.attempt.at);
-        self.settlements.settled.push(SettledV1::of(settlement));
+        self.settlements.settled.push(SettledV2::of(settlement));
         Ok(Answer::Done)
     }
 
@@ -329,7 +346,7 @@ impl<'a> Commit<'a> {
         subscription: SubscriptionNo,
     ) -> Result<HashMap<EventNo, u16>, Error> {
         let mut since: HashMap<EventNo, u16> = HashMap::new();
-        let mut note = |settled: &SettledV1| {
+        let mut note = |settled: &SettledV2| {
             let (event, of) = settled.delivery();
             if of == subscription {
                 let attempts = since.entry(event).or_default();
@@ -367,12 +384,15 @@ impl<'a> Commit<'a> {
                 return Ok(true);
             }
             self.pages.finish(&self.shared.table, subscription.no, event)?;
-        } else if events.account(event)? != Some(subscription.account) {
+        } else if events.account(event)? != Some(subscription.account)
+            || events.is_expunged(event)? == Some(true)
+            || self.expunged.names(event)
+        {
             return Ok(false);
         }
         self.is_timed = true;
         let generation = subscription.generation;
-        let retry = Retry { due: self.now.steady, event, generation, attempts, retries: 0 };
+        let retry = Retry { due: self.now.steady, event, generation, attempts, retries: 0, given_up: false };
         self.rows.put(&key, retry.encode());
         self.writing.retention.keep(event, subscription.no, generation);
         self.settlements.replayed.push(moved);

@@ -5,7 +5,7 @@
 //! events, where each waits, and the attempts that were made since. Which blocks these are chapters tell; nothing else
 //! has a row for the sake of a list.
 
-mod waiting;
+pub mod waiting;
 mod window;
 
 use std::collections::hash_map::Entry;
@@ -20,15 +20,16 @@ use crate::store::history::{
     Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, NEWEST, Period, Place, Topics,
 };
 use crate::store::ledger::blocks::{EventReader, settlement_blocks};
+use crate::store::ledger::chapters::attempts::{block_of, replayed_since};
 use crate::store::ledger::chapters::events::Owner;
 use crate::store::ledger::chapters::listing::{Wanted, events_of};
 use crate::store::ledger::shared::{Shared, revived};
 use crate::store::ledger::values::StoredEvent;
-use crate::store::{Address, Error, Reader};
+use crate::store::{Address, Error, Reader, Replayable};
 use crate::subscription::{Status, Subscription};
 
-use self::waiting::Waiting;
-use self::window::{Log, Window, has_succeeded, made_of};
+use self::waiting::{Waiting, waiting_at};
+use self::window::{Log, Window, has_succeeded, logs_of, made_of};
 
 /// The most bytes of bodies that a list of events answers with; the rest is on the next page.
 const LISTED_BYTES: usize = 8 << 20;
@@ -102,27 +103,59 @@ pub fn attempts(shared: &Shared, event: EventNo) -> Result<HashMap<SubscriptionN
     Ok(made.into_iter().map(|((_, subscription), made)| (subscription, made)).collect())
 }
 
-/// The events that a subscription wants, with the attempts made to deliver each.
+/// The subscriptions that an event was replayed to.
+pub fn replays(shared: &Shared, event: EventNo) -> Result<Vec<SubscriptionNo>, Error> {
+    let since = EventReader::new(&shared.table, &shared.seal).commit(event)?.unwrap_or_default();
+    let replayed = replayed_since(shared, since, |(of, _)| of == event)?;
+    Ok(replayed.into_iter().map(|(_, subscription)| subscription).collect())
+}
+
+/// The block that holds an attempt to deliver an event.
+pub fn attempt_block(shared: &Shared, place: Place, n: u16) -> Result<Option<u64>, Error> {
+    let since = EventReader::new(&shared.table, &shared.seal).commit(place.0)?.unwrap_or_default();
+    block_of(shared, place.0, since, |settled| settled.delivery() == place && settled.attempts() == n)
+}
+
+/// The events that a subscription wants, with the attempts made to deliver each; only those that it has not got and that
+/// are not on their way, if what is `missing` is asked for.
 pub fn replayable(
     shared: &Shared,
     subscription: &Subscription,
     query: &EventQuery,
-) -> Result<Listed<(EventNo, u16)>, Error> {
-    let mut items: Vec<(EventNo, u16)> = Vec::new();
+    missing: bool,
+) -> Result<Replayable, Error> {
+    // Each with whether it matched when it was accepted.
+    let mut wanted: Vec<(EventNo, bool)> = Vec::new();
     let more = walk(shared, query, |no, event| {
-        let wanted = subscription.filter.has_type(event.event_type())
-            && event.is_on_one_of(subscription.filter.channels());
-        if wanted && items.len() == query.limit {
+        let is_wanted = subscription.filter.has_type(event.event_type())
+            && event.is_on_one_of(subscription.filter.channels())
+            && !event.is_expunged()
+            && subscription.condition.as_ref().is_none_or(|condition| condition.holds_of_bytes(event.data()));
+        if is_wanted && wanted.len() == query.limit {
             return Ok(false);
         }
-        items.extend(wanted.then_some((no, 0)));
+        let matched = || event.matched().any(|matched| matched == subscription.no);
+        wanted.extend(is_wanted.then(|| (no, matched())));
         Ok(true)
     })?;
-    let made = made_of(shared, items.iter().map(|(event, _)| *event).collect(), |to| to == subscription.no)?;
-    for (event, attempts) in &mut items {
-        *attempts = made.get(&(*event, subscription.no)).copied().unwrap_or_default();
+    // What waits is looked up before its attempts are, so that these have what was settled meanwhile.
+    let mut waiting = HashMap::new();
+    for (event, _) in wanted.iter().filter(|_| missing) {
+        waiting.insert(*event, waiting_at(shared, (*event, subscription.no))?);
     }
-    Ok(Listed { items, more })
+    let more_below = wanted.last().map(|(event, _)| *event).filter(|_| more);
+    let events = wanted.iter().map(|(event, _)| *event).collect();
+    let logs = logs_of(shared, events, |(_, to)| to == subscription.no)?;
+    let events = wanted.into_iter().filter_map(|(event, matched)| {
+        let log = logs.get(&(event, subscription.no)).map(Vec::as_slice).unwrap_or_default();
+        let is_there = match waiting.get(&event).copied().flatten() {
+            Some(waiting) => waiting.is_live(subscription),
+            None => has_succeeded(log).unwrap_or(matched),
+        };
+        let made = log.iter().map(|attempt| attempt.n).max().unwrap_or_default();
+        (!missing || !is_there).then_some((event, made))
+    });
+    Ok(Replayable { events: events.collect(), more_below })
 }
 
 /// Hands the events that are asked for to `each`, newest first, until it returns `false`; says whether it did.
@@ -191,7 +224,7 @@ fn delivered(event: Heading, subscription: Subscription, waiting: Option<Waiting
     let made = log.last().map_or(0, |attempt| attempt.n);
     let (status, attempts, next_attempt_at) = match waiting {
         None => (DeliveryStatus::Delivered, made, None),
-        Some(waiting) if !subscription.is_live(waiting.generation()) => {
+        Some(waiting) if !waiting.is_live(&subscription) => {
             (DeliveryStatus::Dead, made.max(waiting.attempts()), None)
         }
         Some(Waiting::First { .. }) => (DeliveryStatus::Pending, made, None),

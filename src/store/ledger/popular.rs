@@ -41,6 +41,11 @@ impl Popular {
         }
     }
 
+    /// Lets go of an event that is not what it was.
+    pub fn forget(&self, no: EventNo) {
+        self.events().retain(|event| event.no != no);
+    }
+
     fn events(&self) -> MutexGuard<'_, VecDeque<Arc<Recorded>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

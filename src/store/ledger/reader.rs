@@ -13,7 +13,7 @@ use crate::event::Recorded;
 use crate::event_type::Declaration;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
-use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed, Order};
+use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed, Order, Place};
 use crate::store::ledger::blocks::{EventReader, oldest_event, settlement_blocks_backwards};
 use crate::store::ledger::history;
 use crate::store::ledger::keys;
@@ -21,7 +21,7 @@ use crate::store::ledger::pages::pages_of;
 use crate::store::ledger::shared::{Shared, revived};
 use crate::store::ledger::values::{Value, decode_subscription};
 use crate::store::ledger::{census, disk};
-use crate::store::{Address, Backlog, Census, Disk, Error, Reader, Retained, Retries, Tally};
+use crate::store::{Address, Backlog, Census, Disk, Error, Reader, Replayable, Retained, Retries, Tally};
 use crate::subscription::{Generation, Status, Subscription};
 
 /// How many settlement blocks are searched for hooks' last attempts.
@@ -50,10 +50,11 @@ impl Shared {
         let (mut soonest, mut oldest) = (None, None);
         for retry in self.retries_of(subscription.no) {
             let retry = retry?;
+            let is_live = retry.is_live(subscription);
             if !count.in_tail.contains(&retry.event) {
-                count.add(retry.generation);
+                count.add(is_live);
             }
-            if subscription.is_live(retry.generation) && subscription.status == Status::Active {
+            if is_live && subscription.status == Status::Active {
                 let due = revived(retry, subscription).due;
                 soonest = Some(soonest.map_or(due, |soonest: Timestamp| soonest.min(due)));
                 oldest = oldest.or(Some((retry.event, due)));
@@ -61,7 +62,8 @@ impl Shared {
         }
         let oldest = oldest.filter(|(event, _)| count.oldest_first.is_none_or(|first| *event < first));
         let health = self.health(subscription.no)?;
-        count.tally.next_attempt_at = health.next_attempt(soonest, oldest.map(|(_, due)| due));
+        let in_order = subscription.delivery.is_ordered();
+        count.tally.next_attempt_at = health.next_attempt(soonest, oldest.map(|(_, due)| due), in_order);
         Ok(())
     }
 
@@ -102,14 +104,15 @@ impl<'a> Count<'a> {
 
     /// Counts a delivery that was never attempted.
     fn add_first(&mut self, event: EventNo, generation: Generation) {
-        if self.subscription.is_live(generation) {
+        let is_live = self.subscription.is_live(generation);
+        if is_live {
             self.oldest_first = Some(self.oldest_first.map_or(event, |oldest| oldest.min(event)));
         }
-        self.add(generation);
+        self.add(is_live);
     }
 
-    fn add(&mut self, generation: Generation) {
-        match self.subscription.is_live(generation) {
+    fn add(&mut self, is_live: bool) {
+        match is_live {
             true => self.tally.pending += 1,
             false => self.tally.dead += 1,
         }
@@ -157,7 +160,8 @@ impl Reader for Shared {
         if let Some(event) = self.volatile().tail.event(no) {
             return Ok(Some(event.clone()));
         }
-        self.parked(no, &mut EventReader::new(&self.table, &self.seal))
+        let event = self.parked(no, &mut EventReader::new(&self.table, &self.seal))?;
+        Ok(event.filter(|event| !event.body.is_expunged()))
     }
 
     fn backlog(&self, subscription: &Subscription, after: EventNo, limit: usize) -> Result<Backlog, Error> {
@@ -199,7 +203,7 @@ impl Reader for Shared {
         let (mut soonest, mut more) = (BinaryHeap::new(), false);
         for retry in self.retries_of(subscription.no) {
             let retry = retry?;
-            if !subscription.is_live(retry.generation) {
+            if !retry.is_live(subscription) {
                 continue;
             }
             soonest.push(revived(retry, subscription));
@@ -257,12 +261,21 @@ impl Reader for Shared {
         history::attempts(self, event)
     }
 
+    fn replays(&self, event: EventNo) -> Result<Vec<SubscriptionNo>, Error> {
+        history::replays(self, event)
+    }
+
+    fn attempt_block(&self, place: Place, n: u16) -> Result<Option<u64>, Error> {
+        history::attempt_block(self, place, n)
+    }
+
     fn replayable(
         &self,
         subscription: &Subscription,
         query: &EventQuery,
-    ) -> Result<Listed<(EventNo, u16)>, Error> {
-        history::replayable(self, subscription, query)
+        missing: bool,
+    ) -> Result<Replayable, Error> {
+        history::replayable(self, subscription, query, missing)
     }
 
     fn newest_event(&self) -> EventNo {

@@ -151,6 +151,9 @@ fn recover_keys(shared: &Shared) -> Result<KnownKeys, Error> {
     Ok(known)
 }
 
+/// When that is due which was given up.
+const NEVER: Timestamp = Timestamp(u64::MAX);
+
 /// The subscriptions for which something waits.
 #[derive(Default)]
 struct Waiting {
@@ -166,7 +169,8 @@ impl Waiting {
             let (subscription, event) =
                 Pair::read(&key).ok_or_else(|| Error::damaged("the key of a retry"))?;
             let retry = crate::store::Retry::decode(&value, event)?;
-            self.note(subscription, retry.due, Some(retry.generation));
+            let due = if retry.given_up { NEVER } else { retry.due };
+            self.note(subscription, due, Some(retry.generation));
         }
         for subscription in subscriptions_with_pages(&shared.table)? {
             self.note(subscription, Timestamp(0), None);
@@ -194,7 +198,8 @@ impl Waiting {
         if let Some((due, oldest)) = self.found.remove(&subscription.no) {
             // What came back from an earlier life is due at once.
             let came_back = oldest.is_some_and(|oldest| oldest < subscription.generation);
-            self.due.push((subscription.no, if came_back { Timestamp(0) } else { due }));
+            let due = if came_back { Timestamp(0) } else { due };
+            self.due.extend((due < NEVER).then_some((subscription.no, due)));
         }
     }
 

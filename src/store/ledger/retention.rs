@@ -91,6 +91,15 @@ impl Retention {
         }
     }
 
+    /// Forgets what is under way if it has to do with an event whose block is written anew; the next step begins a new pass.
+    pub fn forget_pass_over(&mut self, event: EventNo) {
+        if let Stage::Choosing(window) | Stage::Surveying(window, _) | Stage::Dropping(window) = &self.stage
+            && window.events().contains(&event.0)
+        {
+            self.forget_pass();
+        }
+    }
+
     /// Forgets what is under way; the next step begins a new pass.
     pub fn forget_pass(&mut self) {
         *self = Self::new(self.policy);

@@ -132,5 +132,5 @@ pub fn revived(retry: Retry, subscription: &Subscription) -> Retry {
     if retry.generation == subscription.generation {
         return retry;
     }
-    Retry { due: Timestamp(0), retries: 0, ..retry }
+    Retry { due: Timestamp(0), retries: 0, given_up: false, ..retry }
 }

@@ -20,7 +20,8 @@ use crate::store::{
     Address, Answer, Backend, Change, Follows, NewSubscription, Replay, Settlement, Untidy, Verb,
 };
 use crate::subscription::{
-    CustomHeaders, Envelope, Generation, Match, Matches, Profile, Secret, Status, Subscription,
+    CustomHeaders, DeliveryPolicy, Envelope, Generation, Match, Matches, Profile, Secret, Status,
+    Subscription,
 };
 
 const AT: Address = Address { account: AccountNo(1), subscription: SubscriptionNo(1) };
@@ -35,6 +36,7 @@ fn subscription() -> Subscription {
         account: AccountNo(1),
         url: "https://example.com/".parse().unwrap(),
         filter: Filter::one("new_lead".parse().unwrap()),
+        condition: None,
         secret: Secret::generate(),
         envelope: Envelope::Documented,
         previous_secrets: Vec::new(),
@@ -43,6 +45,7 @@ fn subscription() -> Subscription {
         generation: Generation(0),
         floor: Generation(0),
         profile: Profile::default(),
+        delivery: DeliveryPolicy::default(),
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
     }
@@ -85,7 +88,8 @@ fn newest(limit: usize) -> DeliveryQuery {
 
 /// What became of the first attempt to deliver an event.
 fn settlement(event: EventNo, outcome: Outcome, follows: Follows) -> Settlement {
-    let attempt = Attempt { n: 1, at: Timestamp(0), outcome, duration_ms: 1, response: Bytes::new() };
+    let (n, at, asked, response) = (1, Timestamp(0), false, Bytes::new());
+    let attempt = Attempt { n, at, asked, outcome, duration_ms: 1, response };
     Settlement { at: AT, event, generation: Generation(0), attempt, follows, health: None }
 }
 

@@ -28,7 +28,7 @@ use crate::store::tail::Cursor;
 use crate::store::{Error, Retry};
 use crate::subscription::Generation;
 
-pub use blocks::{EventBlock, Moved, SettledV1, SettlementBlock, StoredEvent, Synced};
+pub use blocks::{EventBlock, Moved, SettledV2, SettlementBlock, StoredEvent, Synced};
 pub use chapters::{AttemptChapterV1, EventChapterV1, ToldV1};
 pub use subscription::{
     SubscriptionKey, decode_outline, decode_subscription, encode_subscription, sealed_under,
@@ -38,7 +38,7 @@ pub use subscription::{
 ///
 /// What an earlier one wrote is read as it is: each value says its own version, and is written anew in the newest. Where it
 /// lies has changed with version 5 alone.
-pub const SCHEMA_VERSION: u32 = 6;
+pub const SCHEMA_VERSION: u32 = 7;
 
 /// The version byte of values that have not changed.
 const V1: u8 = 1;
@@ -48,6 +48,8 @@ const V2: u8 = 2;
 const V3: u8 = 3;
 /// The version byte of those that have changed three times.
 const V4: u8 = 4;
+/// The version byte of those that have changed four times.
+const V5: u8 = 5;
 /// More than any value has; a decoder is never told to allocate more.
 const DECODE_LIMIT: u64 = 64 << 20;
 
@@ -79,11 +81,30 @@ pub struct RetryV1 {
     retries: u16,
 }
 
+/// Since one may be given up alone.
+#[derive(Serialize, Deserialize)]
+pub struct RetryV2 {
+    due_ms: u64,
+    generation: u32,
+    attempts: u16,
+    retries: u16,
+    given_up: bool,
+}
+
 #[derive(Serialize, Deserialize)]
 pub struct HealthV1 {
     failures: u32,
     stage: StageV1,
     hold_until_ms: Option<u64>,
+}
+
+/// Since it is known for how long an endpoint fails.
+#[derive(Serialize, Deserialize)]
+pub struct HealthV2 {
+    failures: u32,
+    stage: StageV1,
+    hold_until_ms: Option<u64>,
+    failing_since_ms: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -203,51 +224,98 @@ impl Value for Cursor {
     }
 }
 
+impl From<RetryV1> for RetryV2 {
+    fn from(RetryV1 { due_ms, generation, attempts, retries }: RetryV1) -> Self {
+        Self { due_ms, generation, attempts, retries, given_up: false }
+    }
+}
+
 impl Value for Retry {
-    type Stored = RetryV1;
+    type Stored = RetryV2;
     type Key = EventNo;
 
-    fn store(&self) -> RetryV1 {
-        RetryV1 {
+    fn store(&self) -> RetryV2 {
+        RetryV2 {
             due_ms: self.due.0,
             generation: self.generation.0,
             attempts: self.attempts,
             retries: self.retries,
+            given_up: self.given_up,
         }
     }
 
-    fn load(stored: RetryV1, event: EventNo) -> Option<Self> {
+    fn load(stored: RetryV2, event: EventNo) -> Option<Self> {
         Some(Self {
             due: Timestamp(stored.due_ms),
             event,
             generation: Generation(stored.generation),
             attempts: stored.attempts,
             retries: stored.retries,
+            given_up: stored.given_up,
         })
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        encode_as(V2, &self.store())
+    }
+
+    fn decode(bytes: &[u8], event: EventNo) -> Result<Self, Error> {
+        let stored = match version(bytes)? {
+            V1 => decode_as::<RetryV1>(V1, bytes)?.into(),
+            _ => decode_as(V2, bytes)?,
+        };
+        Self::load(stored, event).ok_or_else(|| Error::damaged("a retry"))
+    }
+}
+
+impl From<HealthV1> for HealthV2 {
+    fn from(HealthV1 { failures, stage, hold_until_ms }: HealthV1) -> Self {
+        Self { failures, stage, hold_until_ms, failing_since_ms: None }
     }
 }
 
 impl Value for Health {
-    type Stored = HealthV1;
+    type Stored = HealthV2;
     type Key = ();
 
-    fn store(&self) -> HealthV1 {
+    fn store(&self) -> HealthV2 {
         let (stage, failures) = match self.stage {
             Stage::Healthy { failures } => (StageV1::Healthy, failures),
             Stage::Probing => (StageV1::Probing, 0),
             Stage::Opening { failures, .. } => (StageV1::Opening, failures),
         };
-        HealthV1 { failures, stage, hold_until_ms: self.hold_until.map(|until| until.0) }
+        HealthV2 {
+            failures,
+            stage,
+            hold_until_ms: self.hold_until.map(|until| until.0),
+            failing_since_ms: self.failing_since.map(|since| since.0),
+        }
     }
 
-    fn load(stored: HealthV1, (): ()) -> Option<Self> {
+    fn load(stored: HealthV2, (): ()) -> Option<Self> {
         let failures = stored.failures;
         let stage = match stored.stage {
             StageV1::Healthy => Stage::Healthy { failures },
             StageV1::Probing => Stage::Probing,
             StageV1::Opening => Stage::Opening { allowance: 1, failures },
         };
-        Some(Self { stage, hold_until: stored.hold_until_ms.map(Timestamp) })
+        Some(Self {
+            stage,
+            hold_until: stored.hold_until_ms.map(Timestamp),
+            failing_since: stored.failing_since_ms.map(Timestamp),
+        })
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        encode_as(V2, &self.store())
+    }
+
+    fn decode(bytes: &[u8], (): ()) -> Result<Self, Error> {
+        let stored = match version(bytes)? {
+            V1 => decode_as::<HealthV1>(V1, bytes)?.into(),
+            _ => decode_as(V2, bytes)?,
+        };
+        Self::load(stored, ()).ok_or_else(|| Error::damaged("the health of an endpoint"))
     }
 }
 

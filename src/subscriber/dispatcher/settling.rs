@@ -12,6 +12,7 @@ use crate::store::{Follows, Retry, Settlement};
 use crate::subscriber::hands::{Delivery, Hands};
 use crate::subscriber::message::Report;
 use crate::subscriber::policy::Policy;
+use crate::subscription::DeliveryPolicy;
 
 use super::{Dispatcher, Served, State};
 
@@ -28,34 +29,51 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     ) {
         let outcome = attempt.outcome;
         hands.figures().end(&attempt);
-        let policy = &hands.policy().retry;
         let asked = outcome.retry_after().filter(|_| !outcome.is_success());
-        let made = usize::from(delivery.retries);
-        let next = match (outcome.is_gone(), again) {
+        let is_of_this_life = self.is_of_this_life(&delivery);
+        let health = match is_of_this_life {
+            true => self.change_health(outcome, asked, now, hands.policy()),
+            false => None,
+        };
+        let after_failure = |schedule: &[Duration]| match (outcome.is_gone(), again) {
             (true, _) => Next::GiveUp,
             (false, true) => Next::Retry { due: now },
-            (false, false) => policy.after_failure(made, now, asked, chance),
+            (false, false) => {
+                let made = usize::from(delivery.retries);
+                hands.policy().retry.after_failure(schedule, made, now, asked, chance)
+            }
         };
         let retries = if again { 0 } else { delivery.retries + 1 };
-        let follows = match next {
-            _ if outcome.is_success() => Follows::Done,
-            Next::Retry { due } => Follows::Retry { due, retries },
-            Next::GiveUp => Follows::Retry { due: now, retries },
+        let own = self.delivery_policy();
+        let schedule = own.and_then(|own| own.retries.as_ref()).unwrap_or(&hands.policy().retry.schedule);
+        let failing = self.health.failing_since.map_or(Duration::ZERO, |since| since.until(now));
+        let gives_up = || outcome.is_gone() || own.is_none_or(|own| own.gives_up(schedule, failing));
+        let (follows, gives_up) = match outcome.is_success() {
+            true => (Follows::Done, false),
+            false => match after_failure(schedule) {
+                Next::Retry { due } => (Follows::Retry { due, retries }, false),
+                Next::GiveUp if gives_up() => (Follows::Retry { due: now, retries }, true),
+                Next::GiveUp => (Follows::GivenUp, false),
+            },
         };
-        if !self.is_of_this_life(&delivery) {
+        if !is_of_this_life {
             return self.settle_of_earlier_life(delivery, attempt, follows, hands);
         }
-        let health = self.change_health(outcome, asked, now, hands.policy());
         let settlement = self.settlement(delivery, attempt, follows, health);
-        match (follows, next) {
-            (Follows::Done, _) => {}
-            (Follows::Retry { .. }, Next::GiveUp) => return self.give_up(settlement, hands),
-            (Follows::Retry { due, retries }, Next::Retry { .. }) => {
+        if gives_up {
+            return self.give_up(settlement, hands);
+        }
+        match follows {
+            Follows::Done => {}
+            Follows::GivenUp => {
+                hands.figures().given_up.inc();
+            }
+            Follows::Retry { due, retries } => {
                 hands.figures().retries.inc();
-                let (event, generation, attempts) =
-                    (delivery.event, delivery.generation, settlement.attempt.n);
                 if self.state != State::Loading {
-                    self.retries.add(Retry { due, event, generation, attempts, retries });
+                    let Delivery { event, generation, .. } = delivery;
+                    let attempts = settlement.attempt.n;
+                    self.retries.add(Retry { due, event, generation, attempts, retries, given_up: false });
                 }
             }
         }
@@ -78,13 +96,15 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         hands: &mut impl Hands,
     ) {
         let settlement = self.settlement(delivery, attempt, follows, None);
-        if let (Follows::Retry { .. }, Some(served)) = (follows, &self.served)
+        if let Some(served) = &self.served
+            && follows != Follows::Done
             && !matches!(self.state, State::Deactivated | State::Loading)
             && served.subscription.is_live(delivery.generation)
         {
             let (event, generation) = (delivery.event, served.subscription.generation);
             let attempts = settlement.attempt.n;
-            let retry = Retry { due: Timestamp(0), event, generation, attempts, retries: 0 };
+            let due = Timestamp(0);
+            let retry = Retry { due, event, generation, attempts, retries: 0, given_up: false };
             hands.figures().retries.inc();
             self.retries.add(retry);
         }
@@ -100,7 +120,12 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         policy: &Policy,
     ) -> Option<Health> {
         let hold = asked.map(|asked| asked.min(policy.retry.retry_after_max));
-        self.health = self.health.after(outcome, policy.probe_after, policy.max_in_flight, hold, now);
+        let own = self.delivery_policy();
+        let limit = own.map_or(policy.max_in_flight, |own| own.in_flight_limit(policy.max_in_flight));
+        let is_patient = own.is_some_and(DeliveryPolicy::is_patient);
+        self.health = self.health.after(outcome, policy.probe_after, limit, hold, now);
+        // Others need not have it written down.
+        self.health.failing_since = self.health.failing_since.filter(|_| is_patient);
         let keep = self.health.to_keep();
         let changed = keep != self.kept;
         self.kept = keep;

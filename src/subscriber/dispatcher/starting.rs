@@ -3,9 +3,11 @@
 use crate::clock::Timestamp;
 use crate::store::Retry;
 use crate::subscriber::hands::{Delivery, Hands};
+use crate::subscriber::pace::Pace;
 use crate::subscriber::picking::{Pick, pick};
 use crate::subscriber::question::Question;
 use crate::subscriber::slots::Taken;
+use crate::subscription::DeliveryPolicy;
 
 use super::{Dispatcher, InFlight, State};
 
@@ -33,6 +35,8 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         hands: &mut H,
     ) {
         let mut wake = None;
+        self.throttled_until = self.throttled_until.filter(|until| *until > now);
+        self.paced_until = self.paced_until.filter(|until| *until > now);
         while self.may_start(hands) {
             let busy = self.in_flight.len();
             match self.pick(now, hands) {
@@ -42,7 +46,13 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
                     break;
                 }
                 picked => match turn.take().or_else(|| self.get_slot(hands)) {
-                    Some(slot) => self.start_attempt(picked, slot, now, hands),
+                    Some(slot) => match self.admit(now) {
+                        Ok(()) => self.start_attempt(picked, slot, now, hands),
+                        Err(until) => {
+                            wake = Some(until);
+                            break;
+                        }
+                    },
                     None => break,
                 },
             }
@@ -61,8 +71,23 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     }
 
     fn pick(&self, now: Timestamp, hands: &impl Hands) -> Pick {
-        let limit = hands.policy().max_in_flight;
-        pick(self.health_if_able(now), self.in_flight.len(), limit, &self.retries, &self.window, now)
+        let (configured, own) = (hands.policy().max_in_flight, self.delivery_policy());
+        let limit = own.map_or(configured, |own| own.in_flight_limit(configured));
+        let in_order = own.is_some_and(DeliveryPolicy::is_ordered);
+        let (health, in_flight) = (self.health_if_able(now), self.in_flight.len());
+        pick(health, in_flight, limit, in_order, &self.retries, &self.window, now)
+    }
+
+    /// Lets an attempt begin, if its pace does.
+    fn admit(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        let Some(pace) = self.served.as_ref().and_then(|served| served.pace.as_ref()) else {
+            return Ok(());
+        };
+        let admitted = pace.admit(now);
+        self.throttled_until = admitted.err();
+        // Whoever retires before would begin with a full bucket again.
+        self.paced_until = Some(now.after(Pace::MEMORY));
+        admitted
     }
 
     /// A slot, or else a place in the line for one.
@@ -123,6 +148,6 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
             },
         };
         let task = hands.attempt(&served.endpoint, delivery, event, slot);
-        self.in_flight.insert(delivery.event, InFlight { delivery, again: false, task });
+        self.in_flight.insert(delivery.event, InFlight { delivery, again: false, outdated: false, task });
     }
 }

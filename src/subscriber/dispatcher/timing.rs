@@ -35,7 +35,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
 
     /// Whether nothing happens until the next is due, or until something is forwarded.
     pub fn is_quiet(&self) -> bool {
-        let waits = self.asking || self.in_line || self.verdicts_due > 0;
+        let waits = self.asking || self.in_line || self.verdicts_due > 0 || self.paced_until.is_some();
         self.in_flight.is_empty() && !waits && self.state != State::Loading
     }
 

@@ -48,12 +48,15 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     fn put_back(&mut self, delivery: Delivery, again: bool, now: Timestamp) {
         let Delivery { event, generation, attempts, retries } = delivery;
         let retries = if again { 0 } else { retries };
-        self.retries.add(Retry { due: now.after(WAIT), event, generation, attempts, retries });
+        let due = now.after(WAIT);
+        self.retries.add(Retry { due, event, generation, attempts, retries, given_up: false });
     }
 
-    /// The health, which also waits until another attempt may be tried. A clock that was set back does not prolong that.
+    /// The health, which also waits until another attempt may be tried, or begin. A clock that was set back does not prolong
+    /// that.
     pub(super) fn health_if_able(&self, now: Timestamp) -> Health {
         let unable_until = self.unable_until.filter(|until| *until <= now.after(WAIT));
-        Health { hold_until: self.health.hold_until.max(unable_until), ..self.health }
+        let hold_until = self.health.hold_until.max(unable_until).max(self.throttled_until);
+        Health { hold_until, ..self.health }
     }
 }

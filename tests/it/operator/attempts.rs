@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::api::text;
 use crate::support::patience::until_some;
-use crate::support::receiver::Receiver;
+use crate::support::receiver::{Answer, Receiver};
 
 use super::{Operator, application, not_found, of_page};
 
@@ -146,4 +146,37 @@ fn what_failed_is_recovered() {
         faults,
         [("body.since".to_owned(), "Cannot recover more than 14 days of messages".to_owned())]
     );
+}
+
+#[test]
+fn an_answer_that_is_expunged_is_gone() {
+    let (server, operator) = application();
+    let receiver = Receiver::answering_with(|_| Answer::from(200).body("marker"));
+    operator.endpoint("acme", &json!({"url": receiver.url("/")}));
+    operator.send("acme", &json!({"eventType": "a", "eventId": "m", "payload": {}}));
+    let attempt = listed(&operator, "/api/v1/app/acme/attempt/msg/m", 1)["data"][0].clone();
+    let path = format!("/api/v1/app/acme/msg/m/attempt/{}", text(&attempt, "id"));
+    let content = format!("{path}/content");
+    assert_eq!(server.api().account("acme").delete(&content).status, 403);
+    operator.act("DELETE", &content, None);
+    let mut expected = attempt;
+    expected["response"] = json!("EXPUNGED");
+    assert_eq!(operator.get(&path), expected);
+    let elsewhere = "/api/v1/app/acme/msg/m/attempt/atmpt_000000000000000000000000000/content";
+    assert_eq!(operator.refused(404, "DELETE", elsewhere, None), not_found());
+}
+
+#[test]
+fn an_attempt_that_was_asked_for_says_so_and_its_retries_do_not() {
+    let (_server, operator) = application();
+    let receiver = Receiver::answering([200, 500, 200]);
+    let endpoint = operator.endpoint("acme", &json!({"url": receiver.url("/")}));
+    operator.send("acme", &json!({"eventType": "a", "eventId": "m", "payload": {}}));
+    listed(&operator, "/api/v1/app/acme/attempt/msg/m", 1);
+    let resend = format!("/api/v1/app/acme/msg/m/endpoint/{endpoint}/resend");
+    let _: Value = operator.call("POST", &resend, None).expect(202);
+    let attempts = listed(&operator, "/api/v1/app/acme/attempt/msg/m", 3);
+    let triggers: Vec<u64> =
+        attempts["data"].as_array().unwrap().iter().map(|one| one["triggerType"].as_u64().unwrap()).collect();
+    assert_eq!(triggers, [0, 1, 0]);
 }

@@ -344,3 +344,47 @@ fn an_endpoint_that_moves_is_tried_at_once_where_it_is_now() {
     operator.send("default", &json!({"eventType": "a", "payload": {"n": 2}}));
     assert_eq!(sound.wait_for(1)[0].json(), json!({"n": 2}));
 }
+
+#[test]
+fn an_endpoint_says_how_it_is_served_and_what_must_hold_of_payloads() {
+    let (_server, operator) = application();
+    let receiver = Receiver::answering([200]);
+    let wish = json!({
+        "url": receiver.url("/"), "uid": "e", "throttleRate": 70, "filter": "@.n > 1",
+        "delivery": {"ordering": "fifo", "retries": ["1s"]},
+    });
+    let made = operator.create(ENDPOINTS, &wish);
+    let policy = json!({"rate": 70, "ordering": "fifo", "sequence": false, "retries": ["1s"],
+        "deactivate": "exhausted", "poison": "deactivate"});
+    assert_eq!(
+        (&made["delivery"], &made["filter"], &made["throttleRate"]),
+        (&policy, &json!("@.n > 1"), &json!(70))
+    );
+    for n in [1, 2] {
+        operator.send("acme", &json!({"eventType": "a", "payload": {"n": n}}));
+    }
+    assert_eq!(receiver.wait_for(1)[0].json(), json!({"n": 2}));
+
+    let path = format!("{ENDPOINTS}/e");
+    // Clients that know nothing of these leave them alone.
+    let put: Value = operator.put(&path, &json!({"url": receiver.url("/"), "uid": "e"})).expect(200);
+    assert_eq!((&put["filter"], put["delivery"].get("rate")), (&json!("@.n > 1"), None));
+    assert_eq!(put["delivery"]["ordering"], "fifo");
+    let patched = operator.patch(&path, &json!({"filter": null, "delivery": {}}));
+    assert_eq!((patched.get("filter"), patched.get("delivery")), (None, None));
+    let faults = |body: Value| operator.faults("PATCH", &path, &body);
+    assert_eq!(faults(json!({"delivery": {"rate": 0}}))[0].0, "body.delivery");
+    assert_eq!(faults(json!({"filter": "n > 1"}))[0].0, "body.filter");
+    assert_eq!(operator.get(&path), patched);
+}
+
+#[test]
+fn an_endpoint_may_name_patterns_of_event_types() {
+    let (_server, operator) = application();
+    operator.create("/api/v1/event-type", &json!({"name": "order.paid", "description": ""}));
+    let wish = json!({"url": "http://127.0.0.1:9/", "eventTypes": ["order.*"]});
+    let made = operator.create(ENDPOINTS, &wish);
+    assert_eq!(made["eventTypes"], json!(["order.*"]));
+    let wish = json!({"url": "http://127.0.0.1:9/", "eventTypes": ["paid.*"]});
+    assert_eq!(operator.faults("POST", ENDPOINTS, &wish)[0].0, "body.eventTypes");
+}

@@ -177,3 +177,21 @@ fn the_first_messages_of_a_new_application_make_it_once() {
     ids.sort_unstable();
     assert_eq!(found, ids);
 }
+
+#[test]
+fn a_payload_that_is_expunged_is_gone_and_cannot_be_sent_again() {
+    let (server, operator) = application();
+    let receiver = Receiver::answering([200]);
+    let endpoint = operator.endpoint("acme", &json!({"url": receiver.url("/")}));
+    operator.send("acme", &json!({"eventType": "a", "eventId": "m", "payload": {"n": "marker"}}));
+    receiver.wait_for(1);
+    let own = server.api().account("acme");
+    let content = format!("{MESSAGES}/m/content");
+    assert_eq!(own.delete(&content).status, 403);
+    operator.act("DELETE", &content, None);
+    let message = operator.get(&format!("{MESSAGES}/m"));
+    assert_eq!((&message["payload"], text(&message, "eventId")), (&json!({"expired": true}), "m"));
+    let resend = format!("{MESSAGES}/m/endpoint/{endpoint}/resend");
+    assert_eq!(operator.refused(400, "POST", &resend, None).0, "missing_payload");
+    assert_eq!(operator.refused(404, "DELETE", &format!("{MESSAGES}/n/content"), None), not_found());
+}

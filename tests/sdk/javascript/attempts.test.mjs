@@ -151,6 +151,14 @@ describe("attempts", () => {
     assert.deepEqual(idsOf(await messageAttempt.listAttemptedDestinations(app.uid, message.eventId)), [to.id]);
   });
 
+  test("forget what was answered", async () => {
+    await newEndpoint(app, (await newReceiver()).url);
+    const [message, attempt] = await delivered();
+
+    await messageAttempt.expungeContent(app.id, message.id, attempt.id);
+    assert.equal((await messageAttempt.get(app.id, message.id, attempt.id)).response, "EXPUNGED");
+  });
+
   test("are made once more by hand", async () => {
     const receiver = await newReceiver();
     const to = await newEndpoint(app, receiver.url);

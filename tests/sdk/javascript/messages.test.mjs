@@ -48,6 +48,14 @@ describe("messages", () => {
     assert.deepEqual((await message.list(app.id, { withContent: true })).data[0].payload, PAYLOAD);
   });
 
+  test("forget their payload", async () => {
+    const made = await newMessage(app, type, { payload: PAYLOAD });
+
+    await message.expungeContent(app.id, made.id);
+    const found = await message.get(app.id, made.id, { withContent: true });
+    assert.deepEqual([found.id, found.payload], [made.id, { expired: true }]);
+  });
+
   test("answer to their event id", async () => {
     const made = await newMessage(app, type, { eventId: unique("paid") });
 

@@ -21,8 +21,9 @@ const METHODS = {
   ],
   eventType: ["create", "delete", "get", "list", "patch", "upsert"],
   health: ["get"],
-  message: ["create", "get", "list"],
+  message: ["create", "expungeContent", "get", "list"],
   messageAttempt: [
+    "expungeContent",
     "get",
     "listAttemptedDestinations",
     "listAttemptedMessages",

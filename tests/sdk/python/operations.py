@@ -9,8 +9,8 @@ OPERATIONS = frozenset(
         " send_example set_headers upsert",
         "event_type": "create delete get list patch upsert",
         "health": "get",
-        "message": "create get list",
-        "message_attempt": "get list_attempted_destinations list_attempted_messages list_by_endpoint"
+        "message": "create expunge_content get list",
+        "message_attempt": "expunge_content get list_attempted_destinations list_attempted_messages list_by_endpoint"
         " list_by_msg resend",
     }.items()
     for method in methods.split()

@@ -84,6 +84,14 @@ class Attempts(AttemptCase):
             found = self.svix.message_attempt.get(self.app.id, name, attempt.id)
             self.assertEqual((found.id, found.response), (attempt.id, "thank you"))
 
+    def test_forget_their_response(self):
+        to = self.endpoint(self.app, self.receiver(says="thank you").url)
+        message, attempt = self.delivered(to)
+
+        self.svix.message_attempt.expunge_content(self.app.id, message.id, attempt.id)
+        found = self.svix.message_attempt.get(self.app.id, message.id, attempt.id)
+        self.assertEqual((found.id, found.response), (attempt.id, "EXPUNGED"))
+
     def test_belong_to_one_message(self):
         to = self.endpoint(self.app, self.receiver().url)
         _, attempt = self.delivered(to)

@@ -46,6 +46,16 @@ class Messages(Case):
         self.assertEqual([message.payload for message in self.listed()], [{}])
         self.assertEqual([message.payload for message in self.listed(with_content=True)], [PAYLOAD])
 
+    def test_forget_their_payload(self):
+        made = self.message(self.app, self.type, PAYLOAD)
+        to = self.endpoint(self.app, self.receiver().url)
+
+        self.svix.message.expunge_content(self.app.id, made.id)
+        found = self.svix.message.get(self.app.id, made.id, MessageGetOptions(with_content=True))
+        self.assertEqual((found.id, found.payload), (made.id, {"expired": True}))
+        with self.refused(400, "missing_payload"):
+            self.svix.message_attempt.resend(self.app.id, made.id, to.id)
+
     def test_answer_to_their_event_id(self):
         app = self.application(uid=unique("acme"))
         made = self.message(app, self.type, event_id=unique("paid"))

@@ -15,7 +15,7 @@ use crate::store::ledger::rows::Rows;
 use crate::store::ledger::shared::Shared;
 use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{
-    AttemptChapterV1, Moved, SettledV1, SettlementBlock, ToldV1, decode, encode,
+    AttemptChapterV1, Moved, SettledV2, SettlementBlock, ToldV1, decode, encode,
 };
 
 use super::{alone, drop_block, first_of, ranges, runs};
@@ -153,7 +153,7 @@ fn walk(
     shared: &Shared,
     from: u64,
     sought: &impl Sought,
-    mut each: impl FnMut(SettlementBlock),
+    mut each: impl FnMut(u64, SettlementBlock),
 ) -> Result<(), Error> {
     let (table, mut position) = (&shared.table, from);
     let is_wanted = |(number, told): &(u64, &ToldV1)| *number >= from && sought.is_told(told);
@@ -173,19 +173,23 @@ fn walk(
         uncovered(table, position..first, &mut each)?;
         if sought.is_in(&chapter.directory) {
             for (number, _) in numbered(&chapter.told(table)?, first).filter(is_wanted) {
-                read(table, number)?.into_iter().for_each(&mut each);
+                read(table, number)?.into_iter().for_each(|block| each(number, block));
             }
         }
         position = chapter.end();
     }
     uncovered(table, position..end, &mut each)?;
     for (number, _) in numbered(latest.iter().map(Arc::as_ref), end).filter(is_wanted) {
-        read(table, number)?.into_iter().for_each(&mut each);
+        read(table, number)?.into_iter().for_each(|block| each(number, block));
     }
     Ok(())
 }
 
-fn uncovered(table: &Table, blocks: Range<u64>, each: &mut impl FnMut(SettlementBlock)) -> Result<(), Error> {
+fn uncovered(
+    table: &Table,
+    blocks: Range<u64>,
+    each: &mut impl FnMut(u64, SettlementBlock),
+) -> Result<(), Error> {
     if blocks.is_empty() {
         return Ok(());
     }
@@ -194,7 +198,7 @@ fn uncovered(table: &Table, blocks: Range<u64>, each: &mut impl FnMut(Settlement
         if number >= blocks.end {
             break;
         }
-        read(table, number)?.into_iter().for_each(&mut *each);
+        read(table, number)?.into_iter().for_each(|block| each(number, block));
     }
     Ok(())
 }
@@ -240,15 +244,31 @@ pub fn attempts_of(
     shared: &Shared,
     events: &BTreeSet<EventNo>,
     commit: u64,
-    mut each: impl FnMut(SettledV1),
+    mut each: impl FnMut(SettledV2),
 ) -> Result<(), Error> {
-    walk(shared, commit << PART_BITS, &AttemptsOf(events), |block| {
+    walk(shared, commit << PART_BITS, &AttemptsOf(events), |_, block| {
         block
             .settled
             .into_iter()
             .filter(|settled| events.contains(&settled.delivery().0))
             .for_each(&mut each);
     })
+}
+
+/// The number of the block that holds an attempt to deliver an event, of those since a commit.
+pub fn block_of(
+    shared: &Shared,
+    event: EventNo,
+    commit: u64,
+    is_it: impl Fn(&SettledV2) -> bool,
+) -> Result<Option<u64>, Error> {
+    let mut found = None;
+    walk(shared, commit << PART_BITS, &AttemptsOf(&BTreeSet::from([event])), |number, block| {
+        if block.settled.iter().any(&is_it) {
+            found = Some(number);
+        }
+    })?;
+    Ok(found)
 }
 
 /// The deliveries that were replayed since a commit.
@@ -258,7 +278,7 @@ pub fn replayed_since(
     is_wanted: impl Fn(Place) -> bool,
 ) -> Result<BTreeSet<Place>, Error> {
     let mut replayed = BTreeSet::new();
-    walk(shared, commit << PART_BITS, &Replays(&is_wanted), |block| {
+    walk(shared, commit << PART_BITS, &Replays(&is_wanted), |_, block| {
         replayed.extend(block.replayed.iter().map(Moved::delivery).filter(|place| is_wanted(*place)));
     })?;
     Ok(replayed)

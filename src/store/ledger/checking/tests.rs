@@ -61,7 +61,7 @@ fn block(store: &Syncer, in_pieces: bool) -> (u64, IVec) {
 
 fn retry(event: u64) -> Vec<u8> {
     let (due, event) = (Timestamp(1), EventNo(event));
-    Retry { due, event, generation: Generation(0), attempts: 1, retries: 1 }.encode()
+    Retry { due, event, generation: Generation(0), attempts: 1, retries: 1, given_up: false }.encode()
 }
 
 fn put(store: &Syncer, key: &[u8], value: impl Into<IVec>) {

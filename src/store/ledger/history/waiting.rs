@@ -32,6 +32,14 @@ impl Waiting {
         }
     }
 
+    /// Whether it is still to be delivered; else it is a dead letter.
+    pub fn is_live(self, subscription: &Subscription) -> bool {
+        match self {
+            Self::First { generation } => subscription.is_live(generation),
+            Self::Retry(retry) => retry.is_live(subscription),
+        }
+    }
+
     /// Attempts made before.
     pub fn attempts(self) -> u16 {
         match self {
@@ -94,7 +102,7 @@ pub fn waiting_of(
 }
 
 /// The newest deliveries that are pending, or dead.
-pub fn list(records: &mut Records<'_>, query: &DeliveryQuery) -> Result<Listed<Delivery>, Error> {
+pub(super) fn list(records: &mut Records<'_>, query: &DeliveryQuery) -> Result<Listed<Delivery>, Error> {
     let newest = newest(records, query)?;
     let shared = records.shared;
     let attempted = newest.iter().filter(|(_, (_, waiting))| matches!(waiting, Waiting::Retry(_)));
@@ -127,7 +135,7 @@ fn newest(
             if is_full && newest.first_key_value().is_some_and(|(last, _)| place <= *last) {
                 return Ok(false);
             }
-            let is_dead = !subscription.is_live(waiting.generation());
+            let is_dead = !waiting.is_live(&subscription);
             if place >= query.below || is_dead != wants_dead || !is_in_scope(query, place) {
                 return Ok(true);
             }

@@ -12,7 +12,7 @@ use crate::store::ledger::chapters::attempts::{attempts_of, replayed_since};
 use crate::store::ledger::chapters::events::Owner;
 use crate::store::ledger::chapters::listing::{Wanted, events_of};
 use crate::store::ledger::shared::Shared;
-use crate::store::ledger::values::SettledV1;
+use crate::store::ledger::values::SettledV2;
 
 use super::waiting::{Waiting, waiting_at};
 use super::{Records, is_in_scope, is_wanted};
@@ -176,7 +176,7 @@ pub fn made_of(
 fn attempts_at(
     shared: &Shared,
     events: &BTreeSet<EventNo>,
-    each: impl FnMut(SettledV1),
+    each: impl FnMut(SettledV2),
 ) -> Result<(), Error> {
     let Some(oldest) = events.first() else {
         return Ok(());

@@ -5,6 +5,7 @@ use crate::id::{EventNo, SubscriptionNo};
 use crate::store::history::Place;
 use crate::store::ledger::blocks::{delete, get, put};
 use crate::store::ledger::chapters::events;
+use crate::store::ledger::history::waiting::Waiting;
 use crate::store::ledger::keys::{Block, Pair};
 use crate::store::ledger::pages::Pages;
 use crate::store::ledger::retention::survey::{Fate, Owners};
@@ -66,15 +67,18 @@ impl Step<'_> {
     ) -> Result<(), Error> {
         let (table, key) = (&self.shared.table, Pair::Retry.key(subscription, event));
         let row = dropping.rows.get(&key)?;
-        let generation = match &row {
-            Some(row) => Some(Retry::decode(row, event)?.generation),
-            None => dropping.pages.generation(table, subscription, event)?,
+        let waiting = match &row {
+            Some(row) => Some(Waiting::Retry(Retry::decode(row, event)?)),
+            None => {
+                let generation = dropping.pages.generation(table, subscription, event)?;
+                generation.map(|generation| Waiting::First { generation })
+            }
         };
-        let Some(generation) = generation else {
+        let Some(waiting) = waiting else {
             return Ok(());
         };
-        match owners.fate(subscription, event, generation)? {
-            Fate::ToCome => window.keep(event, subscription, generation),
+        match owners.fate(subscription, event, waiting)? {
+            Fate::ToCome => window.keep(event, subscription, waiting.generation()),
             Fate::Swept => {}
             Fate::DeadLetter => {
                 match row {

@@ -5,7 +5,7 @@ use crate::store::ledger::blocks::{EventReader, commit_of, delete, get, numbers}
 use crate::store::ledger::chapters::{attempts, events};
 use crate::store::ledger::keys::{Block, Pair};
 use crate::store::ledger::retention::{STEP_ROWS, Step};
-use crate::store::ledger::values::{Moved, SettledV1, SettlementBlock};
+use crate::store::ledger::values::{Moved, SettledV2, SettlementBlock};
 
 impl Step<'_> {
     /// Forgets some of the attempts that were settled before a commit and are to expire; says whether there are more.
@@ -23,7 +23,7 @@ impl Step<'_> {
                 continue;
             };
             let block = SettlementBlock::decode(&value)?;
-            let is_old = |settled: &SettledV1| self.is_old(settled.at());
+            let is_old = |settled: &SettledV2| self.is_old(settled.at());
             let expires = self.excess(held - bytes) > 0 || block.settled.iter().all(is_old);
             if !expires || self.tells_of_what_waits(&block)? {
                 break;

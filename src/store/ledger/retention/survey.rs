@@ -9,6 +9,7 @@ use std::collections::hash_map::Entry;
 
 use crate::id::{EventNo, SubscriptionNo};
 use crate::store::ledger::blocks::EventReader;
+use crate::store::ledger::history::waiting::Waiting;
 use crate::store::ledger::keys::Pair;
 use crate::store::ledger::pages::page_of;
 use crate::store::ledger::retention::window::Window;
@@ -16,7 +17,7 @@ use crate::store::ledger::retention::{STEP_ROWS, Step};
 use crate::store::ledger::shared::Shared;
 use crate::store::ledger::values::Value;
 use crate::store::{Address, Error, Reader, Retry};
-use crate::subscription::{Generation, Subscription};
+use crate::subscription::Subscription;
 
 /// What a page costs, in rows: it is decoded as a whole.
 const PAGE_COST: usize = if cfg!(test) { 1 } else { 8 };
@@ -99,7 +100,7 @@ impl Step<'_> {
         match row {
             Some(row) => {
                 let retry = Retry::decode(&row, event)?;
-                note(window, owners, subscription, event, retry.generation)
+                note(window, owners, subscription, event, Waiting::Retry(retry))
             }
             None => Ok(()),
         }
@@ -118,7 +119,7 @@ impl Step<'_> {
         };
         for (event, generation) in page.waiting() {
             if window.events().contains(&event.0) {
-                note(window, owners, subscription, event, generation)?;
+                note(window, owners, subscription, event, Waiting::First { generation })?;
             }
         }
         Ok(())
@@ -130,12 +131,12 @@ fn note(
     owners: &mut Owners<'_>,
     subscription: SubscriptionNo,
     event: EventNo,
-    generation: Generation,
+    waiting: Waiting,
 ) -> Result<(), Error> {
     // What is promised stays as it is.
     if !window.is_promised(event) {
-        match owners.fate(subscription, event, generation)? {
-            Fate::ToCome => window.keep(event, subscription, generation),
+        match owners.fate(subscription, event, waiting)? {
+            Fate::ToCome => window.keep(event, subscription, waiting.generation()),
             Fate::DeadLetter => window.bury(event, subscription),
             Fate::Swept => {}
         }
@@ -154,11 +155,11 @@ impl<'a> Owners<'a> {
         &mut self,
         subscription: SubscriptionNo,
         event: EventNo,
-        generation: Generation,
+        waiting: Waiting,
     ) -> Result<Fate, Error> {
         Ok(match self.owner(subscription, event)? {
             None => Fate::Swept,
-            Some(owner) if owner.is_live(generation) => Fate::ToCome,
+            Some(owner) if waiting.is_live(owner) => Fate::ToCome,
             Some(_) => Fate::DeadLetter,
         })
     }

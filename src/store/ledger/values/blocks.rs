@@ -1,10 +1,11 @@
 //! The values of blocks: events with their matches, attempts with what follows from them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{V1, V2, decode_as, encode_as, version, with_an_end};
+use super::{V1, V2, V3, decode_as, encode_as, version, with_an_end};
 use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
 use crate::event::{Body, Heading, IdempotencyKey, Labels, Recorded};
@@ -13,6 +14,9 @@ use crate::filter::Channel;
 use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
 use crate::store::{Error, Follows, Settlement};
 use crate::subscription::{Generation, Match};
+
+/// What stands in the place of an answer that was expunged.
+const EXPUNGED: &[u8] = b"EXPUNGED";
 
 /// The events of one commit, or some of them.
 pub struct EventBlock<'a> {
@@ -63,7 +67,7 @@ struct LabelsV1 {
 /// What one commit settled and moved, or some of it.
 #[derive(Default, Serialize, Deserialize)]
 pub struct SettlementBlock {
-    pub settled: Vec<SettledV1>,
+    pub settled: Vec<SettledV2>,
     /// Matches of events that went from the tail to a page, or were given up on before they came to one.
     pub parked: Vec<Moved>,
     /// Deliveries that are due again, or for the first time although the event did not match.
@@ -79,9 +83,33 @@ struct SettlementBlockV1 {
     parked: Vec<Moved>,
 }
 
+/// Before it was known which attempts were asked for.
+#[derive(Deserialize)]
+struct SettlementBlockV2 {
+    settled: Vec<SettledV1>,
+    parked: Vec<Moved>,
+    replayed: Vec<Moved>,
+    synced: Vec<Synced>,
+}
+
+#[derive(Deserialize)]
+struct SettledV1 {
+    subscription: u64,
+    event: u64,
+    generation: u32,
+    n: u16,
+    at_ms: u64,
+    status: u16,
+    error: Option<ErrorKind>,
+    duration_ms: u32,
+    #[serde(with = "serde_bytes")]
+    response: Vec<u8>,
+    next_due_ms: Option<u64>,
+}
+
 /// An attempt as it lies in its block.
 #[derive(Serialize, Deserialize)]
-pub struct SettledV1 {
+pub struct SettledV2 {
     subscription: u64,
     event: u64,
     generation: u32,
@@ -93,8 +121,9 @@ pub struct SettledV1 {
     duration_ms: u32,
     #[serde(with = "serde_bytes")]
     response: Vec<u8>,
-    /// When the next attempt is due; none once delivered.
+    /// When the next attempt is due, if there is to be one.
     next_due_ms: Option<u64>,
+    asked: bool,
 }
 
 /// A delivery that a commit moved.
@@ -153,7 +182,7 @@ impl SettlementBlock {
 
     /// The block as bytes.
     pub fn encode(&self) -> Vec<u8> {
-        encode_as(V2, self)
+        encode_as(V3, self)
     }
 
     /// The block of these bytes.
@@ -161,9 +190,13 @@ impl SettlementBlock {
         match version(bytes)? {
             V1 => {
                 let SettlementBlockV1 { settled, parked } = decode_as(V1, bytes)?;
-                Ok(Self { settled, parked, ..Self::default() })
+                Ok(Self { settled: with_triggers(settled), parked, ..Self::default() })
             }
-            _ => decode_as(V2, bytes),
+            V2 => {
+                let SettlementBlockV2 { settled, parked, replayed, synced } = decode_as(V2, bytes)?;
+                Ok(Self { settled: with_triggers(settled), parked, replayed, synced })
+            }
+            _ => decode_as(V3, bytes),
         }
     }
 }
@@ -198,11 +231,6 @@ impl<'a> StoredEvent<'a> {
 
     /// The event at `no`.
     pub fn load(&self, no: EventNo, seal: &Seal) -> Option<Recorded> {
-        let mut before = 0;
-        let matches = self.event.matches.iter().map(|(distance, generation)| {
-            before += distance;
-            Match { subscription: SubscriptionNo(before), generation: Generation(*generation) }
-        });
         let within = |(start, end): (u32, u32)| {
             (start <= end && end as usize <= self.event.body.len()).then_some(start..end)
         };
@@ -221,7 +249,7 @@ impl<'a> StoredEvent<'a> {
             accepted_at: self.accepted_at(),
             idempotency: self.idempotency(),
             labels: self.labels.as_ref().map(LabelsV1::load).transpose().ok()?.map(Box::new),
-            matches: Arc::new(matches.collect()),
+            matches: Arc::new(self.matches().collect()),
         })
     }
 
@@ -247,6 +275,12 @@ impl<'a> StoredEvent<'a> {
         self.event.event_type
     }
 
+    /// Its data.
+    pub fn data(&self) -> &[u8] {
+        let (start, end) = self.event.data;
+        self.event.body.get(start as usize..end as usize).unwrap_or_default()
+    }
+
     /// How many bytes its body has.
     pub fn body_bytes(&self) -> usize {
         self.event.body.len()
@@ -254,10 +288,28 @@ impl<'a> StoredEvent<'a> {
 
     /// The subscriptions that it matched, ascending.
     pub fn matched(&self) -> impl Iterator<Item = SubscriptionNo> + '_ {
-        self.event.matches.iter().scan(0, |before, (distance, _)| {
+        self.matches().map(|matched| matched.subscription)
+    }
+
+    fn matches(&self) -> impl Iterator<Item = Match> + '_ {
+        self.event.matches.iter().scan(0, |before, (distance, generation)| {
             *before += distance;
-            Some(SubscriptionNo(*before))
+            Some(Match { subscription: SubscriptionNo(*before), generation: Generation(*generation) })
         })
+    }
+
+    /// The same event without what it says, and without the matches that are to come no more.
+    pub fn expunged(self, to_come: &BTreeSet<SubscriptionNo>) -> Self {
+        let matches = distances(self.matches().filter(|matched| !to_come.contains(&matched.subscription)));
+        let Self { event, labels } = self;
+        let body = event.body.get(..event.data.0 as usize).unwrap_or_default();
+        let end = body.len() as u32;
+        Self { event: EventV1 { matches, body, data: (end, end), ..event }, labels }
+    }
+
+    /// Whether it says nothing any more.
+    pub fn is_expunged(&self) -> bool {
+        self.event.data.0 == self.event.data.1
     }
 
     /// The same event with other matches, ascending by subscription.
@@ -302,6 +354,41 @@ impl LabelsV1 {
     }
 }
 
+/// Settlements of before it was known which attempts were asked for: none counts as such.
+fn with_triggers(settled: Vec<SettledV1>) -> Vec<SettledV2> {
+    settled.into_iter().map(SettledV2::from).collect()
+}
+
+impl From<SettledV1> for SettledV2 {
+    fn from(stored: SettledV1) -> Self {
+        let SettledV1 {
+            subscription,
+            event,
+            generation,
+            n,
+            at_ms,
+            status,
+            error,
+            duration_ms,
+            response,
+            next_due_ms,
+        } = stored;
+        Self {
+            subscription,
+            event,
+            generation,
+            n,
+            at_ms,
+            status,
+            error,
+            duration_ms,
+            response,
+            next_due_ms,
+            asked: false,
+        }
+    }
+}
+
 /// Matches as they are kept: distances between the numbers of subscriptions, and generations.
 fn distances(matches: impl IntoIterator<Item = Match>) -> Vec<(u64, u32)> {
     let mut before = 0;
@@ -313,10 +400,10 @@ fn distances(matches: impl IntoIterator<Item = Match>) -> Vec<(u64, u32)> {
     distances.collect()
 }
 
-impl SettledV1 {
+impl SettledV2 {
     /// A settlement as it is kept.
     pub fn of(settlement: Settlement) -> Self {
-        let Attempt { n, at, outcome, duration_ms, response } = settlement.attempt;
+        let Attempt { n, at, asked, outcome, duration_ms, response } = settlement.attempt;
         let (status, error) = match outcome {
             Outcome::Answered { status, .. } => (status, None),
             Outcome::Failed(kind) => (0, Some(kind)),
@@ -332,9 +419,10 @@ impl SettledV1 {
             duration_ms,
             response: response.into(),
             next_due_ms: match settlement.follows {
-                Follows::Done => None,
+                Follows::Done | Follows::GivenUp => None,
                 Follows::Retry { due, .. } => Some(due.0),
             },
+            asked,
         }
     }
 
@@ -360,7 +448,12 @@ impl SettledV1 {
             None => Outcome::Answered { status: self.status, retry_after: None },
         };
         let (at, response) = (self.at(), self.response.into());
-        Attempt { n: self.n, at, outcome, duration_ms: self.duration_ms, response }
+        Attempt { n: self.n, at, asked: self.asked, outcome, duration_ms: self.duration_ms, response }
+    }
+
+    /// Forgets what was answered.
+    pub fn expunge(&mut self) {
+        self.response = EXPUNGED.into();
     }
 
     /// How many attempts there were, this one included.

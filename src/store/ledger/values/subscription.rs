@@ -1,11 +1,12 @@
 //! The value of a subscription.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::confidential::{ConfidentialV1, Secrets, SecretsV1};
-use super::{V1, V2, V3, V4, decode_as, encode_as, version};
+use super::{V1, V2, V3, V4, V5, decode_as, encode_as, version};
 use crate::clock::Timestamp;
 use crate::encryption::{Fingerprint, Keyring};
 use crate::event_type::EventType;
@@ -13,7 +14,10 @@ use crate::filter::{Channel, Filter};
 use crate::id::{AccountNo, HookId, Nonce, Seal, SubscriptionNo};
 use crate::label::Metadata;
 use crate::store::Error;
-use crate::subscription::{EndpointUrl, Envelope, Generation, Profile, Status, Subscription};
+use crate::subscription::{
+    Deactivate, DeliveryPolicy, EndpointUrl, Envelope, Generation, Ordering, Poison, Profile, Status,
+    Subscription,
+};
 
 #[derive(Deserialize)]
 struct SubscriptionV1 {
@@ -56,8 +60,22 @@ struct SubscriptionV3 {
 }
 
 /// Since owners say more of it than where and what.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SubscriptionV4 {
+    nonce: Nonce,
+    url: String,
+    event_types: Vec<String>,
+    status: StatusV1,
+    generation: u32,
+    floor: u32,
+    created_ms: u64,
+    confidential: ConfidentialV1,
+    more: Option<MoreV1>,
+}
+
+/// Since they say how it is served.
+#[derive(Serialize, Deserialize)]
+struct SubscriptionV5 {
     nonce: Nonce,
     url: String,
     /// None for every one.
@@ -68,10 +86,10 @@ struct SubscriptionV4 {
     created_ms: u64,
     confidential: ConfidentialV1,
     /// What hooks of the hooks API have no need of.
-    more: Option<MoreV1>,
+    more: Option<MoreV2>,
 }
 
-#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct MoreV1 {
     channels: Vec<String>,
     envelope: EnvelopeV1,
@@ -79,8 +97,42 @@ struct MoreV1 {
     description: String,
     rate_limit: Option<u32>,
     metadata: BTreeMap<String, String>,
+    updated_after_ms: u64,
+}
+
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+struct MoreV2 {
+    channels: Vec<String>,
+    envelope: EnvelopeV1,
+    uid: Option<String>,
+    description: String,
+    metadata: BTreeMap<String, String>,
     /// How long after it was made it was last changed.
     updated_after_ms: u64,
+    delivery: Option<DeliveryV1>,
+    condition: Option<String>,
+}
+
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+struct DeliveryV1 {
+    rate: Option<u32>,
+    concurrency: Option<u32>,
+    is_ordered: bool,
+    has_sequence: bool,
+    retries_ms: Option<Vec<u64>>,
+    timeout_ms: Option<u64>,
+    deactivate: DeactivateV1,
+    spares_poison: bool,
+}
+
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+enum DeactivateV1 {
+    #[default]
+    Exhausted,
+    Failing {
+        ms: u64,
+    },
+    Never,
 }
 
 #[derive(Default, PartialEq, Serialize, Deserialize)]
@@ -105,7 +157,7 @@ impl From<SubscriptionV1> for SubscriptionV2 {
     }
 }
 
-impl From<SubscriptionV2> for SubscriptionV4 {
+impl From<SubscriptionV2> for SubscriptionV5 {
     fn from(stored: SubscriptionV2) -> Self {
         let SubscriptionV2 {
             nonce,
@@ -124,11 +176,38 @@ impl From<SubscriptionV2> for SubscriptionV4 {
     }
 }
 
-impl From<SubscriptionV3> for SubscriptionV4 {
+impl From<SubscriptionV3> for SubscriptionV5 {
     fn from(stored: SubscriptionV3) -> Self {
         let SubscriptionV3 { nonce, url, event_types, status, generation, floor, created_ms, confidential } =
             stored;
         Self { nonce, url, event_types, status, generation, floor, created_ms, confidential, more: None }
+    }
+}
+
+impl From<SubscriptionV4> for SubscriptionV5 {
+    fn from(stored: SubscriptionV4) -> Self {
+        let SubscriptionV4 {
+            nonce,
+            url,
+            event_types,
+            status,
+            generation,
+            floor,
+            created_ms,
+            confidential,
+            more,
+        } = stored;
+        let more = more.map(MoreV2::from);
+        Self { nonce, url, event_types, status, generation, floor, created_ms, confidential, more }
+    }
+}
+
+impl From<MoreV1> for MoreV2 {
+    fn from(stored: MoreV1) -> Self {
+        let MoreV1 { channels, envelope, uid, description, rate_limit, metadata, updated_after_ms } = stored;
+        let delivery = rate_limit.map(|rate| DeliveryV1 { rate: Some(rate), ..DeliveryV1::default() });
+        let condition = None;
+        Self { channels, envelope, uid, description, metadata, updated_after_ms, delivery, condition }
     }
 }
 
@@ -151,11 +230,11 @@ pub struct Outline {
 /// Encodes a subscription; its nonce is found with the seal, and what is confidential is sealed under the current key.
 pub fn encode_subscription(subscription: &Subscription, seal: &Seal, keyring: &Keyring) -> Vec<u8> {
     let event_types = subscription.filter.event_types().unwrap_or_default();
-    let more = MoreV1::of(subscription);
+    let more = MoreV2::of(subscription);
     let nonce = seal.open(&subscription.id).1;
     let url = subscription.url.as_sent();
     let place = place(subscription.account, subscription.no, &nonce, url);
-    let stored = SubscriptionV4 {
+    let stored = SubscriptionV5 {
         nonce,
         url: url.to_owned(),
         event_types: event_types.iter().map(ToString::to_string).collect(),
@@ -170,9 +249,9 @@ pub fn encode_subscription(subscription: &Subscription, seal: &Seal, keyring: &K
         floor: subscription.floor.0,
         created_ms: subscription.created_at.0,
         confidential: ConfidentialV1::of(subscription, &place, keyring),
-        more: Some(more).filter(|more| *more != MoreV1::default()),
+        more: Some(more).filter(|more| *more != MoreV2::default()),
     };
-    encode_as(V4, &stored)
+    encode_as(V5, &stored)
 }
 
 /// Decodes a subscription.
@@ -204,6 +283,8 @@ pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Sub
         floor: Generation(stored.floor),
         created_at,
         updated_at: Timestamp(created_at.0.saturating_add(more.updated_after_ms)),
+        condition: more.condition.as_ref().map(|text| text.parse()).transpose().map_err(Error::damaged)?,
+        delivery: more.delivery.as_ref().map(DeliveryV1::load).transpose()?.unwrap_or_default(),
         profile: more.profile().ok_or_else(|| Error::damaged("a profile that breaks its rules"))?,
     })
 }
@@ -227,25 +308,28 @@ pub fn sealed_under(bytes: &[u8]) -> Result<Option<Fingerprint>, Error> {
     Ok(decode_stored(bytes)?.confidential.sealed_under())
 }
 
-fn decode_stored(bytes: &[u8]) -> Result<SubscriptionV4, Error> {
+fn decode_stored(bytes: &[u8]) -> Result<SubscriptionV5, Error> {
     Ok(match version(bytes)? {
         V1 => SubscriptionV2::from(decode_as::<SubscriptionV1>(V1, bytes)?).into(),
         V2 => decode_as::<SubscriptionV2>(V2, bytes)?.into(),
         V3 => decode_as::<SubscriptionV3>(V3, bytes)?.into(),
-        _ => decode_as(V4, bytes)?,
+        V4 => decode_as::<SubscriptionV4>(V4, bytes)?.into(),
+        _ => decode_as(V5, bytes)?,
     })
 }
 
-fn filter(names: &[String], more: &MoreV1) -> Result<Filter, Error> {
+fn filter(names: &[String], more: &MoreV2) -> Result<Filter, Error> {
     let event_types: Result<Vec<EventType>, _> = names.iter().map(|name| name.parse()).collect();
     let channels: Result<Vec<Channel>, _> = more.channels.iter().map(|name| name.parse()).collect();
     let event_types = event_types.map_err(Error::damaged)?;
     Ok(Filter::new(Some(event_types).filter(|names| !names.is_empty()), channels.map_err(Error::damaged)?))
 }
 
-impl MoreV1 {
+impl MoreV2 {
     fn of(subscription: &Subscription) -> Self {
-        let Subscription { filter, envelope, profile, created_at, updated_at, .. } = subscription;
+        let Subscription { filter, condition, envelope, profile, delivery, created_at, updated_at, .. } =
+            subscription;
+        let delivery = DeliveryV1::of(delivery);
         Self {
             channels: filter.channels().iter().map(ToString::to_string).collect(),
             envelope: match envelope {
@@ -254,9 +338,10 @@ impl MoreV1 {
             },
             uid: profile.uid.as_ref().map(ToString::to_string),
             description: profile.description.clone(),
-            rate_limit: profile.rate_limit,
             metadata: profile.metadata.pairs().clone(),
             updated_after_ms: updated_at.0.saturating_sub(created_at.0),
+            delivery: Some(delivery).filter(|delivery| *delivery != DeliveryV1::default()),
+            condition: condition.as_ref().map(ToString::to_string),
         }
     }
 
@@ -264,9 +349,50 @@ impl MoreV1 {
         Some(Profile {
             uid: self.uid.map(|uid| uid.parse()).transpose().ok()?,
             description: self.description,
-            rate_limit: self.rate_limit,
             metadata: Metadata::new(self.metadata).ok()?,
         })
+    }
+}
+
+impl DeliveryV1 {
+    fn of(policy: &DeliveryPolicy) -> Self {
+        let DeliveryPolicy { rate, concurrency, ordering, sequence, retries, timeout, deactivate, poison } =
+            policy;
+        let ms = |duration: &Duration| duration.as_millis() as u64;
+        Self {
+            rate: *rate,
+            concurrency: *concurrency,
+            is_ordered: *ordering == Ordering::Fifo,
+            has_sequence: *sequence,
+            retries_ms: retries.as_ref().map(|waits| waits.iter().map(ms).collect()),
+            timeout_ms: timeout.as_ref().map(ms),
+            deactivate: match deactivate {
+                Deactivate::Exhausted => DeactivateV1::Exhausted,
+                Deactivate::Failing(long) => DeactivateV1::Failing { ms: ms(long) },
+                Deactivate::Never => DeactivateV1::Never,
+            },
+            spares_poison: *poison == Poison::DeadLetter,
+        }
+    }
+
+    fn load(&self) -> Result<DeliveryPolicy, Error> {
+        let duration = |ms: &u64| Duration::from_millis(*ms);
+        let policy = DeliveryPolicy {
+            rate: self.rate,
+            concurrency: self.concurrency,
+            ordering: if self.is_ordered { Ordering::Fifo } else { Ordering::None },
+            sequence: self.has_sequence,
+            retries: self.retries_ms.as_ref().map(|waits| waits.iter().map(duration).collect()),
+            timeout: self.timeout_ms.as_ref().map(duration),
+            deactivate: match &self.deactivate {
+                DeactivateV1::Exhausted => Deactivate::Exhausted,
+                DeactivateV1::Failing { ms } => Deactivate::Failing(duration(ms)),
+                DeactivateV1::Never => Deactivate::Never,
+            },
+            poison: if self.spares_poison { Poison::DeadLetter } else { Poison::Deactivate },
+        };
+        policy.vet().map_err(Error::damaged)?;
+        Ok(policy)
     }
 }
 

@@ -26,6 +26,7 @@ fn subscription() -> Subscription {
         account: AccountNo(2),
         url: "https://example.com/hook".parse().unwrap(),
         filter: Filter::one("new_lead".parse().unwrap()),
+        condition: None,
         secret: "sixteen-visible!".parse::<Secret>().unwrap(),
         envelope: Envelope::Documented,
         previous_secrets: vec![PreviousSecret {
@@ -37,6 +38,7 @@ fn subscription() -> Subscription {
         generation: Generation(1),
         floor: Generation(1),
         profile: subscription::Profile::default(),
+        delivery: subscription::DeliveryPolicy::default(),
         created_at: Timestamp(200),
         updated_at: Timestamp(200),
     }
@@ -46,12 +48,22 @@ fn subscription() -> Subscription {
 fn endpoint() -> Subscription {
     Subscription {
         filter: Filter::new(None, vec!["eu".parse().unwrap()]),
+        condition: Some("@.a > 1".parse().unwrap()),
         envelope: Envelope::Payload,
         profile: subscription::Profile {
             uid: Some("billing".parse().unwrap()),
             description: "Bills".to_owned(),
-            rate_limit: Some(300),
             metadata: Metadata::new([("plan".to_owned(), "pro".to_owned())].into()).unwrap(),
+        },
+        delivery: subscription::DeliveryPolicy {
+            rate: Some(300),
+            concurrency: Some(4),
+            ordering: subscription::Ordering::Fifo,
+            sequence: true,
+            retries: Some(vec![Duration::from_secs(1), Duration::from_secs(60)]),
+            timeout: Some(Duration::from_secs(5)),
+            deactivate: subscription::Deactivate::Failing(Duration::from_secs(300)),
+            poison: subscription::Poison::DeadLetter,
         },
         updated_at: Timestamp(500),
         ..subscription()
@@ -83,6 +95,7 @@ fn settlement() -> Settlement {
         attempt: Attempt {
             n: 2,
             at: Timestamp(1000),
+            asked: true,
             outcome: Outcome::Answered { status: 503, retry_after: Some(Duration::from_secs(1)) },
             duration_ms: 12,
             response: bytes::Bytes::from_static(b"busy"),
@@ -133,11 +146,18 @@ fn declaration() -> Declaration {
 }
 
 fn health() -> Health {
-    Health { stage: Stage::Probing, hold_until: Some(Timestamp(900)) }
+    Health { stage: Stage::Probing, hold_until: Some(Timestamp(900)), failing_since: Some(Timestamp(800)) }
 }
 
 fn retry() -> Retry {
-    Retry { due: Timestamp(70_000), event: EventNo(5), generation: Generation(1), attempts: 2, retries: 2 }
+    Retry {
+        due: Timestamp(70_000),
+        event: EventNo(5),
+        generation: Generation(1),
+        attempts: 2,
+        retries: 2,
+        given_up: true,
+    }
 }
 
 fn event_chapter() -> EventChapterV1 {
@@ -167,7 +187,7 @@ fn values_have_the_bytes_that_they_always_had() {
     let block = EventBlock { commit: 3, events: vec![StoredEvent::of(&event, [2; 12])] };
     let parked = vec![Moved { event: 5, subscription: 300 }];
     let settled = SettlementBlock {
-        settled: vec![SettledV1::of(settlement())],
+        settled: vec![SettledV2::of(settlement())],
         parked,
         replayed: vec![Moved { event: 6, subscription: 9 }],
         synced: vec![Synced { commit: 2, at_ms: 1100 }],
@@ -263,6 +283,29 @@ fn what_the_third_version_wrote_is_read() {
 }
 
 #[test]
+fn what_schema_six_wrote_is_read() {
+    let (seal, keyring) = (Seal::new(&SEAL), Keyring::default());
+    let read = |golden: &str| {
+        let place =
+            SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal, keyring: &keyring };
+        decode_subscription(&hex::decode(golden).unwrap(), place).unwrap()
+    };
+    assert_eq!(read(GOLDEN_SUBSCRIPTION_V4), subscription());
+    // It had a rate, and said no more of how it is served.
+    let delivery = subscription::DeliveryPolicy { rate: Some(300), ..Default::default() };
+    let expected = Subscription { delivery, condition: None, ..endpoint() };
+    assert_eq!(read(GOLDEN_ENDPOINT_V4), expected);
+    let read = Health::decode(&hex::decode(GOLDEN_HEALTH_V1).unwrap(), ()).unwrap();
+    assert_eq!(read, Health { failing_since: None, ..health() });
+    let read = Retry::decode(&hex::decode(GOLDEN_RETRY_V1).unwrap(), EventNo(5)).unwrap();
+    assert_eq!(read, Retry { given_up: false, ..retry() });
+    let block = SettlementBlock::decode(&hex::decode(GOLDEN_SETTLEMENTS_V2).unwrap()).unwrap();
+    assert_eq!((block.replayed.len(), block.synced.len(), block.parked.len()), (1, 1, 1));
+    let attempt = block.settled.into_iter().next().unwrap().attempt();
+    assert_eq!((attempt.n, attempt.asked, attempt.response), (2, false, b"busy"[..].into()));
+}
+
+#[test]
 fn events_that_the_first_version_wrote_are_read() {
     let bytes = hex::decode(GOLDEN_EVENTS_V1).unwrap();
     let block = EventBlock::decode(&bytes).unwrap();
@@ -347,11 +390,15 @@ fn damaged_values_are_errors() {
 const GOLDEN_EVENTS: &str = "02030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d00";
 const GOLDEN_EVENTS_V1: &str = "01030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d";
 const GOLDEN_SETTLEMENTS: &str =
+    "030109050102fbe803fbf701000c046275737901fc70110100010105fb2c010106090102fb4c04";
+const GOLDEN_SETTLEMENTS_V2: &str =
     "020109050102fbe803fbf701000c046275737901fc701101000105fb2c010106090102fb4c04";
 const GOLDEN_SETTLEMENTS_V1: &str = "010109050102fbe803fbf701000c046275737901fc701101000105fb2c01";
-const GOLDEN_SUBSCRIPTION: &str = "040101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d65203700";
+const GOLDEN_SUBSCRIPTION: &str = "050101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d65203700";
+const GOLDEN_SUBSCRIPTION_V4: &str = "040101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d65203700";
 const GOLDEN_SUBSCRIPTION_V3: &str = "030101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037";
-const GOLDEN_ENDPOINT: &str = "040101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b0002fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037010102657501010762696c6c696e670542696c6c7301fb2c010104706c616e0370726ffb2c01";
+const GOLDEN_ENDPOINT: &str = "050101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b0002fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037010102657501010762696c6c696e670542696c6c730104706c616e0370726ffb2c010101fb2c01010401010102fbe803fb60ea01fb881301fce0930400010107402e61203e2031";
+const GOLDEN_ENDPOINT_V4: &str = "040101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b0002fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037010102657501010762696c6c696e670542696c6c7301fb2c010104706c616e0370726ffb2c01";
 const GOLDEN_SUBSCRIPTION_SEALED: &str = "030101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c801b744f5693afc5990b3a5dea42b77eb07f228cd6ab6ab645aadca8cd1dd1777a447e8a3cc6872d6725d72182fa87f73b100df7871f4680c237fcde0374ee1edde726db60b488aa68c915dd67ca8c88caf8936ded477a9ffd1a914faf73f7245d4177efafa224c0e29";
 const GOLDEN_SUBSCRIPTION_V2: &str = "020101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb840302fb2c0104676f6e650101c8";
 const GOLDEN_SUBSCRIPTION_V1: &str = "010101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c652102fb2c0104676f6e650101c8";
@@ -359,8 +406,10 @@ const GOLDEN_ACCOUNT: &str = "020207080441636d65010661636d652d3101fb2c010104706c
 const GOLDEN_ACCOUNT_V1: &str = "010207";
 const GOLDEN_EVENT_TYPE: &str = "010641206c65616401027b7d01046265746100010708";
 const GOLDEN_KEY: &str = "01040404040404040404040404040404040404040402030001020263690100";
-const GOLDEN_HEALTH: &str = "01000101fb8403";
-const GOLDEN_RETRY: &str = "01fc70110100010202";
+const GOLDEN_HEALTH: &str = "02000101fb840301fb2003";
+const GOLDEN_HEALTH_V1: &str = "01000101fb8403";
+const GOLDEN_RETRY: &str = "02fc7011010001020201";
+const GOLDEN_RETRY_V1: &str = "01fc70110100010202";
 const GOLDEN_CURSOR: &str = "0105fb2c01";
 const GOLDEN_USAGE: &str = "01fc70110100fb2c01";
 const GOLDEN_TIME: &str = "01fc70110100";
