@@ -210,6 +210,7 @@ fn hook_routes(config: &mut ServiceConfig) {
         )
         .service(at("/api/v1/hooks", "GET").route(web::get().to(hooks::list)))
         .service(at("/api/v1/hooks/sample", "GET").route(web::get().to(hooks::sample)))
+        .service(at("/api/v1/hooks/stats", "GET").route(web::get().to(hooks::account_stats)))
         .service(
             at("/api/v1/hooks/{id}", "GET, DELETE")
                 .route(web::get().to(hooks::get))
@@ -222,6 +223,7 @@ fn hook_routes(config: &mut ServiceConfig) {
         .service(at("/api/v1/hooks/{id}/headers", "PUT").route(web::put().to(hooks::set_headers)))
         .service(at("/api/v1/hooks/{id}/delivery", "PUT").route(web::put().to(hooks::set_delivery)))
         .service(at("/api/v1/hooks/{id}/filter", "PUT").route(web::put().to(hooks::set_filter)))
+        .service(at("/api/v1/hooks/{id}/stats", "GET").route(web::get().to(hooks::stats)))
         .service(at("/api/v1/hooks/{id}/replay", "POST").route(web::post().to(hooks::replay)))
         .service(at("/api/v1/hooks/{id}/deliveries", "GET").route(web::get().to(deliveries::of_hook)));
 }

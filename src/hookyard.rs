@@ -18,6 +18,7 @@ mod events;
 mod expunging;
 mod headers;
 mod hooks;
+mod hours;
 mod measuring;
 mod paging;
 mod reloading;
@@ -75,7 +76,7 @@ pub use reloading::Reloaded;
 pub use secrets::{DEFAULT_OVERLAP, LONGEST_OVERLAP, Rotate, RotateError, Rotated};
 
 pub use crate::store::history::{Listed, Order, Period, Topics};
-pub use crate::store::{Expired, Retained};
+pub use crate::store::{Expired, Hour, Retained};
 
 /// Test deliveries at a time: they have no share in the slots of those that are counted.
 const TESTS_AT_A_TIME: usize = 64;

@@ -5,6 +5,7 @@ pub mod delivery;
 pub mod filter;
 pub mod handling;
 pub mod headers;
+pub mod stats;
 
 use std::borrow::Cow;
 
@@ -35,6 +36,7 @@ pub use delivery::set_delivery;
 pub use filter::set_filter;
 pub use handling::{replay, rotate_secret, sample, test};
 pub use headers::set_headers;
+pub use stats::{account_stats, stats};
 
 pub const WISH: Names<8> = ["url", "event", "secret", "headers", "filter", "delivery", "replay", "account"];
 pub const NAMING: Names<4> = ["id", "url", "event", "account"];

@@ -48,6 +48,7 @@ leads to the next page. Errors have one shape, whatever was asked: a method that
         hooks::subscribe, hooks::unsubscribe, hooks::list, hooks::get, hooks::delete, hooks::pause, hooks::resume,
         hooks::handling::sample, hooks::handling::test, hooks::handling::rotate_secret, hooks::headers::set_headers,
         hooks::delivery::set_delivery, hooks::filter::set_filter, hooks::handling::replay,
+        hooks::stats::stats, hooks::stats::account_stats,
         deliveries::list, deliveries::of_hook, deliveries::get, deliveries::retry,
         deliveries::expunge, events::expunge, events::emit, events::list, events::get, events::replay, events::types,
         accounts::create, accounts::list, keys::create, keys::list, keys::delete, backup::backup,

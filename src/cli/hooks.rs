@@ -5,6 +5,7 @@ mod filter;
 mod headers;
 mod naming;
 mod replay;
+mod stats;
 mod subscribe;
 mod trial;
 
@@ -15,6 +16,7 @@ use self::filter::SetFilter;
 use self::headers::SetHeaders;
 use self::naming::Naming;
 use self::replay::Replay;
+use self::stats::Stats;
 use self::subscribe::{RotateSecret, Subscribe};
 use super::client::{Client, Connection, Query};
 use super::listing::{self, Extent, Pages, Row};
@@ -65,6 +67,8 @@ enum Action {
     SetDelivery(SetDelivery),
     /// Deliver again what was given up, or everything that is kept
     Replay(Replay),
+    /// Count a hook's attempts by the hour, or those of all hooks
+    Stats(Stats),
     /// Show payloads as a hook would get them: recent events, or the catalogue's example
     Sample {
         /// The event type
@@ -129,6 +133,7 @@ impl Hooks {
             Action::SetFilter(set) => set.run(&client, &mut output),
             Action::SetDelivery(set) => set.run(&client, &mut output),
             Action::Replay(replay) => replay.run(&client, &mut output),
+            Action::Stats(stats) => stats.run(&client, &mut output),
             Action::Sample { event } => trial::sample(&client, &mut output, &event),
         }
     }

@@ -31,6 +31,21 @@ pub struct Hook {
     pub secret: Option<String>,
 }
 
+/// The attempts of the last days.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Stats {
+    pub hours: Vec<HourStats>,
+}
+
+/// The attempts of an hour.
+#[derive(Clone, Debug, Deserialize)]
+pub struct HourStats {
+    pub at: String,
+    pub attempts: u64,
+    pub successes: u64,
+    pub failures: u64,
+}
+
 /// An event, or the receipt of one.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Event {

@@ -15,8 +15,9 @@ use crate::subscription::DeliveryPolicy;
 
 use super::{
     BackupError, Delivery, DeliveryQuery, EmitError, Emitted, EndpointError, EventHistory, EventQuery,
-    HeadersError, Hook, HookQuery, Hookyard, LookupError, OpenError, Page, PageRequest, Replay, ReplayError,
-    Rotate, RotateError, Rotated, Sample, Subscribe, SubscribeError, Subscribed, Unavailable, Which,
+    HeadersError, Hook, HookQuery, Hookyard, Hour, LookupError, OpenError, Page, PageRequest, Replay,
+    ReplayError, Rotate, RotateError, Rotated, Sample, Subscribe, SubscribeError, Subscribed, Unavailable,
+    Which,
 };
 
 /// The calls of [`Hookyard`] for programs without a runtime: each waits on the calling thread.
@@ -99,6 +100,22 @@ impl Blocking {
     /// As there.
     pub fn hook(&self, account: &AccountId, id: HookId) -> Result<Hook, LookupError> {
         wait(self.0.hook(account, id))
+    }
+
+    /// See [`Hookyard::hook_hours`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn hook_hours(&self, account: &AccountId, id: HookId) -> Result<Vec<Hour>, LookupError> {
+        wait(self.0.hook_hours(account, id))
+    }
+
+    /// See [`Hookyard::account_hours`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn account_hours(&self, account: &AccountId) -> Result<Vec<Hour>, LookupError> {
+        wait(self.0.account_hours(account))
     }
 
     /// See [`Hookyard::rotate_secret`].

@@ -23,6 +23,7 @@ use crate::filter::{Channel, Filter};
 use crate::health::Stage;
 use crate::id::{KeyId, Seal};
 use crate::store::ledger::checking::{Invariant, check_store};
+use crate::store::ledger::hours;
 use crate::store::ledger::{Durability, Ledger, Policy};
 use crate::subscription::{self, CustomHeaders, DeliveryPolicy, Envelope, Match, Matches, Profile, Secret};
 
@@ -528,6 +529,13 @@ impl Conversation {
             let replayable = |reader: &dyn Reader| reader.replayable(subscription, &query, missing).unwrap();
             assert_eq!(replayable(reader), replayable(&self.model), "{here}: replayable, missing {missing}");
         }
+        // The model keeps them all.
+        let all = self.model.hours(subscription.no).unwrap();
+        assert_eq!(
+            reader.hours(subscription.no).unwrap(),
+            all[all.len().saturating_sub(hours::KEPT)..],
+            "{here}: hours"
+        );
         let health = |reader: &dyn Reader| reader.health(subscription.no).unwrap();
         assert_eq!(health(reader), health(&self.model), "{here}: health");
     }

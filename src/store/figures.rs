@@ -12,6 +12,42 @@ pub struct Tally {
     pub next_attempt_at: Option<Timestamp>,
 }
 
+/// The attempts that began in an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hour {
+    /// The hour, counted from the epoch.
+    pub hour: u32,
+    pub attempts: u32,
+    /// Those of them that succeeded.
+    pub successes: u32,
+}
+
+impl Hour {
+    const MS: u64 = 60 * 60 * 1000;
+
+    /// The hour of one attempt.
+    pub fn of(at: Timestamp, is_success: bool) -> Self {
+        let hour = u32::try_from(at.0 / Self::MS).unwrap_or(u32::MAX);
+        Self { hour, attempts: 1, successes: is_success.into() }
+    }
+
+    /// Adds what another says of the same hour.
+    pub fn add(&mut self, other: Self) {
+        self.attempts = self.attempts.saturating_add(other.attempts);
+        self.successes = self.successes.saturating_add(other.successes);
+    }
+
+    /// Those that did not succeed.
+    pub fn failures(&self) -> u32 {
+        self.attempts.saturating_sub(self.successes)
+    }
+
+    /// When it began.
+    pub fn began_at(self) -> Timestamp {
+        Timestamp(u64::from(self.hour) * Self::MS)
+    }
+}
+
 /// What waits in the whole store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
@@ -48,4 +84,15 @@ pub struct Retained {
 pub struct Expired {
     pub events: u64,
     pub dead_letters: u64,
+}
+
+/// Hours in order, and others; what both say of the same hour is added up.
+pub fn added_up(mut hours: Vec<Hour>, others: &[Hour]) -> Vec<Hour> {
+    for other in others {
+        match hours.binary_search_by_key(&other.hour, |known| known.hour) {
+            Ok(at) => hours[at].add(*other),
+            Err(at) => hours.insert(at, *other),
+        }
+    }
+    hours
 }

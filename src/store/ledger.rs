@@ -14,6 +14,8 @@
 //! | retry | subscription, event | attempts made, due |
 //! | backlog page, progress | subscription, first event | up to a thousand waiting deliveries |
 //! | health | subscription | only while it is not perfect |
+//! | hours | subscription | attempts by the hour, but for the latest |
+//! | counted | | the commit up to which all attempts are in the rows of hours |
 //! | subscription, account, API key | their numbers or names | their records |
 //!
 //! One table, one writer. A batch is one record of the log, and one sync makes it durable. There the rows of blocks stay,
@@ -35,6 +37,7 @@ mod disk;
 mod encrypting;
 mod fault;
 mod history;
+pub mod hours;
 mod idempotency;
 mod keys;
 mod log;

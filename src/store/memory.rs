@@ -13,8 +13,8 @@ use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Order, Place};
 use crate::store::{
     Address, Answer, Backend, Backlog, Census, Committed, Copier, CopyError, Disk, Error, Expunge,
-    ExpungeAnswer, Farewell, Follows, NewAccount, Reader, Recovery, Replay, Replayable, Retained, Retries,
-    Retry, Rotation, Settlement, Tally, Untidy, Verb,
+    ExpungeAnswer, Farewell, Follows, Hour, NewAccount, Reader, Recovery, Replay, Replayable, Retained,
+    Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -40,6 +40,7 @@ struct Model {
     health: HashMap<SubscriptionNo, Health>,
     last_attempts: HashMap<SubscriptionNo, Timestamp>,
     logs: BTreeMap<Place, Vec<Attempt>>,
+    hours: BTreeMap<SubscriptionNo, BTreeMap<u32, Hour>>,
     /// What was replayed, and is known to have been.
     replayed: BTreeSet<Place>,
     /// The place of each attempt, in the order in which they were settled.
@@ -257,6 +258,9 @@ impl Model {
             settlement.health.map(|health| self.health.insert(settlement.at.subscription, health));
         }
         self.last_attempts.insert(settlement.at.subscription, settlement.attempt.at);
+        let hour = Hour::of(settlement.attempt.at, settlement.attempt.outcome.is_success());
+        let hours = self.hours.entry(settlement.at.subscription).or_default();
+        hours.entry(hour.hour).and_modify(|known| known.add(hour)).or_insert(hour);
         let place = (settlement.event, settlement.at.subscription);
         self.logs.entry(place).or_default().push(settlement.attempt);
         self.settled.push_back(place);
@@ -438,6 +442,7 @@ impl Model {
             Verb::Unsubscribe(at) => {
                 self.subscriptions.remove(&at);
                 self.health.remove(&at.subscription);
+                self.hours.remove(&at.subscription);
                 self.pending.retain(|(subscription, _), _| *subscription != at.subscription);
                 Answer::Done
             }
@@ -684,6 +689,11 @@ impl Reader for Memory {
     fn tallies(&self, subscriptions: &[Subscription]) -> Result<Vec<Tally>, Error> {
         let model = self.model();
         Ok(subscriptions.iter().map(|subscription| model.tally(subscription)).collect())
+    }
+
+    fn hours(&self, no: SubscriptionNo) -> Result<Vec<Hour>, Error> {
+        let hours = self.model().hours.get(&no).cloned().unwrap_or_default();
+        Ok(hours.into_values().collect())
     }
 
     fn events(&self, query: &EventQuery) -> Result<Listed<Arc<Recorded>>, Error> {

@@ -16,6 +16,7 @@ mod cli_keys;
 mod clock_jumps;
 mod configuration_reference;
 mod configuring;
+mod counting_attempts;
 mod custom_headers;
 mod damage;
 mod dashboards;

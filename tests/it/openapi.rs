@@ -160,6 +160,8 @@ fn succeed_with_hooks(document: &Document, api: &Api) {
     assert_eq!(send("GET", "/api/v1/hooks?limit=1", None).status, 200);
     assert_eq!(send("GET", "/api/v1/hooks/sample?event=new_lead", None).status, 200);
     succeed_with_deliveries(document, api, &path);
+    assert_eq!(send("GET", &format!("{path}/stats"), None).status, 200);
+    assert_eq!(send("GET", "/api/v1/hooks/stats", None).status, 200);
     assert_eq!(send("DELETE", &path, None).status, 200);
     assert_eq!(send("DELETE", "/api/v1/hooks/subscribe", Some(&wish)).status, 200);
     refuse_the_deactivated(document, api);

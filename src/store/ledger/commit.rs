@@ -114,6 +114,9 @@ impl<'a> Commit<'a> {
     /// Writes the batch; returns the events that it recorded. What it wrote is not durable yet.
     pub fn write(mut self) -> Result<Vec<Arc<Recorded>>, Error> {
         let commit = self.writing.next_commit;
+        if !self.settlements.settled.is_empty() {
+            self.volatile.hours.stage(&mut self.rows, commit)?;
+        }
         let bears_blocks = !self.events.is_empty() || !self.settlements.is_empty();
         let rewrites = !self.expunged.is_empty();
         let rewritten = self.expunged.stage(&self.shared.table, &mut self.rows)?;
@@ -256,6 +259,7 @@ impl<'a> Commit<'a> {
             self.put_health(subscription, settlement.health);
         }
         self.volatile.last_attempts.insert(subscription, settlement.attempt.at);
+        self.volatile.hours.add(subscription, &settlement.attempt);
         self.settlements.settled.push(SettledV2::of(settlement));
         Ok(Answer::Done)
     }
@@ -406,6 +410,8 @@ impl<'a> Commit<'a> {
         self.rows.delete(&keys::subscription(at));
         self.rows.delete(&keys::health(at.subscription));
         self.volatile.last_attempts.remove(&at.subscription);
+        self.volatile.hours.forget(at.subscription);
+        self.rows.delete(&keys::hours(at.subscription));
         self.rows.put(&keys::garbage(at.subscription), Vec::new());
         Ok(Answer::Done)
     }

@@ -23,6 +23,8 @@ pub const CURSOR: &[u8] = b"0cursor";
 pub const KEYED: &[u8] = b"0keyed";
 /// How many bytes the blocks have; written with the cursor.
 pub const USAGE: &[u8] = b"0usage";
+/// Up to which commit all attempts are counted in the rows of hours.
+pub const COUNTED: &[u8] = b"0counted";
 /// Where the steady clock stood when something was last made due.
 pub const TIME: &[u8] = b"0time";
 
@@ -43,6 +45,7 @@ const GARBAGE: u8 = b'g';
 const HEALTH: u8 = b'h';
 const API_KEY: u8 = b'k';
 const POSTINGS: u8 = b'l';
+const HOURS: u8 = b'n';
 const PROGRESS: u8 = b'p';
 const RETRY: u8 = b'r';
 const SETTLEMENT_BLOCK: u8 = b's';
@@ -60,6 +63,7 @@ pub const PAIR_KEY: usize = 17;
 pub enum Kind {
     Schema,
     Seal,
+    Counted,
     Counters,
     Cursor,
     Usage,
@@ -72,6 +76,7 @@ pub enum Kind {
     EventType,
     Garbage,
     Health,
+    Hours,
     Pair(Pair),
     Subscription,
 }
@@ -220,6 +225,7 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
     let whole = [
         (SCHEMA, Kind::Schema),
         (SEAL, Kind::Seal),
+        (COUNTED, Kind::Counted),
         (COUNTERS, Kind::Counters),
         (CURSOR, Kind::Cursor),
         (USAGE, Kind::Usage),
@@ -242,6 +248,7 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         TOLD => (Kind::Block(Block::Told), BLOCK_KEY),
         GARBAGE => (Kind::Garbage, 9),
         HEALTH => (Kind::Health, 9),
+        HOURS => (Kind::Hours, 9),
         RETRY => (Kind::Pair(Pair::Retry), PAIR_KEY),
         BACKLOG_PAGE => (Kind::Pair(Pair::Page), PAIR_KEY),
         PROGRESS => (Kind::Pair(Pair::Progress), PAIR_KEY),
@@ -301,6 +308,11 @@ pub const ALL_GARBAGE: [u8; 1] = [GARBAGE];
 /// The key of a subscription's health.
 pub fn health(subscription: SubscriptionNo) -> [u8; 9] {
     numbered(HEALTH, subscription)
+}
+
+/// The key of a subscription's attempts by the hour.
+pub fn hours(subscription: SubscriptionNo) -> [u8; 9] {
+    numbered(HOURS, subscription)
 }
 
 /// The key of the note that an unsubscribed hook left rows behind.

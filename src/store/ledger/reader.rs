@@ -16,12 +16,15 @@ use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed, Order, Place};
 use crate::store::ledger::blocks::{EventReader, oldest_event, settlement_blocks_backwards};
 use crate::store::ledger::history;
+use crate::store::ledger::hours::with_open;
 use crate::store::ledger::keys;
 use crate::store::ledger::pages::pages_of;
 use crate::store::ledger::shared::{Shared, revived};
 use crate::store::ledger::values::{Value, decode_subscription};
 use crate::store::ledger::{census, disk};
-use crate::store::{Address, Backlog, Census, Disk, Error, Reader, Replayable, Retained, Retries, Tally};
+use crate::store::{
+    Address, Backlog, Census, Disk, Error, Hour, Reader, Replayable, Retained, Retries, Tally,
+};
 use crate::subscription::{Generation, Status, Subscription};
 
 /// How many settlement blocks are searched for hooks' last attempts.
@@ -235,6 +238,20 @@ impl Reader for Shared {
         }
         self.find_last_attempts(&mut counts)?;
         Ok(subscriptions.iter().map(|subscription| counts[&subscription.no].tally).collect())
+    }
+
+    fn hours(&self, no: SubscriptionNo) -> Result<Vec<Hour>, Error> {
+        loop {
+            let (open, written) = {
+                let volatile = self.volatile();
+                (volatile.hours.of(no).to_vec(), volatile.hours.written)
+            };
+            let row = self.table.get(keys::hours(no))?;
+            // It may just have gone from memory to its row.
+            if self.volatile().hours.written == written {
+                return with_open(row.as_deref(), &open);
+            }
+        }
     }
 
     fn events(&self, query: &EventQuery) -> Result<Listed<Arc<Recorded>>, Error> {

@@ -1,7 +1,7 @@
 //! Recovery: what is durable becomes what is held in memory, after every start.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::account::Account;
@@ -10,6 +10,7 @@ use crate::event_type::EventType;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::ledger::blocks::{bytes_since, event_blocks, event_blocks_backwards, settlement_blocks};
 use crate::store::ledger::chapters::Chapters;
+use crate::store::ledger::hours::Hours;
 use crate::store::ledger::idempotency::KnownKeys;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::mark::Mark;
@@ -37,6 +38,8 @@ pub fn recover(
     let chapters = Chapters::recover(&shared.table, next_event, writing.next_commit)?;
     shared.volatile().chapters = chapters;
     writing.retention.forget_pass();
+    let mut hours = Hours::recover(&shared.table)?;
+    let mut gone: HashSet<SubscriptionNo> = hours.open().collect();
     let mut waiting = Waiting::default();
     waiting.find(shared)?;
     for row in shared.table.scan_prefix(keys::ALL_SUBSCRIPTIONS) {
@@ -44,9 +47,12 @@ pub fn recover(
         let at = keys::read_subscription(&key).ok_or_else(|| Error::damaged("the key of a hook"))?;
         let subscription = decode_subscription(&value, shared.subscription_key(at))?;
         waiting.confirm(&subscription);
+        gone.remove(&subscription.no);
         each(subscription);
     }
     waiting.disown(shared)?;
+    gone.into_iter().for_each(|no| hours.forget(no));
+    shared.volatile().hours = hours;
     Ok(Recovery {
         next_subscription: SubscriptionNo(writing.counters.next_subscription),
         waiting: waiting.due,

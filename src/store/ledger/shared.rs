@@ -11,6 +11,7 @@ use crate::encryption::Keyring;
 use crate::id::{EventNo, Seal, SubscriptionNo};
 use crate::store::ledger::changes::Changes;
 use crate::store::ledger::chapters::Chapters;
+use crate::store::ledger::hours::Hours;
 use crate::store::ledger::keys::{self, Pair};
 use crate::store::ledger::popular::Popular;
 use crate::store::ledger::rows::Rows;
@@ -47,6 +48,8 @@ pub struct Volatile {
     pub commits: u64,
     /// The open chapters.
     pub chapters: Chapters,
+    /// Attempts by the hour that are not written yet.
+    pub hours: Hours,
     /// Bytes of all blocks.
     pub bytes: u64,
     /// What retention has let go of since the ledger was opened.
@@ -70,6 +73,7 @@ impl Shared {
             synced: Vec::new(),
             commits: 0,
             chapters: Chapters::unread(),
+            hours: Hours::default(),
             bytes: 0,
             expired: Expired::default(),
         };

@@ -98,6 +98,9 @@ pub fn sweep(shared: &Shared) -> Result<Untidy, Error> {
         }
     }
     if rows.len() == 0 {
+        // What was under way then may have been counted since.
+        rows.delete(&keys::hours(subscription));
+        shared.volatile().hours.forget(subscription);
         rows.delete(&note);
     }
     rows.apply()?;

@@ -25,7 +25,7 @@ use crate::health::{Health, Stage};
 use crate::id::{AccountNo, EventNo, KeyId};
 use crate::label::Metadata;
 use crate::store::tail::Cursor;
-use crate::store::{Error, Retry};
+use crate::store::{Error, Hour, Retry};
 use crate::subscription::Generation;
 
 pub use blocks::{EventBlock, Moved, SettledV2, SettlementBlock, StoredEvent, Synced};
@@ -112,6 +112,15 @@ enum StageV1 {
     Healthy,
     Probing,
     Opening,
+}
+
+/// The attempts for a subscription by the hour.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct TalliedV1 {
+    /// The last commit of which they are counted.
+    pub counted: u64,
+    /// Hours since the one before, attempts, and those that succeeded.
+    hours: Vec<(u32, u32, u32)>,
 }
 
 /// Before accounts had profiles.
@@ -221,6 +230,29 @@ impl Value for Cursor {
 
     fn load(stored: CursorV1, (): ()) -> Option<Self> {
         Some(Self { event: EventNo(stored.event), commit: stored.commit })
+    }
+}
+
+impl TalliedV1 {
+    /// Hours in order, counted up to a commit.
+    pub fn of(counted: u64, hours: &[Hour]) -> Self {
+        let mut before = 0;
+        let distances = hours.iter().map(|one| {
+            let distance = one.hour - before;
+            before = one.hour;
+            (distance, one.attempts, one.successes)
+        });
+        Self { counted, hours: distances.collect() }
+    }
+
+    /// The hours in order.
+    pub fn hours(&self) -> Vec<Hour> {
+        let mut before = 0_u32;
+        let hours = self.hours.iter().map(|&(distance, attempts, successes)| {
+            before = before.saturating_add(distance);
+            Hour { hour: before, attempts, successes }
+        });
+        hours.collect()
     }
 }
 

@@ -16,8 +16,8 @@ use crate::store::ledger::encrypting::SealedUnder;
 use crate::store::ledger::keys::{self, Block, Kind};
 use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{
-    AttemptChapterV1, Counters, EventBlock, EventChapterV1, Moved, SettlementBlock, ToldV1, Usage, Value,
-    decode, decode_outline,
+    AttemptChapterV1, Counters, EventBlock, EventChapterV1, Moved, SettlementBlock, TalliedV1, ToldV1, Usage,
+    Value, decode, decode_outline,
 };
 use crate::store::tail::Cursor;
 use crate::store::{Address, Error};
@@ -115,6 +115,7 @@ impl Survey {
         match kind {
             Kind::Schema => drop(decode::<u32>(value)?),
             Kind::Seal => drop(decode::<[u8; 32]>(value)?),
+            Kind::Counted => drop(decode::<u64>(value)?),
             Kind::Counters => self.counters = Some(decode(value)?),
             Kind::Cursor => self.cursor = Some(Cursor::decode(value, ())?),
             Kind::Keyed => drop(decode::<u64>(value)?),
@@ -125,6 +126,7 @@ impl Survey {
             Kind::ApiKey => drop(ApiKey::decode(value, keys::rest(key).to_vec())?),
             Kind::Garbage => self.gone.extend(keys::read_numbered(key)),
             Kind::Health => drop(Health::decode(value, ())?),
+            Kind::Hours => drop(decode::<TalliedV1>(value)?),
             Kind::SealedUnder => drop(decode::<SealedUnder>(value)?),
             Kind::Subscription => self.hook(key, value, findings)?,
             Kind::Block(_) | Kind::Pair(_) => {}
@@ -266,6 +268,7 @@ fn name(kind: Kind, key: &[u8]) -> String {
     match kind {
         Kind::Schema => "the schema version".to_owned(),
         Kind::Seal => "the seal".to_owned(),
+        Kind::Counted => "up to where attempts are counted".to_owned(),
         Kind::Counters => "the counters".to_owned(),
         Kind::Cursor => "the cursor".to_owned(),
         Kind::Usage => "the bytes of blocks".to_owned(),
@@ -284,6 +287,7 @@ fn name(kind: Kind, key: &[u8]) -> String {
         }
         Kind::Garbage => number("what is left of hook"),
         Kind::Health => number("the health of hook"),
+        Kind::Hours => number("the attempts by the hour of hook"),
         Kind::Pair(_) => number("what waits for hook"),
         Kind::Subscription => {
             format!("hook {}", keys::read_subscription(key).map_or(0, |at| at.subscription.0))

@@ -1,5 +1,7 @@
 //! Forgetting attempts: the settlement blocks of a time whose events were dealt with, and that no recovery needs.
 
+use std::collections::BTreeSet;
+
 use crate::store::Error;
 use crate::store::ledger::blocks::{EventReader, commit_of, delete, get, numbers};
 use crate::store::ledger::chapters::{attempts, events};
@@ -13,6 +15,7 @@ impl Step<'_> {
         let table = &self.shared.table;
         let held = self.shared.volatile().bytes;
         let (mut rows, mut bytes, mut more) = (self.shared.rows(), 0, false);
+        let mut uncounted = BTreeSet::new();
         for number in numbers(table, Block::Settlements, 0) {
             let number = number?;
             more = rows.len() >= STEP_ROWS;
@@ -28,6 +31,9 @@ impl Step<'_> {
             if !expires || self.tells_of_what_waits(&block)? {
                 break;
             }
+            if self.shared.volatile().hours.needs(commit_of(number)) {
+                uncounted.extend(block.settled.iter().map(|settled| settled.delivery().1));
+            }
             delete(&mut rows, Block::Settlements, number, value.len());
             bytes += value.len() as u64;
         }
@@ -36,7 +42,10 @@ impl Step<'_> {
             volatile.bytes -= bytes;
             // A recovery must not look for these attempts.
             volatile.stage(&mut rows, self.next_commit, self.next_commit - 1);
-            drop(volatile);
+            // Nor can it count them.
+            for no in uncounted {
+                volatile.hours.write(&mut rows, no, self.next_commit - 1)?;
+            }
             rows.apply()?;
         }
         Ok(more)

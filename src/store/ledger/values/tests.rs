@@ -149,6 +149,13 @@ fn health() -> Health {
     Health { stage: Stage::Probing, hold_until: Some(Timestamp(900)), failing_since: Some(Timestamp(800)) }
 }
 
+fn hours() -> Vec<Hour> {
+    vec![
+        Hour { hour: 490_000, attempts: 70_000, successes: 3 },
+        Hour { hour: 490_002, attempts: 1, successes: 1 },
+    ]
+}
+
 fn retry() -> Retry {
     Retry {
         due: Timestamp(70_000),
@@ -205,6 +212,7 @@ fn values_have_the_bytes_that_they_always_had() {
         ("event type", declaration().encode(), GOLDEN_EVENT_TYPE),
         ("key", key().encode(), GOLDEN_KEY),
         ("health", health().encode(), GOLDEN_HEALTH),
+        ("hours", encode(&TalliedV1::of(300, &hours())), GOLDEN_HOURS),
         ("retry", retry().encode(), GOLDEN_RETRY),
         ("cursor", Cursor { event: EventNo(5), commit: 300 }.encode(), GOLDEN_CURSOR),
         ("usage", encode(&Usage { bytes: 70_000, commit: 300 }), GOLDEN_USAGE),
@@ -231,6 +239,7 @@ fn what_was_written_is_read_back() {
     assert_eq!(decode_subscription(&bytes, place()).unwrap(), subscription());
     let bytes = encode_subscription(&endpoint(), &seal, &keyring);
     assert_eq!(decode_subscription(&bytes, place()).unwrap(), endpoint());
+    assert_eq!(decode::<TalliedV1>(&encode(&TalliedV1::of(300, &hours()))).unwrap().hours(), hours());
     assert_eq!(Account::decode(&account().encode(), b"acme".to_vec()).unwrap(), account());
     assert_eq!(Declaration::decode(&declaration().encode(), b"new_lead".to_vec()).unwrap(), declaration());
     assert_eq!(ApiKey::decode(&key().encode(), vec![5; 32]).unwrap(), key());
@@ -407,6 +416,7 @@ const GOLDEN_ACCOUNT_V1: &str = "010207";
 const GOLDEN_EVENT_TYPE: &str = "010641206c65616401027b7d01046265746100010708";
 const GOLDEN_KEY: &str = "01040404040404040404040404040404040404040402030001020263690100";
 const GOLDEN_HEALTH: &str = "02000101fb840301fb2003";
+const GOLDEN_HOURS: &str = "01fb2c0102fc107a0700fc7011010003020101";
 const GOLDEN_HEALTH_V1: &str = "01000101fb8403";
 const GOLDEN_RETRY: &str = "02fc7011010001020201";
 const GOLDEN_RETRY_V1: &str = "01fc70110100010202";
