@@ -9,7 +9,6 @@
 //! and regular expressions are.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -57,6 +56,11 @@ impl Condition {
     /// The condition as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The same, shared: two of the same text are one condition.
+    pub(crate) fn text(&self) -> Arc<str> {
+        self.text.clone()
     }
 
     /// Whether it holds of this data.
@@ -139,12 +143,6 @@ impl PartialEq for Condition {
 }
 
 impl Eq for Condition {}
-
-impl Hash for Condition {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
-    }
-}
 
 impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

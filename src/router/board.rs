@@ -36,8 +36,8 @@ pub struct Board {
     pub metrics: Metrics,
 }
 
-/// Which conditions hold of an event.
-pub type Verdicts = HashMap<Condition, bool>;
+/// Which conditions hold of an event, by their texts.
+pub type Verdicts = HashMap<Arc<str>, bool>;
 
 /// What is to be done: first the verbs are queued, then the shards are told.
 #[derive(Default)]
@@ -94,11 +94,12 @@ impl Board {
             let matches = match draft.only {
                 Some(only) => self.index.only(Address { account: draft.account, subscription: only }),
                 None => {
-                    let holds =
-                        |condition: &Condition| match known.get(index).and_then(|of| of.get(condition)) {
-                            Some(holds) => *holds,
-                            None => condition.holds_of_bytes(draft.body.data()),
-                        };
+                    let found_out =
+                        |condition: &Condition| known.get(index)?.get(condition.as_str()).copied();
+                    let holds = |condition: &Condition| {
+                        let found_out = found_out(condition);
+                        found_out.unwrap_or_else(|| condition.holds_of_bytes(draft.body.data()))
+                    };
                     self.index.matches(draft.account, &draft.event_type, draft.channels(), holds)
                 }
             };

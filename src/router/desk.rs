@@ -47,17 +47,26 @@ impl Desk {
         if self.conditioned.load(Ordering::Relaxed) == 0 {
             return Vec::new();
         }
-        let judged = drafts.iter().map(|draft| {
-            let conditions = self.board().index.conditions_on(draft.account, &draft.event_type);
+        let asked: Vec<Vec<Condition>> = {
+            let board = self.board();
+            let asked =
+                drafts.iter().map(|draft| board.index.conditions_on(draft.account, &draft.event_type));
+            asked.collect()
+        };
+        let judged = drafts.iter().zip(asked).map(|(draft, conditions)| {
+            let mut verdicts = Verdicts::new();
             if conditions.is_empty() {
-                return Verdicts::new();
+                return verdicts;
             }
             let data = Data::read(draft.body.data());
             if data.is_none() {
                 warn!(event = %draft.event_type, "its data is nested too deeply for filters, which let nothing through");
             }
-            let holds = |condition: &Condition| data.as_ref().is_some_and(|data| condition.holds_of(data));
-            conditions.into_iter().map(|condition| (condition.clone(), holds(&condition))).collect()
+            for condition in conditions {
+                let holds = || data.as_ref().is_some_and(|data| condition.holds_of(data));
+                verdicts.entry(condition.text()).or_insert_with(holds);
+            }
+            verdicts
         });
         judged.collect()
     }
