@@ -76,7 +76,8 @@ struct Panicked;
 pub struct Unable(pub Attempt);
 
 impl Settings {
-    /// Settings under which an attempt has `timeout` in all where its endpoint has none of its own, and the plain signature goes in `signature_header`.
+    /// Settings under which an attempt has `timeout` in all where its endpoint has none of its own, and the plain signature
+    /// goes in `signature_header`.
     ///
     /// # Errors
     /// When `signature_header` is no name of a header, or one that means something else.

@@ -175,15 +175,7 @@ impl Hookyard {
         id: HookId,
         replay: Replay,
     ) -> Result<usize, ReplayError> {
-        let account = self.0.registry.account(account).ok_or(ReplayError::NotFound("hook"))?;
-        let hook = self.living(account, id).await?;
-        match replay {
-            Replay { what: Replayed::All | Replayed::Missing, .. } => {
-                self.replay_all(hook, replay, true).await
-            }
-            Replay { since: None, until: None, .. } => self.replay_dead(hook).await,
-            _ => self.replay_dead_of(hook, replay, true).await,
-        }
+        self.replay_or_count(account, id, replay, true).await
     }
 
     /// How many deliveries [`Self::replay`] would make due now; it changes nothing.
@@ -196,14 +188,26 @@ impl Hookyard {
         id: HookId,
         replay: Replay,
     ) -> Result<usize, ReplayError> {
+        self.replay_or_count(account, id, replay, false).await
+    }
+
+    /// Makes them due if told to `act`; else it counts them.
+    async fn replay_or_count(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        replay: Replay,
+        act: bool,
+    ) -> Result<usize, ReplayError> {
         let account = self.0.registry.account(account).ok_or(ReplayError::NotFound("hook"))?;
         let hook = self.living(account, id).await?;
         match replay {
             Replay { what: Replayed::All | Replayed::Missing, .. } => {
-                self.replay_all(hook, replay, false).await
+                self.replay_all(hook, replay, act).await
             }
+            Replay { since: None, until: None, .. } if act => self.replay_dead(hook).await,
             Replay { since: None, until: None, .. } => Ok(self.with_tally(hook).await?.dead as usize),
-            _ => self.replay_dead_of(hook, replay, false).await,
+            _ => self.replay_dead_of(hook, replay, act).await,
         }
     }
 
@@ -281,7 +285,7 @@ impl Hookyard {
         Ok(dead as usize)
     }
 
-    /// Makes them due if told to `act`; else it counts them.
+    /// As [`Self::replay_or_count`].
     async fn replay_dead_of(
         &self,
         hook: Subscription,
@@ -318,7 +322,7 @@ impl Hookyard {
         }
     }
 
-    /// As [`Self::replay_dead_of`].
+    /// As [`Self::replay_or_count`].
     async fn replay_all(&self, hook: Subscription, replay: Replay, act: bool) -> Result<usize, ReplayError> {
         let at = Address { account: hook.account, subscription: hook.no };
         let (mut count, mut below) = (0, EventNo(u64::MAX));

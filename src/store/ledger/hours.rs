@@ -5,6 +5,7 @@
 //! another up to which commit all of them do.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use smallvec::SmallVec;
 
@@ -137,15 +138,9 @@ impl Hours {
             };
             for settled in SettlementBlock::decode(&bytes)?.settled {
                 let no = settled.delivery().1;
-                let up_to = match known.get(&no) {
-                    Some(up_to) => *up_to,
-                    None => {
-                        let row = table.get(keys::hours(no))?;
-                        let up_to = row.map(|row| decode::<TalliedV1>(&row)).transpose()?;
-                        let up_to = up_to.map_or(0, |row| row.counted);
-                        known.insert(no, up_to);
-                        up_to
-                    }
+                let up_to = match known.entry(no) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(unknown) => *unknown.insert(counted_up_to(table, no)?),
                 };
                 if commit_of(number) > up_to {
                     hours.add(no, &settled.attempt());
@@ -154,6 +149,13 @@ impl Hours {
         }
         Ok(hours)
     }
+}
+
+/// The commit up to which the row of a subscription counts.
+fn counted_up_to(table: &Table, no: SubscriptionNo) -> Result<u64, Error> {
+    let row = table.get(keys::hours(no))?;
+    let row = row.map(|row| decode::<TalliedV1>(&row)).transpose()?;
+    Ok(row.map_or(0, |row| row.counted))
 }
 
 /// The hours that a row holds, if there is one, and those that are not written yet: the newest of them.
