@@ -141,7 +141,9 @@ mod tests {
 
     #[test]
     fn an_account_that_floods_waits_for_its_turn_and_others_go_first() {
-        let credits = Credits::new(1 << 16, 1 << 30);
+        // No time passes: who was there a while ago would count for nothing.
+        let began = Instant::now();
+        let credits = Credits::sharing(1 << 16, 1 << 30, Contention::new(2, move || began));
         let turn = |account| {
             let room = credits.room_now(account, 8, 100).unwrap();
             let credits = credits.clone();

@@ -42,7 +42,14 @@ pub fn verify(delivery: &Delivery, arrivals: &[&Arrival], kills: &[Kill]) {
         assert_same_answer(attempt, found, delivery);
         if let Some(lost) = missing {
             let killed = |kill: &Kill| lost.arrived() < kill.ended && kill.began < found.arrived();
-            assert!(kills.iter().any(killed), "an attempt before one that is there is missing: {delivery:?}");
+            assert!(
+                kills.iter().any(killed),
+                "an attempt before one that is there is missing: {:?} before {:?}; the last kill before it {:?}: \
+                 {delivery:?}",
+                lost.request,
+                found.request,
+                kills.iter().rfind(|kill| kill.began < found.arrived()),
+            );
         }
         missing = None;
     }
