@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
+use crate::config::duration;
 use crate::id::{AccountNo, KeyId};
 use crate::label::{Metadata, Uid};
 
@@ -45,10 +47,24 @@ pub struct Profile {
     pub name: String,
     /// What else it may be called by; no two accounts have the same.
     pub uid: Option<Uid>,
-    /// How many deliveries a second it may have, if that is limited.
+    /// How many requests a second all its hooks together may get, if that is limited.
     pub rate_limit: Option<u32>,
+    /// How long the data of its events is kept, where the configuration would keep it for longer.
+    pub retention: Option<Retention>,
     pub metadata: Metadata,
 }
+
+/// How long the data of an account's events is kept: whole seconds, from one to ten years; as text `7d` or `12h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention(Duration);
+
+/// The text or length is no retention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a retention is a duration with its unit, such as 7d or 12h: whole seconds, from 1s to 3650d")]
+pub struct NotARetention;
+
+/// The longest retention.
+const LONGEST_RETENTION: Duration = Duration::from_secs(3_650 * 86_400);
 
 /// The ids of all accounts by their numbers; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -127,6 +143,36 @@ impl Profile {
     pub fn of(id: &AccountId) -> Self {
         let uid = id.as_str().parse().ok().filter(|_| !id.is_random());
         Self { name: id.to_string(), uid, ..Self::default() }
+    }
+}
+
+impl Retention {
+    /// The length of time.
+    pub fn length(self) -> Duration {
+        self.0
+    }
+}
+
+impl TryFrom<Duration> for Retention {
+    type Error = NotARetention;
+
+    fn try_from(length: Duration) -> Result<Self, NotARetention> {
+        let is_whole = length.subsec_nanos() == 0 && !length.is_zero();
+        if is_whole && length <= LONGEST_RETENTION { Ok(Self(length)) } else { Err(NotARetention) }
+    }
+}
+
+impl FromStr for Retention {
+    type Err = NotARetention;
+
+    fn from_str(text: &str) -> Result<Self, NotARetention> {
+        duration::read(text).map_err(|_| NotARetention)?.try_into()
+    }
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&duration::written(self.0))
     }
 }
 
@@ -242,6 +288,18 @@ mod tests {
         assert!("acme-1.eu_west".parse::<AccountId>().is_ok());
         for bad in ["", "a b", "a/b", "ä", &"a".repeat(129)] {
             assert_eq!(bad.parse::<AccountId>(), Err(NotAnAccountId), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_retention_is_whole_seconds_and_at_most_ten_years() {
+        for (text, written) in
+            [("7d", "7d"), ("90m", "90m"), ("1s", "1s"), ("3650d", "3650d"), ("1h 30m", "90m")]
+        {
+            assert_eq!(text.parse::<Retention>().map(|age| age.to_string()), Ok(written.to_owned()));
+        }
+        for bad in ["", "7", "0s", "500ms", "1s 1ms", "3651d", "-1d", "for ever"] {
+            assert_eq!(bad.parse::<Retention>(), Err(NotARetention), "{bad}");
         }
     }
 

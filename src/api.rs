@@ -246,6 +246,7 @@ fn admin_routes(config: &mut ServiceConfig) {
                 .route(web::get().to(accounts::list))
                 .route(web::post().to(accounts::create)),
         )
+        .service(at("/api/v1/accounts/{id}/retention", "PUT").route(web::put().to(accounts::set_retention)))
         .service(
             at("/api/v1/keys", "GET, POST")
                 .route(web::get().to(keys::list))

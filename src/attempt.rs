@@ -26,6 +26,17 @@ pub struct Attempt {
     pub response: Bytes,
 }
 
+impl Attempt {
+    /// Why its delivery, or the endpoint, is given up after it.
+    pub fn reason_to_give_up(&self) -> String {
+        match (self.n, self.outcome) {
+            (_, outcome) if outcome.is_gone() => "the receiver answered 410 Gone".to_owned(),
+            (1, outcome) => format!("the attempt failed: {outcome}"),
+            (n, outcome) => format!("all {n} attempts failed, the last with {outcome}"),
+        }
+    }
+}
+
 /// What an attempt met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

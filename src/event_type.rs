@@ -14,8 +14,16 @@ pub const NAME_LIMIT: usize = 128;
 
 /// What the names of the router's own event types begin with; nobody else's do.
 pub const OWN_PREFIX: &str = "hookyard.";
-/// The event of a hook's deactivation: the one event type of the router's own.
+/// A hook was deactivated.
 pub const HOOK_DEACTIVATED: &str = "hookyard.hook_deactivated";
+/// A hook whose receiver had failed so often that it was probed has taken a delivery.
+pub const HOOK_RECOVERED: &str = "hookyard.hook_recovered";
+/// A delivery used up its attempts, while its hook goes on.
+pub const DELIVERY_EXHAUSTED: &str = "hookyard.delivery_exhausted";
+/// More deliveries wait for a hook than the operator wants to be left alone with.
+pub const BACKLOG_EXCEEDED: &str = "hookyard.backlog_exceeded";
+/// The event types of the router's own.
+pub const OWN: [&str; 4] = [HOOK_DEACTIVATED, HOOK_RECOVERED, DELIVERY_EXHAUSTED, BACKLOG_EXCEEDED];
 
 /// The name of a kind of event, such as `new_lead`: 1 to 128 characters, none of them a control character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -92,6 +92,11 @@ impl Filter {
         }
     }
 
+    /// Whether it names one of the router's own event types.
+    pub fn has_own_type(&self) -> bool {
+        self.event_types().unwrap_or_default().iter().any(EventType::is_own)
+    }
+
     /// Whether an event on these channels is on one that it wants.
     pub fn has_channel(&self, channels: &[Channel]) -> bool {
         self.channels.is_empty()

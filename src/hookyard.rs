@@ -36,11 +36,13 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, Semaphore, oneshot};
 
 use crate::account::AccountNames;
+use crate::clock::Timestamp;
 use crate::config::{self, Config};
 use crate::credit::{Credits, NoCredit};
 use crate::delivery::client::Settings;
 use crate::delivery::guard::Guard;
 use crate::delivery::tls::{self, Outgoing};
+use crate::forgetting::Ages;
 use crate::id::Seal;
 use crate::metrics::Metrics;
 #[cfg(feature = "server")]
@@ -49,11 +51,12 @@ use crate::router::Router;
 use crate::router::desk::Desk;
 use crate::runtime::{self, Blueprint, Current, Planner, Serving, Started, Stop, Stopper};
 use crate::shard::Plan;
+use crate::store::census::Watch;
 use crate::store::condition::State;
 use crate::store::ledger::{self, Durability, Ledger, STORE_DIRECTORY};
 use crate::store::writer::{Reopen, Store, Verbs};
-use crate::store::{Answer, Backend, Error as StoreError};
-use crate::subscriber::{Policy, Slots};
+use crate::store::{Answer, Backend, Deep, Error as StoreError};
+use crate::subscriber::{AccountPaces, Policy, Slots};
 use crate::{retry, store};
 
 use self::accounts::Registry;
@@ -196,7 +199,9 @@ impl Hookyard {
         path: PathBuf,
     ) -> Result<Self, OpenError> {
         let metrics = Metrics::new();
-        let store = Store::start(backend, reopen, metrics.clone()).map_err(OpenError::Threads)?;
+        let serving = Current::new(ArcSwapOption::empty());
+        let watch = watch(config.health.backlog_notice, serving.clone(), metrics.clone());
+        let store = Store::start(backend, reopen, watch, metrics.clone()).map_err(OpenError::Threads)?;
         let unrecoverable = |error: StoreError| match error {
             StoreError::Damaged(_) => ledger::OpenError::of(&path, error).into(),
             StoreError::Failed(why) => OpenError::Recovery { path, why: why.to_string() },
@@ -207,26 +212,28 @@ impl Hookyard {
                 .denying(config.egress.deny_networks.clone()),
         );
         let outgoing = Outgoing::from(tls::configured(&config.delivery)?);
-        let serving = Current::new(ArcSwapOption::empty());
         let names = AccountNames::default();
-        let slots = Slots::new(config.delivery.max_connections);
+        let (slots, paces) = (Slots::new(config.delivery.max_connections), AccountPaces::default());
+        let ages = Ages::default();
         let blueprint = Blueprint {
             workers: workers(&config),
             plan: plan(
                 &config,
                 store.clone(),
-                slots.clone(),
+                (slots.clone(), paces.clone()),
                 (guard.clone(), outgoing.clone()),
                 metrics.clone(),
             )?,
             store: store.clone(),
             current: serving.clone(),
             names: names.clone(),
+            paces: paces.clone(),
+            ages: ages.clone(),
             metrics: metrics.clone(),
         };
         let begun = async {
             let Started { stopper, seal } = runtime::start(blueprint).await?;
-            let registry = Registry::read(&store, names).await?;
+            let registry = Registry::read(&store, names, paces, ages).await?;
             Ok((stopper, seal, registry, Declarations::read(&store).await?))
         };
         let (stopper, seal, registry, declarations) = begun.await.map_err(unrecoverable)?;
@@ -381,10 +388,21 @@ fn keeping(retention: &config::Retention) -> ledger::Policy {
     }
 }
 
+/// Has the router that serves tell of hooks for which more than so many deliveries wait; of none for zero.
+fn watch(threshold: u64, serving: Current, figures: Metrics) -> Watch {
+    let tell = move |deep: &[Deep], reader: &dyn store::Reader| {
+        figures.hooks.backlogged.set(deep.iter().filter(|one| one.pending > threshold).count() as i64);
+        if let Some(serving) = serving.load_full() {
+            serving.desk.tell_of_backlogs(deep, threshold, reader, Timestamp::now());
+        }
+    };
+    Watch { deep: if threshold == 0 { u64::MAX } else { threshold.div_ceil(2) }, tell: Box::new(tell) }
+}
+
 fn plan(
     config: &Config,
     store: Store,
-    slots: Slots,
+    (slots, account_paces): (Slots, AccountPaces),
     (guard, outgoing): (Arc<Guard>, Outgoing),
     metrics: Metrics,
 ) -> Result<Planner, config::Error> {
@@ -406,11 +424,13 @@ fn plan(
         window: config.subscriber.window,
         idle: config.subscriber.idle,
     };
-    Ok(Box::new(move |given_up, ended| Plan {
+    Ok(Box::new(move |desk, given_up, ended| Plan {
         store: store.clone(),
+        desk,
         policy: policy.clone(),
         delivery: delivery.clone(),
         slots: slots.clone(),
+        account_paces: account_paces.clone(),
         metrics: metrics.clone(),
         given_up,
         ended,

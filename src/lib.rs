@@ -54,6 +54,7 @@ mod encryption;
 pub mod event;
 pub mod event_type;
 pub mod filter;
+mod forgetting;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -9,7 +9,7 @@ pub mod board;
 pub mod desk;
 pub mod index;
 mod message;
-mod notice;
+pub mod notice;
 
 use std::sync::Arc;
 
@@ -17,20 +17,16 @@ use actix::{Actor, ActorContext, Addr, Context, Handler, MessageResult};
 use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::account::AccountNames;
 use crate::clock::Timestamp;
 use crate::condition::{Condition, Data};
-use crate::id::{Seal, SubscriptionNo};
-use crate::metrics::Metrics;
+use crate::id::SubscriptionNo;
 use crate::shard::{self, Due, GiveUp, Shard};
 use crate::store::readers::gone;
-use crate::store::writer::Store;
 use crate::store::{Answer, Error};
 use crate::subscription::Subscription;
 
-use self::board::{Board, Decided, Place, Told};
+use self::board::{Decided, Place, Told};
 use self::desk::Desk;
-use self::index::Index;
 pub use self::index::Numbers;
 pub use self::message::{
     Add, Again, Change, Committed, End, Match, New, Ping, Replay, Rotate, SetHeaders, SetPaused, Subscribe,
@@ -48,38 +44,22 @@ pub struct Router {
 /// Tells the runtime, by being dropped, that a router ended.
 pub struct Ended(pub mpsc::UnboundedSender<()>);
 
-/// What a router begins with.
-pub struct Beginning {
-    pub index: Index,
-    pub next_subscription: SubscriptionNo,
-    pub seal: Seal,
-    pub waiting: Vec<(SubscriptionNo, Timestamp)>,
-    pub names: AccountNames,
-}
-
 /// A shard's answer that it has done as told.
 type Heard = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 impl Router {
-    /// A router that goes on from what recovery found; what waits is handed to the shards.
+    /// A router that decides at this desk; what waits is handed to the shards.
     pub fn new(
-        beginning: Beginning,
-        store: Store,
+        desk: Arc<Desk>,
+        waiting: Vec<(SubscriptionNo, Timestamp)>,
         shards: Vec<Addr<Shard>>,
-        metrics: Metrics,
         ended: Ended,
     ) -> Self {
-        let Beginning { index, next_subscription, seal, waiting, names } = beginning;
-        let board = Board { index, next_subscription, seal, names, shards: shards.len(), metrics };
-        for (shard, due) in shards.iter().zip(board.due(waiting)) {
+        let due = desk.board().due(waiting);
+        for (shard, due) in shards.iter().zip(due) {
             shard.do_send(Due(due));
         }
-        Self { desk: Arc::new(Desk::new(board, store)), shards, _ended: ended }
-    }
-
-    /// Where events are emitted until it ends.
-    pub fn desk(&self) -> Arc<Desk> {
-        self.desk.clone()
+        Self { desk, shards, _ended: ended }
     }
 
     /// Queues what was decided and tells the shards; the answers come from the future, once each that must stop

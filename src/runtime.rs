@@ -9,17 +9,20 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::account::AccountNames;
-use crate::clock::Clock;
-use crate::id::Seal;
+use crate::account::{AccountNames, Retention};
+use crate::clock::{Clock, Timestamp};
+use crate::forgetting::{Ages, forget};
+use crate::id::{Seal, SubscriptionNo};
 use crate::metrics::Metrics;
+use crate::router::board::{Board, Recovered};
 use crate::router::desk::Desk;
 use crate::router::index::Index;
-use crate::router::{Beginning, Committed, End, Ended, Ping, Router};
+use crate::router::{Committed, End, Ended, Ping, Router};
 use crate::shard::{Abandon, Drain, GiveUp, Plan, Shard};
 use crate::store::readers::gone;
 use crate::store::writer::{Listener, Store};
 use crate::store::{Backend, Error};
+use crate::subscriber::AccountPaces;
 
 /// What serves at this moment; nothing while a router is being started, or after the stop.
 pub type Current = Arc<ArcSwapOption<Serving>>;
@@ -37,11 +40,13 @@ pub struct Blueprint {
     pub plan: Planner,
     pub current: Current,
     pub names: AccountNames,
+    pub paces: AccountPaces,
+    pub ages: Ages,
     pub metrics: Metrics,
 }
 
-/// Makes the plan of a shard, given whom to tell of endpoints that are given up, and of its own end.
-pub type Planner = Box<dyn Fn(Recipient<GiveUp>, mpsc::UnboundedSender<()>) -> Plan + Send>;
+/// Makes the plan of a shard, given the desk, whom to tell of endpoints that are given up, and of its own end.
+pub type Planner = Box<dyn Fn(Arc<Desk>, Recipient<GiveUp>, mpsc::UnboundedSender<()>) -> Plan + Send>;
 
 /// Asks the runtime to stop.
 pub struct Stop {
@@ -83,6 +88,8 @@ async fn run(
     reply: oneshot::Sender<Result<Seal, Error>>,
 ) {
     let arbiters: Vec<Arbiter> = (0..blueprint.workers.max(1)).map(|_| Arbiter::new()).collect();
+    let Blueprint { store, current, ages, .. } = &blueprint;
+    let forgetting = actix_rt::spawn(forget(store.clone(), current.clone(), ages.clone()));
     let mut reply = Some(reply);
     let mut patience = Patience::default();
     loop {
@@ -103,6 +110,7 @@ async fn run(
                 };
                 blueprint.current.store(None);
                 if let Some(stop) = stop {
+                    forgetting.abort();
                     finish(stop, &blueprint, &shards, Some(router)).await;
                     break;
                 }
@@ -124,6 +132,7 @@ async fn run(
         if blueprint.store.has_failed() {
             // Nothing is accepted meanwhile.
             if let Ok(stop) = timeout(patience.next(), stops.recv()).await {
+                forgetting.abort();
                 finish(stop, &blueprint, &[], None).await;
                 break;
             }
@@ -178,57 +187,58 @@ async fn begin(
 ) -> Result<(Serving, Vec<Addr<Shard>>, Seal), Error> {
     let (hand_over, beginning) = oneshot::channel();
     let (router_made, router_known) = std::sync::mpsc::channel::<Addr<Router>>();
-    let names = blueprint.names.clone();
+    let accounts = (blueprint.names.clone(), blueprint.paces.clone(), blueprint.ages.clone());
     let (by_status, clock) = (blueprint.metrics.hooks.by_status.clone(), blueprint.store.clock().clone());
     blueprint.store.recover(move |backend| {
         let found =
-            backend.and_then(|backend| recover(backend, Index::counting_in(by_status), names, &clock));
+            backend.and_then(|backend| recover(backend, Index::counting_in(by_status), accounts, &clock));
         let recovered = found.as_ref().map(|_| ()).map_err(Error::clone);
         // If the runtime is gone, nobody listens either.
         let _ = hand_over.send(found);
         recovered.map(|()| listener(router_known))
     });
-    let beginning = beginning.await.unwrap_or_else(|_| Err(gone()))?;
-    let seal = beginning.seal.clone();
+    let (recovered, waiting) = beginning.await.unwrap_or_else(|_| Err(gone()))?;
+    let seal = recovered.seal.clone();
+    let board = Board::new(recovered, arbiters.len(), blueprint.metrics.clone());
+    let desk = Arc::new(Desk::new(board, blueprint.store.clone()));
     // The shards tell the router, and the router the shards: its address comes first.
     let router = actix::Context::<Router>::new();
     let address = router.address();
     let mut shards = Vec::with_capacity(arbiters.len());
     for arbiter in arbiters {
-        let plan = (blueprint.plan)(address.clone().recipient(), ended.clone());
+        let plan = (blueprint.plan)(desk.clone(), address.clone().recipient(), ended.clone());
         let shard = Shard::start_in_arbiter(&arbiter.handle(), move |_| Shard::new(plan));
         shards.push(shard);
     }
-    let (store, metrics) = (blueprint.store.clone(), blueprint.metrics.clone());
-    let actor = Router::new(beginning, store, shards.clone(), metrics, Ended(ended));
-    let desk = actor.desk();
+    let actor = Router::new(desk.clone(), waiting, shards.clone(), Ended(ended));
     // The writer may have gone; then nothing is committed either.
     let _ = router_made.send(router.run(actor));
     Ok((Serving { router: address, desk }, shards, seal))
 }
 
-/// Rebuilds the store, fills the index and lets the steady clock go on from where the store saw it.
+/// Rebuilds the store, fills the index and lets the steady clock go on from where the store saw it; says also for which
+/// subscriptions something waits, and when it is due.
 fn recover(
     backend: &mut dyn Backend,
     mut index: Index,
-    names: AccountNames,
+    (names, paces, ages): (AccountNames, AccountPaces, Ages),
     clock: &Clock,
-) -> Result<Beginning, Error> {
+) -> Result<(Recovered, Vec<(SubscriptionNo, Timestamp)>), Error> {
     let mut count = 0u64;
     let recovery = backend.recover(&mut |subscription| {
         index.insert(&subscription);
         count += 1;
     })?;
     clock.go_on_from(recovery.seen);
-    backend.reader().accounts()?.into_iter().for_each(|account| names.add(account.no, account.id));
+    for account in backend.reader().accounts()? {
+        paces.set(account.no, account.profile.rate_limit, clock.now().steady);
+        ages.set(account.no, account.profile.retention.map(Retention::length));
+        names.add(account.no, account.id);
+    }
     info!(subscriptions = count, waiting = recovery.waiting.len(), "recovered");
-    Ok(Beginning {
-        index,
-        next_subscription: recovery.next_subscription,
-        seal: Seal::new(&recovery.seal),
-        waiting: recovery.waiting,
-        names,
-    })
+    let seal = Seal::new(&recovery.seal);
+    let recovered = Recovered { index, next_subscription: recovery.next_subscription, seal, names };
+    Ok((recovered, recovery.waiting))
 }
 
 /// Tells the router of each commit; nothing is committed for it before it is there.

@@ -28,9 +28,10 @@ use crate::delivery::endpoint::Endpoint;
 use crate::id::SubscriptionNo;
 use crate::metrics::Metrics;
 use crate::metrics::hooks::Counted;
+use crate::router::desk::Desk;
 use crate::store::writer::Store;
 use crate::subscriber::{
-    self, Cut, Hold, Policy, Reload, Report, Retire, Slots, Subscriber, Surroundings, Yield,
+    self, AccountPaces, Cut, Hold, Policy, Reload, Report, Retire, Slots, Subscriber, Surroundings, Yield,
 };
 
 pub use self::message::{Abandon, Again, Drain, Due, Forward, GiveUp, Pause, Remove, Try, Verdict, Wake};
@@ -56,10 +57,13 @@ pub struct Shard {
 #[derive(Clone)]
 pub struct Plan {
     pub store: Store,
+    /// Of the router whose shard it is.
+    pub desk: Arc<Desk>,
     pub policy: Policy,
     pub delivery: Arc<Settings>,
     /// Requests in flight, of all shards together.
     pub slots: Slots,
+    pub account_paces: AccountPaces,
     pub metrics: Metrics,
     pub given_up: Recipient<GiveUp>,
     /// Told when a shard panicked.
@@ -76,7 +80,9 @@ impl Shard {
     pub fn new(plan: Plan) -> Self {
         let surroundings = Surroundings {
             store: plan.store,
+            desk: plan.desk,
             slots: plan.slots,
+            account_paces: plan.account_paces,
             policy: plan.policy,
             crowded: Cell::default(),
             metrics: plan.metrics,

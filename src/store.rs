@@ -4,10 +4,11 @@
 //! questions beside it. No verb assumes that this process wrote all there is. The layout of rows is each backend's own
 //! affair; [`ledger`] is the durable one, [`memory`] a model of it for tests.
 
-mod census;
+pub mod census;
 pub mod condition;
 mod figures;
 pub mod history;
+pub mod lane;
 pub mod ledger;
 #[cfg(test)]
 pub mod memory;
@@ -33,7 +34,8 @@ use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed, Order, Place};
 use crate::subscription::{Generation, Subscription};
 
-pub use self::figures::{Census, Disk, Expired, Hour, Retained, Tally, added_up};
+pub use self::figures::{Census, Deep, Disk, Expired, Hour, Retained, Tally, added_up};
+pub use self::lane::{Lane, Lanes};
 pub use self::verb::{
     Address, Answer, Change, Duplicate, Edit, Expunge, ExpungeAnswer, Follows, NewAccount, NewSubscription,
     Replay, Rotation, Settlement, Verb,
@@ -99,11 +101,17 @@ pub trait Reader: Send + Sync {
         self.event(no)
     }
 
-    /// Deliveries of a subscription that were never attempted, oldest first, behind `after`, at most `limit`.
-    fn backlog(&self, subscription: &Subscription, after: EventNo, limit: usize) -> Result<Backlog, Error>;
+    /// Deliveries of a subscription in this lane that were never attempted, oldest first, behind `after`, at most `limit`.
+    fn backlog(
+        &self,
+        subscription: &Subscription,
+        lane: Lane,
+        after: EventNo,
+        limit: usize,
+    ) -> Result<Backlog, Error>;
 
-    /// A subscription's deliveries that wait for a retry: the `limit` that are due first.
-    fn retries(&self, subscription: &Subscription, limit: usize) -> Result<Retries, Error>;
+    /// A subscription's deliveries that wait for an attempt at some time: of each lane the `limit` that are due first.
+    fn retries(&self, subscription: &Subscription, limit: usize) -> Result<Lanes<Retries>, Error>;
 
     /// How many deliveries of each subscription are pending and dead, and when it was last attempted.
     fn tallies(&self, subscriptions: &[Subscription]) -> Result<Vec<Tally>, Error>;
@@ -147,10 +155,11 @@ pub trait Reader: Send + Sync {
     /// The number of the newest event, or zero.
     fn newest_event(&self) -> EventNo;
 
-    /// Counts what waits in the whole store, for as long as `goes_on`; `None` if it stopped before the end.
+    /// Counts what waits in the whole store, for as long as `goes_on`; `None` if it stopped before the end. Subscriptions for
+    /// which at least `deep` deliveries wait are named.
     ///
     /// What moves meanwhile may count twice or not at all; of a store at rest the count is exact.
-    fn census(&self, now: Timestamp, goes_on: &dyn Fn() -> bool) -> Result<Option<Census>, Error>;
+    fn census(&self, now: Timestamp, deep: u64, goes_on: &dyn Fn() -> bool) -> Result<Option<Census>, Error>;
 
     /// What the store takes of the disk, if it can be known.
     fn disk(&self) -> Option<Disk>;

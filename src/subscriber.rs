@@ -5,6 +5,7 @@
 //! never to attempt a retry before it is due, nor the same delivery twice at once. The records are the store's; when it
 //! starts and when it retires is its shard's affair, to which it reports.
 
+mod account_pace;
 mod backlog;
 mod carrying;
 pub mod dispatcher;
@@ -20,14 +21,17 @@ mod task;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix::{Actor, ActorContext, Context, Handler, Recipient, SpawnHandle};
 
 use crate::delivery::clients::Clients;
 use crate::metrics::Metrics;
+use crate::router::desk::Desk;
 use crate::store::Address;
 use crate::store::writer::Store;
 
+pub use self::account_pace::AccountPaces;
 use self::dispatcher::Dispatcher;
 pub use self::dispatcher::Start;
 pub use self::message::{Again, Cut, End, Forward, Hold, Reload, Report, Retire, Yield};
@@ -53,7 +57,9 @@ pub struct Subscriber {
 /// What the subscribers of one arbiter share.
 pub struct Surroundings {
     pub store: Store,
+    pub desk: Arc<Desk>,
     pub slots: Slots,
+    pub account_paces: AccountPaces,
     pub policy: Policy,
     /// Somebody waits for a place among those who run.
     pub crowded: Cell<bool>,
@@ -191,17 +197,18 @@ impl Handler<Turn> for Subscriber {
 impl Handler<Over> for Subscriber {
     type Result = ();
 
-    fn handle(&mut self, Over { event, end }: Over, ctx: &mut Context<Self>) {
-        let (dispatcher, mut hands) = self.with_hands(ctx);
+    fn handle(&mut self, Over { no, event, end }: Over, ctx: &mut Context<Self>) {
+        let (dispatcher, hands) = self.with_hands(ctx);
+        let mut hands = hands.after(event);
         let attempt = match end {
             End::Made(attempt) => Some(attempt),
             End::BrokenOff => None,
             End::Unable => {
                 let now = hands.now();
-                return dispatcher.unable(event, now, &mut hands);
+                return dispatcher.unable(no, now, &mut hands);
             }
         };
-        dispatcher.over(event, attempt, rand::random::<f64>(), hands.now(), &mut hands);
+        dispatcher.over(no, attempt, rand::random::<f64>(), hands.now(), &mut hands);
     }
 }
 

@@ -66,6 +66,9 @@ pub struct Shape<'a> {
     reason: Option<&'a str>,
     /// How many deliveries wait.
     pending: u64,
+    /// How many of them are replays that have not been attempted yet: they were asked for again, or came back with the hook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaying: Option<u64>,
     /// How many deliveries were given up and are kept.
     dead: u64,
     #[serde(serialize_with = "answer::text_or_null")]
@@ -325,6 +328,7 @@ fn shape(hook: &Hook) -> Shape<'_> {
         deactivated_at,
         reason,
         pending: hook.pending,
+        replaying: Some(hook.replaying).filter(|replaying| *replaying > 0),
         dead: hook.dead,
         last_attempt_at: hook.last_attempt_at,
         next_attempt_at: hook.next_attempt_at,

@@ -51,7 +51,7 @@ leads to the next page. Errors have one shape, whatever was asked: a method that
         hooks::stats::stats, hooks::stats::account_stats,
         deliveries::list, deliveries::of_hook, deliveries::get, deliveries::retry,
         deliveries::expunge, events::expunge, events::emit, events::list, events::get, events::replay, events::types,
-        accounts::create, accounts::list, keys::create, keys::list, keys::delete, backup::backup,
+        accounts::create, accounts::list, accounts::set_retention, keys::create, keys::list, keys::delete, backup::backup,
         health::live, health::ready, metrics::show, health::page, serve, serve_page,
     ),
     components(schemas(Receipt, Scope, error::Shape<'static>)),
@@ -174,8 +174,9 @@ mod tests {
 
     #[test]
     fn a_body_is_described_with_the_members_that_are_read() {
-        let bodies: [(&str, &[&str]); 11] = [
+        let bodies: [(&str, &[&str]); 12] = [
             ("CreateAccount", &accounts::MEMBERS),
+            ("SetRetention", &accounts::REPLACEMENT),
             ("CreateKey", &keys::MEMBERS),
             ("Emit", &events::MEMBERS),
             ("Subscribe", &hooks::WISH),

@@ -183,6 +183,7 @@ fn fields(hook: &Hook) -> Vec<(&'static str, Cell)> {
     }
     fields.extend([
         ("pending", Cell::new(hook.pending)),
+        ("replaying", Cell::new(hook.replaying)),
         ("dead", Cell::new(hook.dead)),
         ("last attempt", moment(&hook.last_attempt_at)),
         ("next attempt", moment(&hook.next_attempt_at)),

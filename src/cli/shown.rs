@@ -16,6 +16,9 @@ pub struct Hook {
     pub reason: Option<String>,
     #[serde(default)]
     pub pending: u64,
+    /// How many of them are replays that have not been attempted yet.
+    #[serde(default)]
+    pub replaying: u64,
     #[serde(default)]
     pub dead: u64,
     pub last_attempt_at: Option<String>,
@@ -111,6 +114,8 @@ pub struct Key {
 pub struct Account {
     pub id: String,
     pub created_at: String,
+    /// How long the data of its events is kept, where that is said of it.
+    pub retention: Option<String>,
 }
 
 /// An entry of the catalogue.

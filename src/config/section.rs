@@ -57,6 +57,8 @@ pub struct Delivery {
 pub struct Health {
     /// Timeouts, connection errors, 5xx and 429 in a row after which only the oldest due delivery is attempted.
     pub probe_after: u32,
+    /// The event `hookyard.backlog_exceeded` tells of hooks for which more deliveries wait; 0: never.
+    pub backlog_notice: u64,
 }
 
 /// `[operator]`: the API in the dialect of Svix.
@@ -244,7 +246,7 @@ impl Tls {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { probe_after: 5 }
+        Self { probe_after: 5, backlog_notice: 10_000 }
     }
 }
 

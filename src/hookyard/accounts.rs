@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use crate::account::{Account, AccountId, AccountNames, ApiKey, KeyHash, KeyText, Profile, Scope};
-use crate::clock::Timestamp;
+use crate::account::{Account, AccountId, AccountNames, ApiKey, KeyHash, KeyText, Profile, Retention, Scope};
+use crate::clock::{Clock, Timestamp};
+use crate::forgetting::Ages;
 use crate::id::{AccountNo, ApplicationId, KeyId};
 use crate::label::Uid;
 use crate::store::writer::{Store, Verbs};
 use crate::store::{Answer, Error as StoreError, NewAccount, Verb};
+use crate::subscriber::AccountPaces;
 
 use super::{Hookyard, Listed, LookupError, Order, Page, PageRequest, Stretch, Unavailable};
 
@@ -33,6 +35,9 @@ pub struct Caller {
 pub(super) struct Registry {
     known: RwLock<Known>,
     names: AccountNames,
+    paces: AccountPaces,
+    ages: Ages,
+    clock: Clock,
     /// Held by whoever makes, changes or deletes an account: no two get one uid.
     changing: Mutex<()>,
 }
@@ -61,13 +66,19 @@ pub enum AccountError {
 
 impl Registry {
     /// Reads what the store knows; makes the account `default` if it is missing.
-    pub(super) async fn read(store: &Store, names: AccountNames) -> Result<Self, StoreError> {
+    pub(super) async fn read(
+        store: &Store,
+        names: AccountNames,
+        paces: AccountPaces,
+        ages: Ages,
+    ) -> Result<Self, StoreError> {
         let id = AccountId::default_account();
         store.commit(Verb::CreateAccount(Box::new(NewAccount { profile: Profile::of(&id), id }))).await?;
         let (accounts, keys) = store.read(|reader| Ok((reader.accounts()?, reader.keys()?))).await?;
         let keys = keys.into_iter().map(|key| (key.hash, key)).collect();
         let known = RwLock::new(Known { keys, ..Known::default() });
-        let registry = Self { known, names, changing: Mutex::default() };
+        let clock = store.clock().clone();
+        let registry = Self { known, names, paces, ages, clock, changing: Mutex::default() };
         accounts.into_iter().for_each(|account| registry.put(account));
         Ok(registry)
     }
@@ -75,6 +86,8 @@ impl Registry {
     /// Knows an account as it is now.
     fn put(&self, account: Account) {
         self.names.add(account.no, account.id.clone());
+        self.paces.set(account.no, account.profile.rate_limit, self.clock.now().steady);
+        self.ages.set(account.no, account.profile.retention.map(Retention::length));
         let mut known = self.change();
         known.forget(account.no);
         known.ids.insert(account.id.clone(), account.no);
@@ -85,6 +98,8 @@ impl Registry {
     /// Knows an account no more: nobody can name it, and its keys are worth nothing.
     fn forget(&self, account: AccountNo) {
         self.names.remove(account);
+        self.paces.set(account, None, self.clock.now().steady);
+        self.ages.set(account, None);
         self.change().forget(account);
     }
 
@@ -122,15 +137,27 @@ impl Known {
 }
 
 impl Hookyard {
-    /// Makes an account; says whether it is new. Without an id it gets a random one.
+    /// Makes an account; says whether it is new. Without an id it gets a random one. One that there is stays as it is.
     ///
     /// # Errors
     /// When nothing can be changed now.
     pub async fn create_account(&self, id: Option<AccountId>) -> Result<(Account, bool), Unavailable> {
+        self.create_account_that_keeps(id, None).await
+    }
+
+    /// The same, of an account that has the data of its events kept for so long.
+    ///
+    /// # Errors
+    /// When nothing can be changed now.
+    pub async fn create_account_that_keeps(
+        &self,
+        id: Option<AccountId>,
+        retention: Option<Retention>,
+    ) -> Result<(Account, bool), Unavailable> {
         let registry = &self.0.registry;
         let _turn = registry.changing.lock().await;
         let id = id.unwrap_or_else(AccountId::random);
-        let mut profile = Profile::of(&id);
+        let mut profile = Profile { retention, ..Profile::of(&id) };
         profile.uid = profile.uid.filter(|uid| !registry.has_uid(Some(uid), None));
         self.record_account(NewAccount { id, profile }).await
     }
@@ -369,7 +396,7 @@ impl Hookyard {
         // Queued under the lock: a key that is revoked meanwhile must not be recorded behind its end.
         if let Some(key) = known.keys.get_mut(&hash) {
             key.last_used_at = Some(now);
-            self.0.store.settle(Verb::PutKey(Box::new(key.clone())));
+            self.0.store.settle(Verbs::from_buf([Verb::PutKey(Box::new(key.clone()))]));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::config::{Config, UnknownEvents};
-use crate::event_type::{EventType, HOOK_DEACTIVATED, NotAnEventType, OWN_PREFIX, stands_for};
+use crate::event_type::{EventType, NotAnEventType, OWN, OWN_PREFIX, stands_for};
 
 use super::Hookyard;
 
@@ -75,17 +75,12 @@ impl Catalogue {
 
     /// The event type of this name, of those that may be subscribed to: the router's own as well.
     pub(super) fn wanted(&self, name: &str) -> Result<EventType, UnknownType> {
-        match name {
-            HOOK_DEACTIVATED => name.parse().map_err(UnknownType::Malformed),
-            _ => match self.event_type(name) {
-                // A pattern for something that there is.
-                Err(UnknownType::Unknown { .. })
-                    if self.known.iter().any(|known| stands_for(name, known.as_str())) =>
-                {
-                    name.parse().map_err(UnknownType::Malformed)
-                }
-                found => found,
-            },
+        let is_pattern = || self.known.iter().any(|known| stands_for(name, known.as_str()));
+        match self.event_type(name) {
+            Err(UnknownType::Own) if OWN.contains(&name) => name.parse().map_err(UnknownType::Malformed),
+            // It stands for something that there is.
+            Err(UnknownType::Unknown { .. }) if is_pattern() => name.parse().map_err(UnknownType::Malformed),
+            found => found,
         }
     }
 

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::account::AccountId;
 use crate::clock::Timestamp;
 use crate::event::{IdempotencyKey, Labels, Receipt, Recorded};
-use crate::event_type::{EventType, HOOK_DEACTIVATED};
+use crate::event_type::{BACKLOG_EXCEEDED, DELIVERY_EXHAUSTED, EventType, HOOK_DEACTIVATED, HOOK_RECOVERED};
 use crate::filter::Filter;
 use crate::id::{AccountNo, EventId, EventNo, MessageId};
 use crate::store::history::{self, NEWEST, Period, Topics};
@@ -226,8 +227,7 @@ impl Hookyard {
         let declared = config.event_types.iter().find(|spec| spec.name == event);
         let data = match declared.map(|spec| &spec.example) {
             Some(example) => example.to_string(),
-            None if event == HOOK_DEACTIVATED => EXAMPLE_DEACTIVATED.to_owned(),
-            None => "null".to_owned(),
+            None => example_of_own(event).to_string(),
         };
         let digest = Sha256::new().chain_update("example ").chain_update(event).finalize();
         Sample {
@@ -260,8 +260,29 @@ impl Hookyard {
 /// What stands in the place of data that is not shown.
 const NULL: Bytes = Bytes::from_static(b"null");
 
-/// The example of the router's own event type.
-const EXAMPLE_DEACTIVATED: &str = r#"{"hook":{"id":"hook_0000000000000000000000000Ex","url":"https://example.com/hook","event":"new_lead"},"account":"default","reason":"the receiver answered 410 Gone","deactivated_at":"2026-01-15T10:30:00Z"}"#;
+/// The example of an event type of the router's own; null of another.
+fn example_of_own(event: &str) -> Value {
+    let hook = json!({"id": EXAMPLE_HOOK, "url": "https://example.com/hook", "event": "new_lead"});
+    let at = "2026-01-15T10:30:00Z";
+    match event {
+        HOOK_DEACTIVATED => {
+            json!({"hook": hook, "account": "default", "reason": EXAMPLE_REASON, "deactivated_at": at})
+        }
+        HOOK_RECOVERED => json!({"hook": hook, "account": "default", "recovered_at": at}),
+        DELIVERY_EXHAUSTED => {
+            let (id, event_id) = ("dlv_0000000000000000000000000Ex", "evt_0000000000000000000000000Ex");
+            let delivery = json!({"id": id, "event_id": event_id, "event": "new_lead", "attempts": 4});
+            json!({"hook": hook, "account": "default", "delivery": delivery, "reason": EXAMPLE_REASON, "exhausted_at": at})
+        }
+        BACKLOG_EXCEEDED => {
+            json!({"hook": hook, "account": "default", "pending": 10_412, "threshold": 10_000, "counted_at": at})
+        }
+        _ => Value::Null,
+    }
+}
+
+const EXAMPLE_HOOK: &str = "hook_0000000000000000000000000Ex";
+const EXAMPLE_REASON: &str = "all 4 attempts failed, the last with status 500";
 
 /// Without the data.
 impl fmt::Debug for Emitted {

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use crate::account::AccountId;
 use crate::clock::{Now, Timestamp};
 use crate::condition::Condition;
-use crate::event_type::{HOOK_DEACTIVATED, NotAnEventType};
+use crate::event_type::{NotAnEventType, OWN};
 use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
 use crate::router::index::State;
@@ -71,6 +71,8 @@ pub struct Hook {
     pub subscription: Subscription,
     /// Deliveries that wait or are being attempted.
     pub pending: u64,
+    /// Those of them that were asked for again, or came back with the hook, and have not been attempted since.
+    pub replaying: u64,
     /// Deliveries that were given up.
     pub dead: u64,
     pub last_attempt_at: Option<Timestamp>,
@@ -116,7 +118,7 @@ pub enum SubscribeError {
         "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
     )]
     UnknownEvent { name: String, known: String },
-    #[error("there is no such event of the router's own; there is {HOOK_DEACTIVATED}")]
+    #[error("there is no such event of the router's own; there are {}", OWN.join(", "))]
     OwnEvent,
     #[error("event: {0}")]
     EventType(#[from] NotAnEventType),
@@ -373,10 +375,10 @@ impl Hookyard {
 
 impl Hook {
     fn of(subscription: Subscription, tally: Tally, now: Now) -> Self {
-        let Tally { pending, dead, last_attempt_at, next_attempt_at } = tally;
+        let Tally { pending, replaying, dead, last_attempt_at, next_attempt_at } = tally;
         // What came back from the dead has been due since before its hook was there.
         let next_attempt_at = next_attempt_at.map(|due| now.on_the_wall(due).max(subscription.created_at));
-        Self { subscription, pending, dead, last_attempt_at, next_attempt_at }
+        Self { subscription, pending, replaying, dead, last_attempt_at, next_attempt_at }
     }
 
     fn read(reader: &dyn Reader, subscription: Subscription, now: Now) -> Result<Self, StoreError> {

@@ -15,6 +15,10 @@ pub struct Attempts {
     pub delivered: Counter,
     pub retries: Counter,
     pub given_up: Counter,
+    pub recovered: Counter,
+    pub replays: Counter,
+    pub throttled_by_hook: Counter,
+    pub throttled_by_account: Counter,
     pub unable: Counter,
     outcomes: [Counter; 10],
     duration: Histogram,
@@ -62,7 +66,20 @@ const LAG: Buckets = Buckets::Time(&[
 
 impl Attempts {
     pub(super) fn new(book: &mut Book<'_>) -> Self {
+        let [throttled_by_hook, throttled_by_account] = book.counters(
+            "attempts_throttled",
+            "How often an attempt had to wait because of a rate, by whose rate it was",
+            "by",
+            ["hook", "account"],
+        );
         Self {
+            throttled_by_hook,
+            throttled_by_account,
+            recovered: book.counter("hooks_recovered", "Hooks that were probed and took a delivery"),
+            replays: book.counter(
+                "replays_attempted",
+                "Attempts of deliveries that were asked for again, or came back with their hooks",
+            ),
             delivered: book.counter("deliveries_delivered", "Deliveries that a receiver answered with 2xx"),
             retries: book
                 .counter("retries_scheduled", "Attempts that failed and after which another was scheduled"),

@@ -3,6 +3,8 @@
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
+use crate::event_type::{OWN, OWN_PREFIX};
+
 use super::book::Book;
 
 /// Counted by the router and its shards.
@@ -11,6 +13,9 @@ pub struct Hooks {
     pub by_status: ByStatus,
     pub deactivated_gone: Counter,
     pub deactivated_exhausted: Counter,
+    /// Hooks with a deep backlog.
+    pub backlogged: Gauge,
+    notices: [Counter; OWN.len()],
     running: Gauge,
 }
 
@@ -39,8 +44,25 @@ impl Hooks {
             )),
             deactivated_gone,
             deactivated_exhausted,
+            backlogged: book.gauge(
+                "hooks_backlogged",
+                "Hooks for which more deliveries wait than health.backlog_notice, when that was last counted",
+            ),
+            notices: book.counters(
+                "notices",
+                "Events of the router's own that somebody was subscribed to, by their types without hookyard.",
+                "notice",
+                OWN.map(|name| name.trim_start_matches(OWN_PREFIX)),
+            ),
             running: book
                 .gauge("subscribers_running", "Hooks that are being served: those with something to do"),
+        }
+    }
+
+    /// Counts so many events of this type of the router's own.
+    pub fn tell(&self, event_type: &str, count: usize) {
+        if let Some(place) = OWN.iter().position(|name| *name == event_type) {
+            self.notices[place].inc_by(count as u64);
         }
     }
 

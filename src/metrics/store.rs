@@ -19,6 +19,7 @@ pub struct Store {
     pub queued: Gauge,
     pub pending: Gauge,
     pub retrying: Gauge,
+    pub replaying: Gauge,
     pub dead: Gauge,
     pub due_lag: Gauge<f64, AtomicU64>,
     pub counted_time: Gauge,
@@ -55,6 +56,10 @@ impl Store {
                 "commit_verbs",
                 "How many changes a commit made durable together; a batch of events is one",
                 VERBS,
+            ),
+            replaying: book.gauge(
+                "deliveries_replaying",
+                "Pending deliveries that were asked for again, or came back with their hooks, and were not attempted since",
             ),
             pending: book.gauge(
                 "deliveries_pending",

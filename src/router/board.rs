@@ -3,7 +3,7 @@
 //! It has the index, which is ahead of the store by what was decided and is still queued. Each decision says what is to
 //! be queued to the writer, and which shards are to hear of it afterwards.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
@@ -13,15 +13,16 @@ use crate::account::AccountNames;
 use crate::clock::Timestamp;
 use crate::condition::Condition;
 use crate::event::{Draft, Recorded};
+use crate::event_type::BACKLOG_EXCEEDED;
 use crate::id::{AccountNo, Seal, SubscriptionNo};
 use crate::label::Uid;
 use crate::metrics::Metrics;
 use crate::router::index::{Entry, Index, Numbers, State};
 use crate::router::message::{New, Rotate, Subscribe, Taken, Which};
-use crate::router::notice::notices;
+use crate::router::notice::{self, News, Notice};
 use crate::shard::GiveUp;
 use crate::store::writer::Verbs;
-use crate::store::{Address, Change, Edit, NewSubscription, Rotation, Verb};
+use crate::store::{Address, Change, Deep, Edit, NewSubscription, Rotation, Verb};
 use crate::subscription::{
     CustomHeaders, Envelope, Generation, Profile, Secret, Status, Subscription, TURNED_OFF,
 };
@@ -34,7 +35,20 @@ pub struct Board {
     pub names: AccountNames,
     pub shards: usize,
     pub metrics: Metrics,
+    /// Hooks of whose backlog was told.
+    pub told_of_backlog: HashSet<SubscriptionNo>,
 }
+
+/// What a board begins with.
+pub struct Recovered {
+    pub index: Index,
+    pub next_subscription: SubscriptionNo,
+    pub seal: Seal,
+    pub names: AccountNames,
+}
+
+/// The most hooks of whose backlogs is told after one count.
+const TOLD_AT_ONCE: usize = 1_000;
 
 /// Which conditions hold of an event, by their texts.
 pub type Verdicts = HashMap<Arc<str>, bool>;
@@ -66,6 +80,13 @@ pub struct Share {
 }
 
 impl Board {
+    /// A board that goes on from what recovery found.
+    pub fn new(recovered: Recovered, shards: usize, metrics: Metrics) -> Self {
+        let Recovered { index, next_subscription, seal, names } = recovered;
+        let told_of_backlog = HashSet::new();
+        Self { index, next_subscription, seal, names, shards, metrics, told_of_backlog }
+    }
+
     /// The shard of a subscription. Those of one endpoint are on all of them: an event for many is no shard's alone.
     fn place(&self, subscription: SubscriptionNo) -> Place {
         subscription.0 as usize % self.shards
@@ -340,10 +361,28 @@ impl Board {
             false => self.metrics.hooks.deactivated_exhausted.inc(),
         };
         self.index.set(at.subscription, State::Deactivated);
-        let notices = notices(&self.index, &self.names, &subscription, &reason, now);
+        let news = News::Deactivated { reason: &reason };
+        let told = self.tell(Notice { subscription: &subscription, news, at: now });
         decided.verbs.push(Verb::Change(at, Change::Deactivate { reason }));
-        decided.verbs.extend((!notices.is_empty()).then_some(Verb::Append(notices)));
+        decided.verbs.extend(told);
         decided
+    }
+
+    /// Tells those who want to know what became of a hook, if there are any.
+    pub fn tell(&self, notice: Notice<'_>) -> Option<Verb> {
+        notice.recorded(&self.index, &self.names, &self.metrics.hooks)
+    }
+
+    /// The hooks for which more than `threshold` deliveries wait and of which nobody was told yet, some at a time.
+    ///
+    /// `deep` are those for which at least half of that waits: of the others it is told again when they come to it again.
+    pub fn backlogs_to_tell_of(&mut self, deep: &[Deep], threshold: u64) -> Vec<Deep> {
+        let deep_ones: HashSet<SubscriptionNo> = deep.iter().map(|one| one.at.subscription).collect();
+        self.told_of_backlog.retain(|no| deep_ones.contains(no));
+        let over = deep.iter().filter(|one| one.pending > threshold);
+        let untold = over.filter(|one| !self.told_of_backlog.contains(&one.at.subscription));
+        let heard = untold.filter(|one| notice::is_heard(&self.index, one.at.account, BACKLOG_EXCEEDED));
+        heard.take(TOLD_AT_ONCE).copied().collect()
     }
 
     fn active(&self, subscription: SubscriptionNo) -> Option<(&Entry, Address)> {

@@ -9,11 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::warn;
 
+use crate::clock::Timestamp;
 use crate::condition::{Condition, Data};
 use crate::credit::Credit;
 use crate::event::Draft;
 use crate::router::board::{Board, Verdicts};
+use crate::router::notice::{News, Notice};
 use crate::store::writer::{Reply, Store, Verbs};
+use crate::store::{Deep, Reader, Settlement, Verb};
 
 /// A router's board, shared with those who emit.
 pub struct Desk {
@@ -69,6 +72,36 @@ impl Desk {
             verdicts
         });
         judged.collect()
+    }
+
+    /// Settles an attempt and tells whoever wants to know what it came to, in one commit; once the desk is closed it settles
+    /// alone.
+    pub fn settle_and_tell(&self, settlement: Settlement, notice: Notice<'_>) {
+        let board = self.board();
+        let mut verbs = Verbs::from_buf([Verb::Settle(settlement)]);
+        if self.is_open.load(Ordering::Relaxed) {
+            verbs.extend(board.tell(notice));
+        }
+        self.store.settle(verbs);
+    }
+
+    /// Tells whoever wants to know of hooks for which more than `threshold` deliveries wait, once until it is less than
+    /// half. `deep` are all hooks for which at least half of that waits.
+    pub fn tell_of_backlogs(&self, deep: &[Deep], threshold: u64, reader: &dyn Reader, at: Timestamp) {
+        let told_of = self.board().backlogs_to_tell_of(deep, threshold);
+        for Deep { at: address, pending } in told_of {
+            // A store that cannot be read says so elsewhere.
+            let Ok(Some(subscription)) = reader.subscription(address) else {
+                continue;
+            };
+            let mut board = self.board();
+            let news = News::BacklogExceeded { pending, threshold };
+            let told = board.tell(Notice { subscription: &subscription, news, at });
+            board.told_of_backlog.insert(address.subscription);
+            if let Some(told) = told.filter(|_| self.is_open.load(Ordering::Relaxed)) {
+                self.store.settle(Verbs::from_buf([told]));
+            }
+        }
     }
 
     /// The board; what is decided on it is to be queued before it is let go of.

@@ -353,7 +353,7 @@ impl World {
                 if let Ok(Answer::Start(loaded)) = &answer {
                     loaded.subscription.iter().for_each(|record| self.oracle.loaded(record));
                     // One that began with what was forwarded knows of nothing older before it is told.
-                    if loaded.backlog.is_some() {
+                    if loaded.has_backlog() {
                         self.actors.subscribers.get_mut(&no).expect("it lives").loaded = commit;
                     }
                 }

@@ -6,7 +6,7 @@ use rand::seq::IteratorRandom;
 use crate::account::{AccountId, AccountNames};
 use crate::clock::Timestamp;
 use crate::id::{AccountNo, Seal};
-use crate::router::board::Board;
+use crate::router::board::{Board, Recovered};
 use crate::router::index::Index;
 use crate::store::{Backend, Verb};
 use crate::subscriber::Report;
@@ -222,14 +222,9 @@ impl World {
         }
         let names = AccountNames::default();
         (1..3).for_each(|no| names.add(AccountNo(no), AccountId::random()));
-        let board = Board {
-            index,
-            next_subscription: found.next_subscription,
-            seal: Seal::new(&found.seal),
-            names,
-            shards: self.rules.shards,
-            metrics: self.metrics.clone(),
-        };
+        let seal = Seal::new(&found.seal);
+        let recovered = Recovered { index, next_subscription: found.next_subscription, seal, names };
+        let board = Board::new(recovered, self.rules.shards, self.metrics.clone());
         for (place, due) in board.due(found.waiting).into_iter().enumerate() {
             self.actors.shards.insert((run, place), Shard::new(self.rules.running));
             self.mail.open(Actor::Shard(run, place));

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::event::Recorded;
 use crate::id::AccountNo;
 use crate::metrics::Metrics;
 use crate::metrics::attempts::Attempts;
 use crate::store::Settlement;
-use crate::subscriber::hands::{Delivery, Hands};
+use crate::subscriber::hands::{Delivery, Hands, News};
 use crate::subscriber::question::Question;
 use crate::subscriber::slots::{Slot, Slots, Taken};
 use crate::subscriber::{Policy, Report};
@@ -74,6 +75,10 @@ impl Hands for Noting<'_> {
         host.strip_prefix("receiver-")?.strip_suffix(".example")?.parse().ok()
     }
 
+    fn admit(&mut self, _: Timestamp) -> Result<(), Timestamp> {
+        Ok(())
+    }
+
     fn take_slot_or_wait(&mut self, held: usize) -> Taken<Self::Slot> {
         let turns = self.turns.clone();
         self.slots.take_or_wait(self.account, held, || InLine { subscriber: self.subscriber, turns })
@@ -94,6 +99,10 @@ impl Hands for Noting<'_> {
 
     fn settle(&mut self, settlement: Settlement) {
         self.deeds.push(Deed::Settle(settlement));
+    }
+
+    fn settle_and_tell(&mut self, settlement: Settlement, _: &Subscription, _: News) {
+        self.settle(settlement);
     }
 
     fn ask(&mut self, number: u64, question: Question) {
@@ -118,11 +127,10 @@ mod tests {
     use super::super::rules::Rules;
     use super::*;
     use crate::attempt::{Attempt, Outcome};
-    use crate::clock::Timestamp;
     use crate::filter::Filter;
     use crate::health::Health;
     use crate::id::{EventNo, HookId, SubscriptionNo};
-    use crate::store::{self, Address, Backlog};
+    use crate::store::{Address, Backlog, Lane, Lanes};
     use crate::subscriber::Start;
     use crate::subscriber::dispatcher::Dispatcher;
     use crate::subscriber::question::{Answer, Loaded};
@@ -208,6 +216,7 @@ mod tests {
     }
 
     fn loaded(backlog: Backlog) -> Answer {
+        let nothing = Backlog { waiting: Vec::new(), through: backlog.through, more: false };
         let subscription = Subscription {
             no: SubscriptionNo(1),
             id: HookId::from_bytes([0; 20]),
@@ -230,8 +239,8 @@ mod tests {
         Answer::Start(Box::new(Loaded {
             subscription: Some(subscription),
             health: Health::default(),
-            retries: store::Retries::default(),
-            backlog: Some(backlog),
+            retries: Lanes::default(),
+            backlog: Lanes { fresh: Some(backlog), replay: Some(nothing) },
         }))
     }
 
@@ -239,7 +248,7 @@ mod tests {
     fn reading_on() -> Alone {
         let mut alone = Alone::begun();
         alone.answer(loaded(backlog(1, true)));
-        alone.answer(Answer::More(backlog(2, false)));
+        alone.answer(Answer::More(Lane::Fresh, backlog(2, false)));
         assert_eq!(alone.started, [1, 2]);
         alone.tell(|dispatcher, hands| dispatcher.changed(false, hands));
         alone.answer(loaded(backlog(1, true)));
@@ -249,7 +258,7 @@ mod tests {
     #[test]
     fn what_is_read_on_while_it_is_in_flight_is_not_attempted_again() {
         let mut alone = reading_on();
-        alone.answer(Answer::More(backlog(2, false)));
+        alone.answer(Answer::More(Lane::Fresh, backlog(2, false)));
         alone.succeed(1);
         alone.succeed(2);
         assert_eq!(alone.started, [1, 2]);
@@ -259,7 +268,7 @@ mod tests {
     fn what_ended_while_it_was_read_on_is_not_attempted_again() {
         let mut alone = reading_on();
         alone.succeed(2);
-        alone.answer(Answer::More(backlog(2, false)));
+        alone.answer(Answer::More(Lane::Fresh, backlog(2, false)));
         assert_eq!(alone.started, [1, 2]);
     }
 }

@@ -15,7 +15,7 @@ use tracing::warn;
 use crate::clock::{Clock, Now, Timestamp};
 use crate::metrics::{self, Metrics};
 use crate::store::readers::Then;
-use crate::store::{Census, Error, Reader, Retained};
+use crate::store::{Census, Deep, Error, Reader, Retained};
 
 /// How long it rests at least.
 const REST: Duration = Duration::from_secs(2);
@@ -32,15 +32,23 @@ pub enum Call {
     LetGo(Then),
 }
 
+/// Who is told for which subscriptions very much waits.
+pub struct Watch {
+    /// So many deliveries make a backlog deep.
+    pub deep: u64,
+    /// Told after each count of the subscriptions with a deep backlog.
+    pub tell: Box<dyn Fn(&[Deep], &dyn Reader) + Send>,
+}
+
 /// Starts the thread; it ends when the sender is dropped.
-pub fn start(metrics: Metrics, clock: Clock) -> std::io::Result<Sender<Call>> {
+pub fn start(metrics: Metrics, clock: Clock, watch: Watch) -> std::io::Result<Sender<Call>> {
     let (sender, calls) = unbounded();
-    let work = move || run(&metrics, &clock, &calls);
+    let work = move || run(&metrics, &clock, &watch, &calls);
     thread::Builder::new().name("hookyard-census".to_owned()).spawn(work)?;
     Ok(sender)
 }
 
-fn run(metrics: &Metrics, clock: &Clock, calls: &Receiver<Call>) {
+fn run(metrics: &Metrics, clock: &Clock, watch: &Watch, calls: &Receiver<Call>) {
     let mut store: Option<Arc<dyn Reader>> = None;
     let mut rest = REST;
     loop {
@@ -58,18 +66,25 @@ fn run(metrics: &Metrics, clock: &Clock, calls: &Receiver<Call>) {
             Err(RecvTimeoutError::Disconnected) => return,
         }
         if let Some(reader) = &store {
-            rest = count(&**reader, metrics, clock.now(), calls);
+            rest = count(&**reader, metrics, clock.now(), watch, calls);
         }
     }
 }
 
 /// Counts, unless it is called away; says how long to rest.
-fn count(reader: &dyn Reader, metrics: &Metrics, now: Now, calls: &Receiver<Call>) -> Duration {
+fn count(
+    reader: &dyn Reader,
+    metrics: &Metrics,
+    now: Now,
+    watch: &Watch,
+    calls: &Receiver<Call>,
+) -> Duration {
     let began = Instant::now();
     // sled panics over some kinds of damage.
     let counted = catch_unwind(AssertUnwindSafe(|| {
-        let census = reader.census(now.steady, &|| calls.is_empty())?;
+        let census = reader.census(now.steady, watch.deep, &|| calls.is_empty())?;
         let retained = reader.retained()?;
+        census.iter().for_each(|census| (watch.tell)(&census.deep, reader));
         Ok::<_, Error>(census.map(|census| (census, retained)))
     }));
     match counted {
@@ -94,6 +109,7 @@ fn count(reader: &dyn Reader, metrics: &Metrics, now: Now, calls: &Receiver<Call
 fn show(census: &Census, now: Now, figures: &metrics::store::Store) {
     figures.pending.set(census.pending as i64);
     figures.retrying.set(census.retrying as i64);
+    figures.replaying.set(census.replaying as i64);
     figures.dead.set(census.dead as i64);
     figures.due_lag.set(census.due_since.map_or(0.0, |since| since.until(now.steady).as_secs_f64()));
     figures.counted_time.set(now.wall.unix_seconds() as i64);

@@ -1,11 +1,14 @@
 //! Figures: what is counted of a subscription, and of the whole store.
 
 use crate::clock::Timestamp;
+use crate::store::{Address, Lane};
 
 /// The figures of a subscription.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub pending: u64,
+    /// Those of the pending ones that are replays: see [`Lane::Replay`].
+    pub replaying: u64,
     pub dead: u64,
     pub last_attempt_at: Option<Timestamp>,
     /// By the steady clock.
@@ -48,18 +51,54 @@ impl Hour {
     }
 }
 
+impl Tally {
+    /// Adds a delivery: one to come, in its lane, or else a dead letter.
+    pub fn add(&mut self, lane: Option<Lane>) {
+        let Some(lane) = lane else {
+            self.dead += 1;
+            return;
+        };
+        self.pending += 1;
+        self.replaying += u64::from(lane == Lane::Replay);
+    }
+}
+
 /// What waits in the whole store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Deliveries that are still to be made.
     pub pending: u64,
-    /// Those of them that failed before.
+    /// Those of them that failed before, or wait because somebody asked for them again.
     pub retrying: u64,
+    /// Those of them that are replays: see [`Lane::Replay`].
+    pub replaying: u64,
     /// Deliveries that were given up and can be replayed.
     pub dead: u64,
     /// Since when the pending delivery that has been due for longest is due, not counting those of hooks that are
     /// paused, probed or asked to be left alone. One that is being attempted is pending.
     pub due_since: Option<Timestamp>,
+    /// The subscriptions for which very many of the pending ones wait: at most [`DEEP_LIMIT`], in no order.
+    pub deep: Vec<Deep>,
+}
+
+/// The most subscriptions that a census names.
+pub const DEEP_LIMIT: usize = 65_536;
+
+/// A subscription for which many deliveries wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deep {
+    pub at: Address,
+    pub pending: u64,
+}
+
+impl Census {
+    /// Adds what waits for one subscription, and names it if that is at least `deep`.
+    pub fn add_pending(&mut self, at: Address, pending: u64, deep: u64) {
+        self.pending += pending;
+        if pending >= deep && self.deep.len() < DEEP_LIMIT {
+            self.deep.push(Deep { at, pending });
+        }
+    }
 }
 
 /// Bytes on the disk.

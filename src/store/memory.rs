@@ -13,8 +13,8 @@ use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Order, Place};
 use crate::store::{
     Address, Answer, Backend, Backlog, Census, Committed, Copier, CopyError, Disk, Error, Expunge,
-    ExpungeAnswer, Farewell, Follows, Hour, NewAccount, Reader, Recovery, Replay, Replayable, Retained,
-    Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
+    ExpungeAnswer, Farewell, Follows, Hour, Lane, Lanes, NewAccount, Reader, Recovery, Replay, Replayable,
+    Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -498,11 +498,13 @@ impl Model {
 
     fn tally(&self, subscription: &Subscription) -> Tally {
         let mut tally = Tally::default();
-        for (_, pending) in self.of(subscription.no) {
-            match pending.is_live(subscription) {
-                true => tally.pending += 1,
-                false => tally.dead += 1,
-            }
+        let retries = self.retries(subscription);
+        for (event, pending) in self.of(subscription.no) {
+            let retry = retries.iter().find(|retry| retry.event == event);
+            tally.add(match pending {
+                Pending::First { generation } => Lane::of(subscription, generation),
+                Pending::Retry(_) => retry.map(|retry| Lane::after(retry.retries)),
+            });
         }
         tally.last_attempt_at = self.last_attempts.get(&subscription.no).copied();
         let active = subscription.status == Status::Active;
@@ -517,12 +519,14 @@ impl Model {
         tally
     }
 
-    fn census(&self, now: Timestamp) -> Census {
+    fn census(&self, now: Timestamp, deep: u64) -> Census {
         let mut census = Census::default();
         for subscription in self.subscriptions.values() {
-            let Tally { pending, dead, .. } = self.tally(subscription);
+            let Tally { pending, replaying, dead, .. } = self.tally(subscription);
             let retries = self.retries(subscription);
-            census.pending += pending;
+            let at = Address { account: subscription.account, subscription: subscription.no };
+            census.add_pending(at, pending, deep);
+            census.replaying += replaying;
             census.dead += dead;
             census.retrying += retries.len() as u64;
             let health = self.health.get(&subscription.no).copied().unwrap_or_default();
@@ -659,12 +663,20 @@ impl Reader for Memory {
         Ok(self.model().events.get(&no).cloned())
     }
 
-    fn backlog(&self, subscription: &Subscription, after: EventNo, limit: usize) -> Result<Backlog, Error> {
+    fn backlog(
+        &self,
+        subscription: &Subscription,
+        lane: Lane,
+        after: EventNo,
+        limit: usize,
+    ) -> Result<Backlog, Error> {
         let model = self.model();
         let mut waiting: Vec<_> = model
             .of(subscription.no)
             .filter_map(|(event, pending)| match pending {
-                Pending::First { generation } if event > after && subscription.is_live(generation) => {
+                Pending::First { generation }
+                    if event > after && Lane::of(subscription, generation) == Some(lane) =>
+                {
                     Some((model.events[&event].clone(), generation))
                 }
                 _ => None,
@@ -679,11 +691,13 @@ impl Reader for Memory {
         Ok(Backlog { waiting, through, more })
     }
 
-    fn retries(&self, subscription: &Subscription, limit: usize) -> Result<Retries, Error> {
-        let mut waiting = self.model().retries(subscription);
-        let more = waiting.len() > limit;
-        waiting.truncate(limit);
-        Ok(Retries { waiting, more })
+    fn retries(&self, subscription: &Subscription, limit: usize) -> Result<Lanes<Retries>, Error> {
+        let all = self.model().retries(subscription);
+        Ok(Lanes::each(|lane| {
+            let of_lane = all.iter().filter(|retry| Lane::after(retry.retries) == lane);
+            let (waiting, more) = (of_lane.clone().take(limit).copied().collect(), of_lane.count() > limit);
+            Retries { waiting, more }
+        }))
     }
 
     fn tallies(&self, subscriptions: &[Subscription]) -> Result<Vec<Tally>, Error> {
@@ -770,8 +784,8 @@ impl Reader for Memory {
         self.model().last_event
     }
 
-    fn census(&self, now: Timestamp, _: &dyn Fn() -> bool) -> Result<Option<Census>, Error> {
-        Ok(Some(self.model().census(now)))
+    fn census(&self, now: Timestamp, deep: u64, _: &dyn Fn() -> bool) -> Result<Option<Census>, Error> {
+        Ok(Some(self.model().census(now, deep)))
     }
 
     fn disk(&self) -> Option<Disk> {

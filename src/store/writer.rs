@@ -20,7 +20,7 @@ use crate::clock::{Clock, Now};
 use crate::credit::Credit;
 use crate::event::Recorded;
 use crate::metrics::Metrics;
-use crate::store::census::{self, Call};
+use crate::store::census::{self, Call, Watch};
 use crate::store::condition::{Condition, State};
 use crate::store::readers::{Read, Readers, Then, asked, gone};
 use crate::store::{Answer, Backend, Committed, Error, Reader, Untidy, Verb};
@@ -126,12 +126,17 @@ struct Gathered {
 
 impl Store {
     /// Starts the threads of a store. Nothing may be read or written before [`Self::recover`].
-    pub fn start<B: Backend>(backend: B, reopen: Reopen<B>, metrics: Metrics) -> std::io::Result<Self> {
+    pub fn start<B: Backend>(
+        backend: B,
+        reopen: Reopen<B>,
+        watch: Watch,
+        metrics: Metrics,
+    ) -> std::io::Result<Self> {
         let (queue, requests) = unbounded();
         let condition = Arc::<Condition>::default();
         let clock = Clock::start();
         let readers = Readers::start()?;
-        let census = census::start(metrics.clone(), clock.clone())?;
+        let census = census::start(metrics.clone(), clock.clone(), watch)?;
         let writer = Writer {
             backend: Some(backend),
             reopen,
@@ -203,9 +208,9 @@ impl Store {
         answers.pop().ok_or_else(gone)
     }
 
-    /// Queues a verb that nobody waits for.
-    pub fn settle(&self, verb: Verb) {
-        self.send(Request::Write(Write { verbs: SmallVec::from_buf([verb]), credit: None, reply: None }));
+    /// Queues verbs that nobody waits for.
+    pub fn settle(&self, verbs: Verbs) {
+        self.send(Request::Write(Write { verbs, credit: None, reply: None }));
     }
 
     /// Looks something up that may take a while; what the actors read does not wait for it.

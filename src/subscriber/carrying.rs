@@ -12,9 +12,11 @@ use crate::delivery::endpoint::{Endpoint, Request};
 use crate::event::Recorded;
 use crate::id::EventNo;
 use crate::metrics::attempts::Attempts;
+use crate::router::notice::{self, Exhausted, Notice};
+use crate::store::writer::Verbs;
 use crate::store::{Address, Settlement, Verb};
 use crate::subscriber::dispatcher::Dispatcher;
-use crate::subscriber::hands::{Delivery, Hands};
+use crate::subscriber::hands::{Delivery, Hands, News};
 use crate::subscriber::message::{Answered, End, Over, Report};
 use crate::subscriber::policy::Policy;
 use crate::subscriber::question::Question;
@@ -31,12 +33,16 @@ pub struct Carrier<'a> {
     reports: &'a Recipient<Report>,
     timer: &'a mut Option<SpawnHandle>,
     ctx: &'a mut Context<Subscriber>,
+    /// The event of the attempt that is just over.
+    over: Option<Arc<Recorded>>,
 }
 
 /// Tells a subscriber when its attempt is over, however it ends, and then gives the slot back.
 struct Watch {
     subscriber: Addr<Subscriber>,
-    event: EventNo,
+    no: EventNo,
+    /// Once it is known.
+    event: Option<Arc<Recorded>>,
     end: End,
     _slot: Slot<Recipient<Turn>>,
 }
@@ -48,12 +54,17 @@ impl Subscriber {
         ctx: &'a mut Context<Self>,
     ) -> (&'a mut Dispatcher<Called, Task>, Carrier<'a>) {
         let Self { at, incarnation, surroundings, reports, dispatcher, timer } = self;
-        let carrier = Carrier { at: *at, incarnation: *incarnation, surroundings, reports, timer, ctx };
-        (dispatcher, carrier)
+        let (at, incarnation) = (*at, *incarnation);
+        (dispatcher, Carrier { at, incarnation, surroundings, reports, timer, ctx, over: None })
     }
 }
 
 impl Carrier<'_> {
+    /// The same, when an attempt to deliver this event is over.
+    pub(super) fn after(self, event: Option<Arc<Recorded>>) -> Self {
+        Self { over: event, ..self }
+    }
+
     /// Now, as due times have it.
     pub(super) fn now(&self) -> Timestamp {
         self.surroundings.store.now().steady
@@ -62,8 +73,11 @@ impl Carrier<'_> {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.subscriber
-            .do_send(Over { event: self.event, end: std::mem::replace(&mut self.end, End::BrokenOff) });
+        self.subscriber.do_send(Over {
+            no: self.no,
+            event: self.event.take(),
+            end: std::mem::replace(&mut self.end, End::BrokenOff),
+        });
     }
 }
 
@@ -99,6 +113,10 @@ impl Hands for Carrier<'_> {
         Some(Called { endpoint: Rc::new(endpoint.ok()?), client })
     }
 
+    fn admit(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        self.surroundings.account_paces.admit(self.at.account, now, rand::random())
+    }
+
     fn take_slot_or_wait(&mut self, held: usize) -> Taken<Self::Slot> {
         self.surroundings.slots.take_or_wait(self.at.account, held, || self.ctx.address().recipient())
     }
@@ -110,21 +128,24 @@ impl Hands for Carrier<'_> {
         event: Option<Arc<Recorded>>,
         slot: Self::Slot,
     ) -> Task {
-        let watch =
-            Watch { subscriber: self.ctx.address(), event: delivery.event, end: End::BrokenOff, _slot: slot };
+        let watch = Watch {
+            subscriber: self.ctx.address(),
+            no: delivery.event,
+            event,
+            end: End::BrokenOff,
+            _slot: slot,
+        };
         let Called { endpoint, client } = called.clone();
         let surroundings = Rc::clone(self.surroundings);
         Task::spawn(async move {
             // Whole: its end is what tells the subscriber.
             let mut watch = watch;
-            let event = match event {
-                Some(event) => Some(event),
-                None => {
-                    let no = delivery.event;
-                    surroundings.store.read(move |reader| reader.awaited(no)).await.ok().flatten()
-                }
-            };
-            if let Some(event) = event {
+            if watch.event.is_none() {
+                let no = delivery.event;
+                let read = surroundings.store.read(move |reader| reader.awaited(no)).await;
+                watch.event = read.ok().flatten();
+            }
+            if let Some(event) = &watch.event {
                 let (id, body, n) = (event.id, event.body.clone(), delivery.attempts + 1);
                 let (asked, sequence) = (delivery.is_asked_for(), Some(event.no));
                 let request = Request { id, body, n, asked, sequence, test: false };
@@ -135,7 +156,27 @@ impl Hands for Carrier<'_> {
     }
 
     fn settle(&mut self, settlement: Settlement) {
-        self.surroundings.store.settle(Verb::Settle(settlement));
+        self.surroundings.store.settle(Verbs::from_buf([Verb::Settle(settlement)]));
+    }
+
+    fn settle_and_tell(&mut self, settlement: Settlement, subscription: &Subscription, news: News) {
+        let (no, n) = (settlement.at.subscription, settlement.attempt.n);
+        let reason = settlement.attempt.reason_to_give_up();
+        let desk = &self.surroundings.desk;
+        let news = match (news, &self.over) {
+            (News::Recovered, _) => notice::News::Recovered {},
+            (News::Exhausted, Some(event)) => {
+                let id = desk.board().seal.close_delivery(&event.id, no);
+                let delivery = Exhausted { id, event_id: event.id, event: &event.event_type, attempts: n };
+                notice::News::Exhausted { delivery, reason: &reason }
+            }
+            // What was attempted is known.
+            (News::Exhausted, None) => return self.settle(settlement),
+        };
+        desk.settle_and_tell(
+            settlement,
+            Notice { subscription, news, at: self.surroundings.store.now().wall },
+        );
     }
 
     fn ask(&mut self, number: u64, question: Question) {

@@ -19,7 +19,7 @@ use crate::credit::Credit;
 use crate::event::Recorded;
 use crate::health::Health;
 use crate::id::EventNo;
-use crate::store::{self, Address, Backlog};
+use crate::store::{self, Address, Backlog, Lane, Lanes};
 use crate::subscriber::backlog::Window;
 use crate::subscriber::hands::{Delivery, Hands};
 use crate::subscriber::pace::Pace;
@@ -41,11 +41,17 @@ pub struct Dispatcher<Endpoint, Task> {
     unable_until: Option<Timestamp>,
     /// Its pace lets no attempt begin before then.
     throttled_until: Option<Timestamp>,
+    /// Its pace let an attempt begin that its account's did not.
+    has_leave: bool,
     /// Its pace has not forgotten the last attempt before then.
     paced_until: Option<Timestamp>,
-    window: Window,
+    windows: Lanes<Window>,
     retries: Retries,
     in_flight: HashMap<EventNo, InFlight<Task>>,
+    /// How many of them are of each lane.
+    by_lane: Lanes<usize>,
+    /// How many attempts began of what is fresh since the last of a replay.
+    fresh_in_row: u32,
     /// How often it was forwarded something.
     heard: u64,
     /// Tells an answer of the store to the latest question from those to earlier ones.
@@ -108,10 +114,10 @@ struct InFlight<Task> {
 impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     /// A dispatcher that knows as much as `start` says; it begins with [`Self::load`].
     pub fn new(at: Address, incarnation: u64, start: Start, window: usize, now: Timestamp) -> Self {
-        let window = match start {
+        let windows = Lanes::each(|_| match start {
             Start::With(first) => Window::beginning_with(first, window),
             Start::FromStore => Window::unread(window),
-        };
+        });
         Self {
             at,
             incarnation,
@@ -121,10 +127,13 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
             kept: Health::default(),
             unable_until: None,
             throttled_until: None,
+            has_leave: false,
             paced_until: None,
-            window,
+            windows,
             retries: Retries::default(),
             in_flight: HashMap::new(),
+            by_lane: Lanes::default(),
+            fresh_in_row: 0,
             heard: 0,
             question: 0,
             asking: false,
@@ -137,15 +146,16 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         }
     }
 
-    /// Asks the store for the record, and for all that waits if this window has not been read.
+    /// Asks the store for the record, and for all that waits if that has not been read.
     pub fn load(&mut self, hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>) {
         self.state = State::Loading;
-        self.ask(Question::Start { at: self.at, wanted: self.window.wants() }, hands);
+        let wanted = Lanes::each(|lane| self.windows[lane].wants());
+        self.ask(Question::Start { at: self.at, wanted }, hands);
     }
 
     /// Forgets what it knows of its backlog and asks the store.
     fn reload(&mut self, hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>) {
-        self.window = Window::unread(hands.policy().window);
+        self.windows = Lanes::each(|_| Window::unread(hands.policy().window));
         self.retries = Retries::default();
         self.load(hands);
     }
@@ -177,7 +187,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         self.asking = false;
         match answer {
             Ok(Answer::Start(loaded)) => self.begin_with(*loaded, now, hands),
-            Ok(Answer::More(backlog)) => self.take_in(backlog),
+            Ok(Answer::More(lane, backlog)) => self.take_in(lane, backlog),
             Err(error) => {
                 error!(subscription = self.at.subscription.0, %error, "cannot read what waits");
                 return hands.die();
@@ -201,16 +211,16 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         let in_flight = &self.in_flight;
         let is_held = |event| in_flight.contains_key(&event);
         self.retries.fill(loaded.retries, is_held);
-        if let Some(backlog) = loaded.backlog {
-            self.window.fill(backlog, is_held);
-        }
+        let Lanes { fresh, replay } = loaded.backlog;
+        fresh.into_iter().for_each(|backlog| self.windows.fresh.fill(backlog, is_held));
+        replay.into_iter().for_each(|backlog| self.windows.replay.fill(backlog, is_held));
         self.serve(subscription, now, hands);
     }
 
-    fn take_in(&mut self, backlog: Backlog) {
+    fn take_in(&mut self, lane: Lane, backlog: Backlog) {
         // Where older deliveries came back, some behind the window's position may be in flight, or have been.
         let Self { in_flight, over_meanwhile, retries, .. } = self;
-        self.window.fill(backlog, |event| {
+        self.windows[lane].fill(backlog, |event| {
             in_flight.contains_key(&event) || over_meanwhile.contains(&event) || retries.holds(event)
         });
     }
@@ -251,7 +261,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         self.heard += 1;
         self.resting = false;
         if self.state != State::Deactivated {
-            events.into_iter().for_each(|event| self.window.offer(event));
+            events.into_iter().for_each(|event| self.windows.fresh.offer(event));
         }
         drop(credits);
         self.pump(now, hands);
@@ -297,10 +307,10 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         now: Timestamp,
         hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>,
     ) {
-        let Some(in_flight) = self.in_flight.remove(&event) else {
+        let Some(in_flight) = self.land(event) else {
             return;
         };
-        if self.asking && !self.window.is_past(event) {
+        if self.asking && !(self.windows.fresh.is_past(event) && self.windows.replay.is_past(event)) {
             self.over_meanwhile.push(event);
         }
         match attempt {
@@ -322,8 +332,16 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         self.pump(now, hands);
     }
 
+    /// Takes out one that is in flight.
+    fn land(&mut self, event: EventNo) -> Option<InFlight<Task>> {
+        let landed = self.in_flight.remove(&event)?;
+        self.by_lane[landed.delivery.lane] -= 1;
+        Some(landed)
+    }
+
     /// Takes out all that is in flight.
     pub fn cut(&mut self) -> impl Iterator<Item = Task> {
+        self.by_lane = Lanes::default();
         self.in_flight.drain().map(|(_, in_flight)| in_flight.task)
     }
 }

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::event::Recorded;
 use crate::id::EventNo;
 use crate::metrics::attempts::Attempts;
-use crate::store::Settlement;
+use crate::store::{Lane, Settlement};
 use crate::subscriber::message::Report;
 use crate::subscriber::policy::Policy;
 use crate::subscriber::question::Question;
@@ -24,6 +24,16 @@ pub struct Delivery {
     pub attempts: u16,
     /// Retries scheduled before.
     pub retries: u16,
+    pub lane: Lane,
+}
+
+/// What an attempt can mean that others may want to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The delivery is given up alone.
+    Exhausted,
+    /// The endpoint was probed, and has taken a delivery.
+    Recovered,
 }
 
 impl Delivery {
@@ -62,6 +72,12 @@ pub trait Hands {
     /// Prepares a subscription; `None` where no request can be made of it.
     fn prepare(&mut self, subscription: &Subscription) -> Option<Self::Endpoint>;
 
+    /// Lets an attempt begin, as far as its account is concerned.
+    ///
+    /// # Errors
+    /// When it is too early; says when to try again.
+    fn admit(&mut self, now: Timestamp) -> Result<(), Timestamp>;
+
     /// A slot beside so many that it holds, or else perhaps a place in the line for one: then a turn comes.
     fn take_slot_or_wait(&mut self, held: usize) -> Taken<Self::Slot>;
 
@@ -76,6 +92,9 @@ pub trait Hands {
 
     /// Queues a settlement to the writer.
     fn settle(&mut self, settlement: Settlement);
+
+    /// Queues a settlement, and with it that others are told what it means.
+    fn settle_and_tell(&mut self, settlement: Settlement, subscription: &Subscription, news: News);
 
     /// Asks the store; the answer comes under this number.
     fn ask(&mut self, number: u64, question: Question);

@@ -77,7 +77,9 @@ pub struct Answered {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Over {
-    pub event: EventNo,
+    pub no: EventNo,
+    /// Unless it could not be read.
+    pub event: Option<Arc<Recorded>>,
     pub end: End,
 }
 

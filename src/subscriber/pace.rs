@@ -1,9 +1,9 @@
-//! The pace of an endpoint: how fast attempts may begin. A leaky bucket (the crate `governor`) that goes by the clock of
+//! A pace: how fast attempts may begin. A leaky bucket (the crate `governor`) that goes by the clock of
 //! the dispatcher.
 
-use std::cell::Cell;
 use std::num::NonZeroU32;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::clock::Clock;
@@ -21,9 +21,9 @@ pub struct Pace {
     limiter: RateLimiter<NotKeyed, InMemoryState, Told, NoOpMiddleware<Nanos>>,
 }
 
-/// A clock that stands where it was told.
+/// A clock that stands where it was told, in milliseconds.
 #[derive(Clone)]
-struct Told(Rc<Cell<Nanos>>);
+struct Told(Arc<AtomicU64>);
 
 /// After a quiet time this part of a second's attempts may begin at once: timers are no finer than a millisecond.
 const BURST_PART: u32 = 10;
@@ -39,8 +39,13 @@ impl Pace {
         Some(same.unwrap_or_else(|| Self::new(rate, now)))
     }
 
+    /// How many a second it lets begin.
+    pub fn rate(&self) -> u32 {
+        self.rate.get()
+    }
+
     fn new(rate: NonZeroU32, now: Timestamp) -> Self {
-        let clock = Told(Rc::new(Cell::new(nanos(now))));
+        let clock = Told(Arc::new(AtomicU64::new(now.0)));
         let burst = NonZeroU32::new(rate.get() / BURST_PART).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(rate).allow_burst(burst);
         Self { rate, clock: clock.clone(), limiter: RateLimiter::direct_with_clock(quota, clock) }
@@ -51,7 +56,7 @@ impl Pace {
     /// # Errors
     /// When it is too early; says from when on it is not.
     pub fn admit(&self, now: Timestamp) -> Result<(), Timestamp> {
-        self.clock.0.set(nanos(now));
+        self.clock.0.store(now.0, Ordering::Relaxed);
         self.limiter.check().map_err(|early| {
             let wait = early.wait_time_from(nanos(now));
             now.after(Duration::from_millis(wait.as_nanos().div_ceil(1_000_000) as u64))
@@ -67,7 +72,7 @@ impl Clock for Told {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        self.0.get()
+        nanos(Timestamp(self.0.load(Ordering::Relaxed)))
     }
 }
 

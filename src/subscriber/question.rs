@@ -2,7 +2,7 @@
 
 use crate::health::Health;
 use crate::id::EventNo;
-use crate::store::{self, Address, Backlog, Reader};
+use crate::store::{self, Address, Backlog, Lane, Lanes, Reader};
 use crate::subscriber::retries::RETRIES_LIMIT;
 use crate::subscription::Subscription;
 
@@ -10,9 +10,9 @@ use crate::subscription::Subscription;
 #[derive(Debug)]
 pub enum Question {
     /// The record and, where a stretch of the backlog is wanted, all that waits.
-    Start { at: Address, wanted: Option<Stretch> },
-    /// More of the backlog.
-    More { subscription: Box<Subscription>, wanted: Stretch },
+    Start { at: Address, wanted: Lanes<Option<Stretch>> },
+    /// More of the backlog in a lane.
+    More { subscription: Box<Subscription>, lane: Lane, wanted: Stretch },
 }
 
 /// From which event on, and how much.
@@ -22,7 +22,7 @@ pub type Stretch = (EventNo, usize);
 #[derive(Debug)]
 pub enum Answer {
     Start(Box<Loaded>),
-    More(Backlog),
+    More(Lane, Backlog),
 }
 
 /// What is there to begin with.
@@ -30,14 +30,14 @@ pub enum Answer {
 pub struct Loaded {
     pub subscription: Option<Subscription>,
     pub health: Health,
-    pub retries: store::Retries,
-    pub backlog: Option<Backlog>,
+    pub retries: Lanes<store::Retries>,
+    pub backlog: Lanes<Option<Backlog>>,
 }
 
 impl Question {
     /// Whether what is queued to the writer matters to the answer.
     pub fn is_after_writes(&self) -> bool {
-        !matches!(self, Self::Start { wanted: None, .. })
+        !matches!(self, Self::Start { wanted: Lanes { fresh: None, replay: None }, .. })
     }
 
     /// Puts the question.
@@ -49,22 +49,34 @@ impl Question {
             Self::Start { at, wanted } => {
                 Loaded::read(reader, at, wanted).map(|loaded| Answer::Start(Box::new(loaded)))
             }
-            Self::More { subscription, wanted: (after, limit) } => {
-                reader.backlog(&subscription, after, limit).map(Answer::More)
+            Self::More { subscription, lane, wanted: (after, limit) } => {
+                reader.backlog(&subscription, lane, after, limit).map(|backlog| Answer::More(lane, backlog))
             }
         }
     }
 }
 
 impl Loaded {
-    fn read(reader: &dyn Reader, at: Address, wanted: Option<Stretch>) -> Result<Self, store::Error> {
+    fn read(reader: &dyn Reader, at: Address, wanted: Lanes<Option<Stretch>>) -> Result<Self, store::Error> {
         let subscription = reader.subscription(at)?;
         let health = reader.health(at.subscription)?;
-        let (mut retries, mut backlog) = (store::Retries::default(), None);
-        if let (Some(subscription), Some((after, limit))) = (&subscription, wanted) {
-            retries = reader.retries(subscription, RETRIES_LIMIT)?;
-            backlog = Some(reader.backlog(subscription, after, limit)?);
+        let mut loaded = Self { subscription, health, retries: Lanes::default(), backlog: Lanes::default() };
+        let Some(subscription) = &loaded.subscription else {
+            return Ok(loaded);
+        };
+        for lane in Lane::ALL {
+            if let Some((after, limit)) = wanted[lane] {
+                loaded.backlog[lane] = Some(reader.backlog(subscription, lane, after, limit)?);
+            }
         }
-        Ok(Self { subscription, health, retries, backlog })
+        if loaded.has_backlog() {
+            loaded.retries = reader.retries(subscription, RETRIES_LIMIT)?;
+        }
+        Ok(loaded)
+    }
+
+    /// Whether it says what waits.
+    pub fn has_backlog(&self) -> bool {
+        self.backlog.fresh.is_some() || self.backlog.replay.is_some()
     }
 }

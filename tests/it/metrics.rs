@@ -278,12 +278,14 @@ fn the_metrics_can_have_an_address_of_their_own() {
 }
 
 /// Every value that a label may have; those of routes are patterns.
-const LABELS: [(&str, &[&str]); 7] = [
+const LABELS: [(&str, &[&str]); 9] = [
     ("outcome", &["2xx", "3xx", "4xx", "5xx", "timeout", "connect", "tls", "dns", "blocked", "protocol"]),
     ("reason", &["full", "store", "shutting_down", "conflict", "invalid", "gone", "exhausted"]),
     ("status", &["active", "paused", "deactivated", "2xx", "3xx", "4xx", "5xx"]),
     ("attempt", &["first", "retry"]),
     ("method", &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"]),
+    ("by", &["hook", "account"]),
+    ("notice", &["hook_deactivated", "hook_recovered", "delivery_exhausted", "backlog_exceeded"]),
     ("limit", &["requests", "events", "unknown_keys"]),
     ("version", &[env!("CARGO_PKG_VERSION")]),
 ];

@@ -132,6 +132,8 @@ fn succeed_as_admin(document: &Document, api: &Api) {
     assert_eq!(send("POST", "/api/v1/accounts", Some(&account)), 200);
     assert_eq!(send("POST", "/api/v1/accounts", None), 201);
     assert_eq!(send("GET", "/api/v1/accounts?limit=1", None), 200);
+    let retention = json!({"retention": "7d"});
+    assert_eq!(send("PUT", "/api/v1/accounts/acme/retention", Some(&retention)), 200);
     let wish = json!({"account": "acme", "scopes": ["hooks"]});
     let key: Value = document.send(api, "POST", "/api/v1/keys", Some(&wish)).expect(201);
     assert_eq!(send("GET", "/api/v1/keys", None), 200);

@@ -4,7 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::api::{Api, text};
+use crate::support::api::{Api, JSON, text};
+use crate::support::cli::Cli;
 use crate::support::patience::until;
 use crate::support::receiver::Receiver;
 use crate::support::server::Server;
@@ -106,4 +107,77 @@ fn the_store_stays_small_under_load_and_kills_and_keeps_what_is_to_come() {
     let mut waiting = waiting.to_vec();
     waiting.sort();
     assert_eq!(arrived, waiting);
+}
+
+/// Whether an event's data was forgotten.
+fn is_expunged(api: &Api, event: &str) -> bool {
+    let event: Value = api.get(&format!("/api/v1/events/{event}")).expect(200);
+    assert_eq!(event["data"].is_null(), event["expunged"] == json!(true), "{event}");
+    event["data"].is_null()
+}
+
+#[test]
+fn an_account_may_have_its_data_kept_for_a_shorter_time_than_others() {
+    let mut server = Server::start();
+    let made: Value =
+        server.api().post("/api/v1/accounts", &json!({"id": "acme", "retention": "1s"})).expect(201);
+    assert_eq!(text(&made, "retention"), "1s");
+    let (receiver, gone) = (Receiver::answering([200]), Receiver::answering([410]));
+    let emit = |api: &Api| {
+        let batch = ["new_lead", "new_message"].map(|event| json!({"event": event, "data": "said"}));
+        api.emit_all(&batch).into_iter().map(|receipt| receipt.id).collect::<Vec<_>>()
+    };
+    let (acme, other) = (server.api().account("acme"), server.api().account("other"));
+    acme.subscribe(&receiver.url("/acme"), "new_lead");
+    let given_up = acme.subscribe(&gone.url("/"), "new_lead");
+    let paused = acme.subscribe(&receiver.url("/paused"), "new_message");
+    acme.pause(&paused.id);
+    let (of_acme, of_other) = (emit(&acme), emit(&other));
+
+    until("what it said is forgotten", || is_expunged(&acme, &of_acme[0]));
+    let delivered = [(given_up.id.clone(), "dead".to_owned())];
+    assert!(
+        deliveries(&acme, &of_acme[0]).iter().all(|one| !delivered.contains(one)),
+        "dead letters go with it"
+    );
+    server.kill();
+    server.restart();
+    let (acme, other) = (server.api().account("acme"), server.api().account("other"));
+    until("what it said is forgotten", || is_expunged(&acme, &of_acme[0]));
+    // What is still to come stays until it has come, and so does what others said.
+    assert!(!is_expunged(&acme, &of_acme[1]));
+    assert!(of_other.iter().all(|event| !is_expunged(&other, event)));
+    acme.resume(&paused.id);
+    until("what was delivered is forgotten", || is_expunged(&acme, &of_acme[1]));
+    assert_eq!(receiver.requests().last().map(|request| request.data()), Some(json!("said")));
+
+    let cli = Cli::of(&server);
+    let said = cli.prints(&["accounts", "set-retention", "acme"]);
+    assert_eq!(said, "the data of acme is kept as long as events are\n");
+    let later = emit(&acme);
+    assert_eq!(
+        cli.prints(&["accounts", "set-retention", "other", "2s"]),
+        "the data of other is kept for 2s\n"
+    );
+    until("what the other said is forgotten", || of_other.iter().all(|event| is_expunged(&other, event)));
+    assert!(later.iter().all(|event| !is_expunged(&acme, event)));
+}
+
+#[test]
+fn a_retention_that_is_none_is_refused_and_only_an_admin_says_it() {
+    let server = Server::start();
+    let (admin, acme) = (server.api(), server.api().account("acme"));
+    let put = |api: &Api, account: &str, body: &Value| {
+        let path = format!("/api/v1/accounts/{account}/retention");
+        api.send("PUT", &path, JSON, Some(body.to_string().as_bytes()))
+    };
+    for wrong in [json!("7"), json!("0s"), json!("500ms"), json!("4000d"), json!(7), json!({})] {
+        let refusal = put(&admin, "acme", &json!({"retention": wrong})).refused(422);
+        assert!(refusal.message.starts_with("retention"), "{wrong}: {}", refusal.message);
+    }
+    put(&admin, "acme", &json!({})).refused(422);
+    put(&admin, "nobody", &json!({"retention": "7d"})).refused(404);
+    put(&acme, "acme", &json!({"retention": "7d"})).refused(403);
+    let shown: Value = put(&admin, "acme", &json!({"retention": "36h"})).expect(200);
+    assert_eq!(text(&shown, "retention"), "36h");
 }

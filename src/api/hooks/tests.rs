@@ -39,7 +39,7 @@ fn hook(status: Status) -> Hook {
         created_at: Timestamp(1_768_473_000_000),
         updated_at: Timestamp(1_768_473_000_000),
     };
-    Hook { subscription, pending: 1, dead: 2, last_attempt_at: None, next_attempt_at: None }
+    Hook { subscription, pending: 1, replaying: 0, dead: 2, last_attempt_at: None, next_attempt_at: None }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{Account, Profile, Scope};
+use crate::account::{Account, NotARetention, Profile, Retention, Scope};
 use crate::api::answer;
 use crate::clock::Timestamp;
 use crate::hookyard::{AccountError, Hookyard, Order};
@@ -26,6 +26,9 @@ pub struct Wish {
     uid: Option<String>,
     throttle_rate: Option<u16>,
     rate_limit: Option<u16>,
+    /// Ours.
+    #[serde(default, deserialize_with = "input::given")]
+    retention: Given<String>,
     #[serde(default, deserialize_with = "input::metadata")]
     metadata: Metadata,
 }
@@ -42,6 +45,8 @@ struct Change {
     throttle_rate: Given<u16>,
     #[serde(default, deserialize_with = "input::given")]
     rate_limit: Given<u16>,
+    #[serde(default, deserialize_with = "input::given")]
+    retention: Given<String>,
     #[serde(default, deserialize_with = "input::given_metadata")]
     metadata: Option<Metadata>,
 }
@@ -60,6 +65,9 @@ pub struct Shape<'a> {
     /// The same by its earlier name.
     #[serde(skip_serializing_if = "Option::is_none")]
     rate_limit: Option<u32>,
+    /// How long the payloads of its messages are kept, where that is said of it. Ours.
+    #[serde(serialize_with = "answer::text_or_null", skip_serializing_if = "Option::is_none")]
+    retention: Option<Retention>,
     metadata: &'a Metadata,
     #[serde(serialize_with = "answer::precise")]
     created_at: Timestamp,
@@ -72,7 +80,7 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     let visit = Visit::of_organisation(&request)?;
     repeating::once(&visit, &request, async {
         let wants_known = visit.asked_flag("get_if_exists", false)?;
-        let profile = wanted(visit.body(payload).await?)?;
+        let (profile, _) = wanted(visit.body(payload).await?)?;
         let known = profile.uid.as_ref().and_then(|uid| visit.hookyard().find_account(uid.as_str()));
         match known {
             Some(account) if wants_known => Ok(show(StatusCode::OK, visit.hookyard(), &account)),
@@ -119,10 +127,14 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 /// Replaces an application, or makes one, whatever the path called it.
 pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::of_organisation(&request)?;
-    let profile = wanted(visit.body(payload).await?)?;
+    let (profile, says_retention) = wanted(visit.body(payload).await?)?;
     match visit.application(&[Scope::Admin]) {
         Ok(account) => {
-            let account = visit.hookyard().update_account(&account.id, |known| *known = profile).await?;
+            let replace = |known: &mut Profile| {
+                let retention = if says_retention { profile.retention } else { known.retention };
+                *known = Profile { retention, ..profile };
+            };
+            let account = visit.hookyard().update_account(&account.id, replace).await?;
             Ok(show(StatusCode::OK, visit.hookyard(), &account))
         }
         Err(_) => {
@@ -138,17 +150,19 @@ pub async fn patch(request: HttpRequest, payload: Payload) -> Result<HttpRespons
     let visit = Visit::of_organisation(&request)?;
     let account = visit.application(&[Scope::Admin])?;
     let body = visit.body(payload).await?;
-    let Change { name, uid, throttle_rate, rate_limit, metadata } = input::read(&body)?;
+    let Change { name, uid, throttle_rate, rate_limit, retention, metadata } = input::read(&body)?;
     let mut faults = Faults::default();
     name.iter().for_each(|name| vet_name(name, &mut faults));
     let uid = faults.given_uid(OfApplication::PREFIX, uid);
     let rate = throttle_rate.or(rate_limit);
     faults.rate("rate_limit", "Application rate limits", rate.flatten());
+    let retention = retention.map(|text| wanted_retention(text, &mut faults));
     faults.check()?;
     let change = |known: &mut Profile| {
         known.name = name.unwrap_or_else(|| known.name.clone());
         input::change(&mut known.uid, uid);
         input::change(&mut known.rate_limit, rate.map(|rate| rate.map(u32::from)));
+        input::change(&mut known.retention, retention);
         known.metadata = metadata.unwrap_or_else(|| known.metadata.clone());
     };
     let account = visit.hookyard().update_account(&account.id, change).await?;
@@ -163,19 +177,28 @@ pub async fn delete(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn wanted(body: Bytes) -> Result<Profile, Refusal> {
+/// The profile that a body says, and whether it says anything of the retention, which clients of the dialect do not know.
+fn wanted(body: Bytes) -> Result<(Profile, bool), Refusal> {
     let mut faults = Faults::default();
-    let profile = profile(input::read(&body)?, &mut faults);
+    let wish: Wish = input::read(&body)?;
+    let says_retention = wish.retention.is_some();
+    let profile = profile(wish, &mut faults);
     faults.check()?;
-    Ok(profile)
+    Ok((profile, says_retention))
 }
 
 pub fn profile(wish: Wish, faults: &mut Faults) -> Profile {
-    let Wish { name, uid, throttle_rate, rate_limit, metadata } = wish;
+    let Wish { name, uid, throttle_rate, rate_limit, retention, metadata } = wish;
     vet_name(&name, faults);
     let (uid, rate) = (faults.uid(OfApplication::PREFIX, uid), throttle_rate.or(rate_limit));
     faults.rate("rate_limit", "Application rate limits", rate);
-    Profile { name, uid, rate_limit: rate.map(u32::from), metadata }
+    let retention = wanted_retention(retention.flatten(), faults);
+    Profile { name, uid, rate_limit: rate.map(u32::from), retention, metadata }
+}
+
+fn wanted_retention(text: Option<String>, faults: &mut Faults) -> Option<Retention> {
+    let read = text?.parse();
+    read.inspect_err(|error: &NotARetention| faults.note(&["retention"], error.to_string())).ok()
 }
 
 fn vet_name(name: &str, faults: &mut Faults) {
@@ -216,13 +239,14 @@ fn show(status: StatusCode, hookyard: &Hookyard, account: &Account) -> HttpRespo
 }
 
 fn shape<'a>(hookyard: &Hookyard, account: &'a Account) -> Shape<'a> {
-    let Profile { name, uid, rate_limit, metadata } = &account.profile;
+    let Profile { name, uid, rate_limit, retention, metadata } = &account.profile;
     Shape {
         id: hookyard.application_id(account),
         uid: uid.as_ref(),
         name,
         throttle_rate: *rate_limit,
         rate_limit: *rate_limit,
+        retention: *retention,
         metadata,
         created_at: account.created_at,
         updated_at: account.updated_at,

@@ -34,7 +34,7 @@ pub struct Replay {
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
 
-    /// Wait until nothing waits for the hook any more, with a progress bar; fails if it is deactivated meanwhile
+    /// Wait until all of it has been attempted, with a progress bar; fails if the hook is deactivated meanwhile
     #[arg(long)]
     wait: bool,
 }
@@ -69,24 +69,29 @@ impl Replay {
         if !self.wait || queued == 0 {
             return Ok(());
         }
-        self.watch(client, queued)?;
-        if output.is_json() { Ok(()) } else { output.line("all are delivered") }
+        let pending = self.watch(client, queued)?;
+        match (output.is_json(), pending) {
+            (true, _) => Ok(()),
+            (false, 0) => output.line("all are delivered"),
+            (false, _) => output
+                .line(format_args!("what was replayed has been attempted; deliveries that wait: {pending}")),
+        }
     }
 
-    /// Waits until nothing is pending.
-    fn watch(&self, client: &Client, queued: u64) -> Result<(), Failure> {
+    /// Waits until none is left; returns how many deliveries wait for the hook then.
+    fn watch(&self, client: &Client, queued: u64) -> Result<u64, Failure> {
         let bar = progress::of_things(queued, "delivering");
         loop {
             let hook: Hook = client.get(&format!("{PATH}/{}", self.hook), &Query::new())?.decode()?;
-            bar.set_position(queued.saturating_sub(hook.pending));
+            bar.set_position(queued.saturating_sub(hook.replaying));
             if hook.status == "deactivated" {
                 bar.abandon();
                 let reason = hook.reason.unwrap_or_default();
                 return Err(Failure::other(format!("the hook was deactivated: {reason}")));
             }
-            if hook.pending == 0 {
+            if hook.replaying == 0 {
                 bar.finish_and_clear();
-                return Ok(());
+                return Ok(hook.pending);
             }
             thread::sleep(POLL_INTERVAL);
         }

@@ -97,8 +97,8 @@ impl Conversation {
                 status: crate::subscription::Status::Active,
                 ..subscription.clone()
             };
-            let waiting = reader.backlog(&all_live, EventNo(0), ALL).unwrap().waiting;
-            let retries = reader.retries(&all_live, ALL).unwrap().waiting;
+            let waiting = reader.backlog(&all_live, Lane::Replay, EventNo(0), ALL).unwrap().waiting;
+            let retries = reader.retries(&all_live, ALL).unwrap().replay.waiting;
             let found: BTreeSet<EventNo> = waiting
                 .iter()
                 .map(|(event, _)| event.no)

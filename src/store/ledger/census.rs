@@ -13,15 +13,20 @@ use crate::store::ledger::blocks::EventReader;
 use crate::store::ledger::keys::Pair;
 use crate::store::ledger::pages::pages_of;
 use crate::store::ledger::shared::Shared;
-use crate::store::{Address, Census, Error, Reader};
+use crate::store::{Address, Census, Error, Lane, Reader};
 use crate::subscription::{Generation, Status, Subscription};
 
 /// How many matches are read from the tail before the writer gets its turn.
 const TAIL_STEP: usize = 4_096;
 
 /// Counts for as long as `goes_on`.
-pub fn take(shared: &Shared, now: Timestamp, goes_on: &dyn Fn() -> bool) -> Result<Option<Census>, Error> {
-    let mut count = Count { shared, now, goes_on, census: Census::default() };
+pub fn take(
+    shared: &Shared,
+    now: Timestamp,
+    deep: u64,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Option<Census>, Error> {
+    let mut count = Count { shared, now, deep, goes_on, census: Census::default() };
     let mut in_tail = count.read_tail();
     let mut from = SubscriptionNo(0);
     while let Some(no) = count.next_with_rows(from)?.filter(|_| goes_on()) {
@@ -41,6 +46,8 @@ pub fn take(shared: &Shared, now: Timestamp, goes_on: &dyn Fn() -> bool) -> Resu
 struct Count<'a> {
     shared: &'a Shared,
     now: Timestamp,
+    /// So many make a subscription one that is named.
+    deep: u64,
     goes_on: &'a dyn Fn() -> bool,
     census: Census,
 }
@@ -66,6 +73,8 @@ struct Life {
     retries: u64,
     /// Those of them that were given up alone, in this life.
     given_up: u64,
+    /// Those of them that were asked for again.
+    asked: u64,
     /// When the first of them is due.
     due: Option<Timestamp>,
 }
@@ -124,6 +133,7 @@ impl Count<'_> {
                 true => life.given_up += 1,
                 false => life.note_due(retry.due),
             }
+            life.asked += u64::from(!retry.given_up && Lane::after(retry.retries) == Lane::Replay);
             known.get_or_insert(retry.event);
         }
         if let (None, Some(event)) = (waiting.account, known) {
@@ -137,9 +147,11 @@ impl Count<'_> {
         let Some(account) = waiting.account else {
             return Ok(());
         };
-        let Some(subscription) = self.shared.subscription(Address { account, subscription: no })? else {
+        let at = Address { account, subscription: no };
+        let Some(subscription) = self.shared.subscription(at)? else {
             return Ok(());
         };
+        let mut pending = 0;
         let held = self.is_held(&subscription)?;
         for life in waiting.lives {
             if !subscription.is_live(life.generation) {
@@ -149,13 +161,15 @@ impl Count<'_> {
             let of_this_life = life.generation == subscription.generation;
             let dead = if of_this_life { life.given_up } else { 0 };
             self.census.dead += dead;
-            self.census.pending += life.first + life.retries - dead;
+            pending += life.first + life.retries - dead;
             self.census.retrying += life.retries - dead;
+            self.census.replaying += if of_this_life { life.asked } else { life.first + life.retries };
             if !held {
                 let since = self.due_since(&life, &subscription)?;
                 self.census.due_since = [self.census.due_since, since].into_iter().flatten().min();
             }
         }
+        self.census.add_pending(at, pending, self.deep);
         Ok(())
     }
 
@@ -191,7 +205,16 @@ impl Waiting {
 
 impl Life {
     fn new(generation: Generation) -> Self {
-        Self { generation, first: 0, accepted_at: None, oldest: None, retries: 0, given_up: 0, due: None }
+        Self {
+            generation,
+            first: 0,
+            accepted_at: None,
+            oldest: None,
+            retries: 0,
+            given_up: 0,
+            asked: 0,
+            due: None,
+        }
     }
 
     /// Notes when a retry is due, if it says so: one that was asked for is due at once.

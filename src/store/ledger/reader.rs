@@ -23,7 +23,8 @@ use crate::store::ledger::shared::{Shared, revived};
 use crate::store::ledger::values::{Value, decode_subscription};
 use crate::store::ledger::{census, disk};
 use crate::store::{
-    Address, Backlog, Census, Disk, Error, Hour, Reader, Replayable, Retained, Retries, Tally,
+    Address, Backlog, Census, Disk, Error, Hour, Lane, Lanes, Reader, Replayable, Retained, Retries, Retry,
+    Tally,
 };
 use crate::subscription::{Generation, Status, Subscription};
 
@@ -54,11 +55,11 @@ impl Shared {
         for retry in self.retries_of(subscription.no) {
             let retry = retry?;
             let is_live = retry.is_live(subscription);
+            let Retry { due, retries, .. } = revived(retry, subscription);
             if !count.in_tail.contains(&retry.event) {
-                count.add(is_live);
+                count.tally.add(is_live.then(|| Lane::after(retries)));
             }
             if is_live && subscription.status == Status::Active {
-                let due = revived(retry, subscription).due;
                 soonest = Some(soonest.map_or(due, |soonest: Timestamp| soonest.min(due)));
                 oldest = oldest.or(Some((retry.event, due)));
             }
@@ -107,18 +108,11 @@ impl<'a> Count<'a> {
 
     /// Counts a delivery that was never attempted.
     fn add_first(&mut self, event: EventNo, generation: Generation) {
-        let is_live = self.subscription.is_live(generation);
-        if is_live {
+        let lane = Lane::of(self.subscription, generation);
+        if lane.is_some() {
             self.oldest_first = Some(self.oldest_first.map_or(event, |oldest| oldest.min(event)));
         }
-        self.add(is_live);
-    }
-
-    fn add(&mut self, is_live: bool) {
-        match is_live {
-            true => self.tally.pending += 1,
-            false => self.tally.dead += 1,
-        }
+        self.tally.add(lane);
     }
 }
 
@@ -167,26 +161,35 @@ impl Reader for Shared {
         Ok(event.filter(|event| !event.body.is_expunged()))
     }
 
-    fn backlog(&self, subscription: &Subscription, after: EventNo, limit: usize) -> Result<Backlog, Error> {
+    fn backlog(
+        &self,
+        subscription: &Subscription,
+        lane: Lane,
+        after: EventNo,
+        limit: usize,
+    ) -> Result<Backlog, Error> {
+        let is_in_lane = |generation| Lane::of(subscription, generation) == Some(lane);
         let mut found: BTreeMap<EventNo, (Option<Arc<Recorded>>, Generation)> = BTreeMap::new();
         let end = {
             let volatile = self.volatile();
             let open = volatile.tail.open_of(subscription.no, after);
-            let live = open.filter(|(_, generation)| subscription.is_live(*generation));
+            let open = open.filter(|(_, generation)| is_in_lane(*generation));
             found.extend(
-                live.take(limit + 1).map(|(event, generation)| (event.no, (Some(event.clone()), generation))),
+                open.take(limit + 1).map(|(event, generation)| (event.no, (Some(event.clone()), generation))),
             );
             EventNo(volatile.tail.next().0 - 1)
         };
-        let mut in_pages = 0;
+        let (mut in_pages, mut is_over) = (0, false);
         pages_of(&self.table, subscription.no, after, |page| {
             for (event, generation) in page.waiting() {
-                if event > after && subscription.is_live(generation) && in_pages <= limit {
+                if event > after && is_in_lane(generation) && in_pages <= limit {
                     found.entry(event).or_insert((None, generation));
                     in_pages += 1;
                 }
+                // What is of a later life is behind what came back.
+                is_over |= lane == Lane::Replay && generation == subscription.generation;
             }
-            if in_pages > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if is_over || in_pages > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         let more = found.len() > limit;
         let mut events = EventReader::new(&self.table, &self.seal);
@@ -202,20 +205,25 @@ impl Reader for Shared {
         Ok(Backlog { waiting, through, more })
     }
 
-    fn retries(&self, subscription: &Subscription, limit: usize) -> Result<Retries, Error> {
-        let (mut soonest, mut more) = (BinaryHeap::new(), false);
+    fn retries(&self, subscription: &Subscription, limit: usize) -> Result<Lanes<Retries>, Error> {
+        let mut lanes = Lanes::each(|_| (BinaryHeap::new(), false));
         for retry in self.retries_of(subscription.no) {
             let retry = retry?;
             if !retry.is_live(subscription) {
                 continue;
             }
-            soonest.push(revived(retry, subscription));
+            let retry = revived(retry, subscription);
+            let (soonest, more) = &mut lanes[Lane::after(retry.retries)];
+            soonest.push(retry);
             if soonest.len() > limit {
                 soonest.pop();
-                more = true;
+                *more = true;
             }
         }
-        Ok(Retries { waiting: soonest.into_sorted_vec(), more })
+        let Lanes { fresh, replay } = lanes;
+        let read =
+            |(soonest, more): (BinaryHeap<Retry>, bool)| Retries { waiting: soonest.into_sorted_vec(), more };
+        Ok(Lanes { fresh: read(fresh), replay: read(replay) })
     }
 
     fn tallies(&self, subscriptions: &[Subscription]) -> Result<Vec<Tally>, Error> {
@@ -299,8 +307,8 @@ impl Reader for Shared {
         EventNo(self.volatile().tail.next().0 - 1)
     }
 
-    fn census(&self, now: Timestamp, goes_on: &dyn Fn() -> bool) -> Result<Option<Census>, Error> {
-        census::take(self, now, goes_on)
+    fn census(&self, now: Timestamp, deep: u64, goes_on: &dyn Fn() -> bool) -> Result<Option<Census>, Error> {
+        census::take(self, now, deep, goes_on)
     }
 
     fn disk(&self) -> Option<Disk> {

@@ -157,7 +157,10 @@ fn readers_find_what_is_kept_at_every_moment_while_blocks_are_split() {
 
     let expired = reader.retained().unwrap().expired.events;
     assert_eq!(expired, BLOCKS * EVENTS_A_BLOCK - kept.len() as u64);
-    assert_eq!(reader.backlog(&subscription(), EventNo(0), 10_000).unwrap().waiting.len(), kept.len());
+    assert_eq!(
+        reader.backlog(&subscription(), crate::store::Lane::Fresh, EventNo(0), 10_000).unwrap().waiting.len(),
+        kept.len()
+    );
 }
 
 #[test]

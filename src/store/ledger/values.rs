@@ -13,6 +13,7 @@ mod subscription;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bincode::Options;
 use serde::de::{DeserializeOwned, Error as _};
@@ -130,6 +131,7 @@ pub struct AccountV1 {
     created_ms: u64,
 }
 
+/// Before they had a retention.
 #[derive(Serialize, Deserialize)]
 pub struct AccountV2 {
     no: u32,
@@ -138,6 +140,18 @@ pub struct AccountV2 {
     name: String,
     uid: Option<String>,
     rate_limit: Option<u32>,
+    metadata: BTreeMap<String, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct AccountV3 {
+    no: u32,
+    created_ms: u64,
+    updated_ms: u64,
+    name: String,
+    uid: Option<String>,
+    rate_limit: Option<u32>,
+    retention_seconds: Option<u64>,
     metadata: BTreeMap<String, String>,
 }
 
@@ -352,57 +366,62 @@ impl Value for Health {
 }
 
 impl AccountV1 {
-    fn with_profile(self, id: &AccountId) -> AccountV2 {
-        let Profile { name, uid, rate_limit, metadata } = Profile::of(id);
-        AccountV2 {
-            no: self.no,
-            created_ms: self.created_ms,
-            updated_ms: self.created_ms,
-            name,
-            uid: uid.map(|uid| uid.to_string()),
-            rate_limit,
-            metadata: metadata.pairs().clone(),
-        }
+    fn with_profile(self, id: &AccountId) -> AccountV3 {
+        let (no, id) = (AccountNo(self.no), id.clone());
+        let (created_at, updated_at) = (Timestamp(self.created_ms), Timestamp(self.created_ms));
+        Account { no, profile: Profile::of(&id), id, created_at, updated_at }.store()
+    }
+}
+
+impl From<AccountV2> for AccountV3 {
+    fn from(stored: AccountV2) -> Self {
+        let AccountV2 { no, created_ms, updated_ms, name, uid, rate_limit, metadata } = stored;
+        Self { no, created_ms, updated_ms, name, uid, rate_limit, retention_seconds: None, metadata }
     }
 }
 
 impl Value for Account {
-    type Stored = AccountV2;
+    type Stored = AccountV3;
     type Key = Vec<u8>;
 
-    fn store(&self) -> AccountV2 {
-        let Profile { name, uid, rate_limit, metadata } = &self.profile;
-        AccountV2 {
+    fn store(&self) -> AccountV3 {
+        let Profile { name, uid, rate_limit, retention, metadata } = &self.profile;
+        AccountV3 {
             no: self.no.0,
             created_ms: self.created_at.0,
             updated_ms: self.updated_at.0,
             name: name.clone(),
             uid: uid.as_ref().map(ToString::to_string),
             rate_limit: *rate_limit,
+            retention_seconds: retention.map(|age| age.length().as_secs()),
             metadata: metadata.pairs().clone(),
         }
     }
 
-    fn load(stored: AccountV2, id: Vec<u8>) -> Option<Self> {
-        let AccountV2 { no, created_ms, updated_ms, name, uid, rate_limit, metadata } = stored;
+    fn load(stored: AccountV3, id: Vec<u8>) -> Option<Self> {
+        let AccountV3 { no, created_ms, updated_ms, name, uid, rate_limit, retention_seconds, metadata } =
+            stored;
         let uid = uid.map(|uid| uid.parse()).transpose().ok()?;
+        let retention = retention_seconds.map(|age| Duration::from_secs(age).try_into()).transpose().ok()?;
+        let metadata = Metadata::new(metadata).ok()?;
         Some(Self {
             no: AccountNo(no),
             id: account_id(&id)?,
-            profile: Profile { name, uid, rate_limit, metadata: Metadata::new(metadata).ok()? },
+            profile: Profile { name, uid, rate_limit, retention, metadata },
             created_at: Timestamp(created_ms),
             updated_at: Timestamp(updated_ms),
         })
     }
 
     fn encode(&self) -> Vec<u8> {
-        encode_as(V2, &self.store())
+        encode_as(V3, &self.store())
     }
 
     fn decode(bytes: &[u8], id: Vec<u8>) -> Result<Self, Error> {
         let stored = match version(bytes)? {
             V1 => account_id(&id).map(|id| Ok(decode_as::<AccountV1>(V1, bytes)?.with_profile(&id))),
-            _ => Some(decode_as(V2, bytes)),
+            V2 => Some(decode_as::<AccountV2>(V2, bytes).map(AccountV3::from)),
+            _ => Some(decode_as(V3, bytes)),
         };
         let stored = stored.transpose()?.and_then(|stored| Self::load(stored, id));
         stored.ok_or_else(|| Error::damaged("a record that breaks its rules"))

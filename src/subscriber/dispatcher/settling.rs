@@ -8,8 +8,8 @@ use crate::attempt::{Attempt, Outcome};
 use crate::clock::Timestamp;
 use crate::health::Health;
 use crate::retry::Next;
-use crate::store::{Follows, Retry, Settlement};
-use crate::subscriber::hands::{Delivery, Hands};
+use crate::store::{Follows, Lane, Retry, Settlement};
+use crate::subscriber::hands::{Delivery, Hands, News};
 use crate::subscriber::message::Report;
 use crate::subscriber::policy::Policy;
 use crate::subscription::DeliveryPolicy;
@@ -31,6 +31,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         hands.figures().end(&attempt);
         let asked = outcome.retry_after().filter(|_| !outcome.is_success());
         let is_of_this_life = self.is_of_this_life(&delivery);
+        let was_probed = self.health.is_probing();
         let health = match is_of_this_life {
             true => self.change_health(outcome, asked, now, hands.policy()),
             false => None,
@@ -63,21 +64,32 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         if gives_up {
             return self.give_up(settlement, hands);
         }
+        let mut news = None;
         match follows {
+            Follows::Done if was_probed => {
+                hands.figures().recovered.inc();
+                news = Some(News::Recovered);
+            }
             Follows::Done => {}
             Follows::GivenUp => {
                 hands.figures().given_up.inc();
+                news = Some(News::Exhausted);
             }
             Follows::Retry { due, retries } => {
                 hands.figures().retries.inc();
                 if self.state != State::Loading {
                     let Delivery { event, generation, .. } = delivery;
                     let attempts = settlement.attempt.n;
-                    self.retries.add(Retry { due, event, generation, attempts, retries, given_up: false });
+                    let lane = Lane::after(retries);
+                    self.retries
+                        .add(lane, Retry { due, event, generation, attempts, retries, given_up: false });
                 }
             }
         }
-        hands.settle(settlement);
+        match (news, &self.served) {
+            (Some(news), Some(served)) => hands.settle_and_tell(settlement, &served.subscription, news),
+            _ => hands.settle(settlement),
+        }
     }
 
     /// Whether what a delivery meets still matters to the endpoint, and not only to the delivery.
@@ -106,7 +118,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
             let due = Timestamp(0);
             let retry = Retry { due, event, generation, attempts, retries: 0, given_up: false };
             hands.figures().retries.inc();
-            self.retries.add(retry);
+            self.retries.add(Lane::Replay, retry);
         }
         hands.settle(settlement);
     }
@@ -153,11 +165,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
 
     /// Gives the endpoint up; what waits is dead letters, and attempts in flight may still succeed.
     fn give_up(&mut self, settlement: Settlement, hands: &mut impl Hands) {
-        let reason = match (settlement.attempt.n, settlement.attempt.outcome) {
-            (_, outcome) if outcome.is_gone() => "the receiver answered 410 Gone".to_owned(),
-            (1, outcome) => format!("the attempt failed: {outcome}"),
-            (n, outcome) => format!("all {n} attempts failed, the last with {outcome}"),
-        };
+        let reason = settlement.attempt.reason_to_give_up();
         let Some(subscription) = self.served.as_ref().map(|served| Box::new(served.subscription.clone()))
         else {
             return;

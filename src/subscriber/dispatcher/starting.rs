@@ -1,11 +1,11 @@
 //! What a dispatcher starts: all that may be attempted now, and reading on where there is room.
 
 use crate::clock::Timestamp;
-use crate::store::Retry;
+use crate::store::{Lane, Retry};
 use crate::subscriber::hands::{Delivery, Hands};
 use crate::subscriber::pace::Pace;
-use crate::subscriber::picking::{Pick, pick};
-use crate::subscriber::question::Question;
+use crate::subscriber::picking::{Pick, Standing};
+use crate::subscriber::question::{Question, Stretch};
 use crate::subscriber::slots::Taken;
 use crate::subscription::DeliveryPolicy;
 
@@ -46,7 +46,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
                     break;
                 }
                 picked => match turn.take().or_else(|| self.get_slot(hands)) {
-                    Some(slot) => match self.admit(now) {
+                    Some(slot) => match self.admit(now, hands) {
                         Ok(()) => self.start_attempt(picked, slot, now, hands),
                         Err(until) => {
                             wake = Some(until);
@@ -74,19 +74,36 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         let (configured, own) = (hands.policy().max_in_flight, self.delivery_policy());
         let limit = own.map_or(configured, |own| own.in_flight_limit(configured));
         let in_order = own.is_some_and(DeliveryPolicy::is_ordered);
-        let (health, in_flight) = (self.health_if_able(now), self.in_flight.len());
-        pick(health, in_flight, limit, in_order, &self.retries, &self.window, now)
+        let standing = Standing {
+            health: self.health_if_able(now),
+            in_flight: self.by_lane,
+            limit,
+            in_order,
+            fresh_in_row: self.fresh_in_row,
+            retries: &self.retries,
+            windows: &self.windows,
+        };
+        standing.pick(now)
     }
 
-    /// Lets an attempt begin, if its pace does.
-    fn admit(&mut self, now: Timestamp) -> Result<(), Timestamp> {
-        let Some(pace) = self.served.as_ref().and_then(|served| served.pace.as_ref()) else {
-            return Ok(());
-        };
-        let admitted = pace.admit(now);
+    /// Lets an attempt begin, if its pace does, and that of its account.
+    fn admit(&mut self, now: Timestamp, hands: &mut impl Hands) -> Result<(), Timestamp> {
+        let pace = self.served.as_ref().and_then(|served| served.pace.as_ref());
+        if pace.is_some() {
+            // Whoever retires before would begin with a full bucket again.
+            self.paced_until = Some(now.after(Pace::MEMORY));
+        }
+        let pace = pace.filter(|_| !self.has_leave);
+        let of_hook = pace.map_or(Ok(()), |pace| pace.admit(now));
+        let admitted = of_hook.and_then(|()| hands.admit(now));
+        self.has_leave = of_hook.is_ok() && admitted.is_err();
+        if admitted.is_err() {
+            let figures = hands.figures();
+            let figure =
+                if of_hook.is_err() { &figures.throttled_by_hook } else { &figures.throttled_by_account };
+            figure.inc();
+        }
         self.throttled_until = admitted.err();
-        // Whoever retires before would begin with a full bucket again.
-        self.paced_until = Some(now.after(Pace::MEMORY));
         admitted
     }
 
@@ -111,10 +128,17 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         }
         if self.retries.want_more() {
             self.reload(hands);
-        } else if let (Some(wanted), Some(served)) = (self.window.wants(), &self.served) {
+        } else if let Some(served) = &self.served
+            && let Some((lane, wanted)) = self.wanted()
+        {
             let subscription = Box::new(served.subscription.clone());
-            self.ask(Question::More { subscription, wanted }, hands);
+            self.ask(Question::More { subscription, lane, wanted }, hands);
         }
+    }
+
+    /// What is to be read next of the backlog.
+    fn wanted(&self) -> Option<(Lane, Stretch)> {
+        Lane::ALL.into_iter().find_map(|lane| Some((lane, self.windows[lane].wants()?)))
     }
 
     fn start_attempt<H: Hands<Endpoint = Endpoint, Task = Task>>(
@@ -130,23 +154,32 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         let generation = served.subscription.generation;
         let (delivery, event) = match picked {
             Pick::Retry(event) => match self.retries.take(event) {
-                Some(Retry { attempts, retries, due, .. }) => {
+                Some((lane, Retry { attempts, retries, due, .. })) => {
                     // One that came back with its hook is due at once, and says no more than that.
                     if due > Timestamp(0) {
                         hands.figures().begin(true, due.until(now));
                     }
-                    (Delivery { event, generation, attempts, retries }, None)
+                    (Delivery { event, generation, attempts, retries, lane }, None)
                 }
                 None => return,
             },
-            _ => match self.window.take() {
+            Pick::First(lane) => match self.windows[lane].take() {
                 Some(event) => {
                     hands.figures().begin(false, hands.since(event.accepted_at, now));
-                    (Delivery { event: event.no, generation, attempts: 0, retries: 0 }, Some(event))
+                    (Delivery { event: event.no, generation, attempts: 0, retries: 0, lane }, Some(event))
                 }
                 None => return,
             },
+            Pick::Wait(_) | Pick::Nothing => return,
         };
+        self.fresh_in_row = match delivery.lane {
+            Lane::Fresh => self.fresh_in_row.saturating_add(1),
+            Lane::Replay => {
+                hands.figures().replays.inc();
+                0
+            }
+        };
+        self.by_lane[delivery.lane] += 1;
         let task = hands.attempt(&served.endpoint, delivery, event, slot);
         self.in_flight.insert(delivery.event, InFlight { delivery, again: false, outdated: false, task });
     }

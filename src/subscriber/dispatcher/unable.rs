@@ -7,7 +7,7 @@ use tracing::warn;
 use crate::clock::Timestamp;
 use crate::health::Health;
 use crate::id::EventNo;
-use crate::store::Retry;
+use crate::store::{Lane, Retry};
 use crate::subscriber::hands::{Delivery, Hands};
 
 use super::{Dispatcher, InFlight, State};
@@ -23,7 +23,7 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
         now: Timestamp,
         hands: &mut impl Hands<Endpoint = Endpoint, Task = Task>,
     ) {
-        let Some(InFlight { delivery, again, .. }) = self.in_flight.remove(&event) else {
+        let Some(InFlight { delivery, again, .. }) = self.land(event) else {
             return;
         };
         hands.figures().unable.inc();
@@ -46,10 +46,10 @@ impl<Endpoint, Task> Dispatcher<Endpoint, Task> {
     }
 
     fn put_back(&mut self, delivery: Delivery, again: bool, now: Timestamp) {
-        let Delivery { event, generation, attempts, retries } = delivery;
-        let retries = if again { 0 } else { retries };
+        let Delivery { event, generation, attempts, retries, lane } = delivery;
+        let (retries, lane) = if again { (0, Lane::Replay) } else { (retries, lane) };
         let due = now.after(WAIT);
-        self.retries.add(Retry { due, event, generation, attempts, retries, given_up: false });
+        self.retries.add(lane, Retry { due, event, generation, attempts, retries, given_up: false });
     }
 
     /// The health, which also waits until another attempt may be tried, or begin. A clock that was set back does not prolong

@@ -1,8 +1,11 @@
 //! Applications: accounts as the operator's API shows them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::api::text;
+use crate::support::receiver::Receiver;
 use crate::support::server::Server;
 
 use super::{Operator, application, not_found, of_page};
@@ -161,4 +164,44 @@ fn a_request_that_is_repeated_under_its_key_is_answered_as_before() {
     let first = create("once", "First");
     assert_eq!(create("once", "Second"), first);
     assert_ne!(create("twice", "First"), first);
+}
+
+#[test]
+fn all_endpoints_of_an_application_together_get_no_more_than_its_rate() {
+    let (mut server, operator) = application();
+    operator.patch("/api/v1/app/acme", &json!({"throttleRate": 20}));
+    operator.create("/api/v1/app", &json!({"name": "Shop", "uid": "shop"}));
+    let (receiver, other) = (Receiver::answering([200]), Receiver::answering([200]));
+    for path in ["/a", "/b", "/c", "/d"] {
+        operator.endpoint("acme", &json!({"url": receiver.url(path)}));
+    }
+    operator.endpoint("shop", &json!({"url": other.url("/")}));
+    let message = json!({"eventType": "new_lead", "payload": {"n": 1}});
+    for _ in 0..10 {
+        operator.send("acme", &message);
+        operator.send("shop", &message);
+    }
+    other.wait_for(10);
+    assert!(receiver.count() < 40, "the other application's waited for them");
+
+    let requests = receiver.wait_for(40);
+    // Two at once, and then one each 50 ms.
+    let whole = requests[39].arrived - requests[0].arrived;
+    assert!(whole >= Duration::from_millis(37 * 50 - 200), "forty within {whole:?}");
+    for path in ["/a", "/b", "/c", "/d"] {
+        assert_eq!(requests.iter().filter(|request| request.target == path).count(), 10);
+    }
+
+    // The rate outlives a kill, and can be lifted.
+    operator.patch("/api/v1/app/acme", &json!({"throttleRate": 1}));
+    server.kill();
+    server.restart();
+    let operator = Operator(server.api());
+    for _ in 0..10 {
+        operator.send("acme", &message);
+    }
+    receiver.wait_for(42);
+    assert!(receiver.count() < 60, "{} of eighty", receiver.count());
+    operator.patch("/api/v1/app/acme", &json!({"throttleRate": null}));
+    receiver.wait_for(80);
 }

@@ -1,6 +1,3 @@
-use std::sync::Arc;
-use std::time::Duration;
-
 use super::*;
 use crate::account::{AccountId, Profile};
 use crate::attempt::{Attempt, Outcome};
@@ -16,6 +13,7 @@ use crate::store::{Follows, Settlement};
 use crate::subscription::{
     self, CustomHeaders, Envelope, Match, PreviousSecret, Secret, Status, Subscription,
 };
+use std::sync::Arc;
 
 const SEAL: [u8; 32] = [7; 32];
 
@@ -125,6 +123,7 @@ fn account() -> Account {
             name: "Acme".to_owned(),
             uid: Some("acme-1".parse().unwrap()),
             rate_limit: Some(300),
+            retention: Some("1d".parse().unwrap()),
             metadata: Metadata::new([("plan".to_owned(), "pro".to_owned())].into()).unwrap(),
         },
         created_at: Timestamp(7),
@@ -271,6 +270,9 @@ fn what_the_first_version_wrote_is_read() {
 
 #[test]
 fn what_the_second_version_wrote_is_read() {
+    let decoded = Account::decode(&hex::decode(GOLDEN_ACCOUNT_V2).unwrap(), b"acme".to_vec()).unwrap();
+    let profile = Profile { retention: None, ..account().profile };
+    assert_eq!(decoded, Account { profile, ..account() });
     let seal = Seal::new(&SEAL);
     let place = SubscriptionKey {
         account: AccountNo(2),
@@ -411,7 +413,8 @@ const GOLDEN_ENDPOINT_V4: &str = "040101010101010101010101011868747470733a2f2f65
 const GOLDEN_SUBSCRIPTION_SEALED: &str = "030101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c801b744f5693afc5990b3a5dea42b77eb07f228cd6ab6ab645aadca8cd1dd1777a447e8a3cc6872d6725d72182fa87f73b100df7871f4680c237fcde0374ee1edde726db60b488aa68c915dd67ca8c88caf8936ded477a9ffd1a914faf73f7245d4177efafa224c0e29";
 const GOLDEN_SUBSCRIPTION_V2: &str = "020101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb840302fb2c0104676f6e650101c8";
 const GOLDEN_SUBSCRIPTION_V1: &str = "010101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c652102fb2c0104676f6e650101c8";
-const GOLDEN_ACCOUNT: &str = "020207080441636d65010661636d652d3101fb2c010104706c616e0370726f";
+const GOLDEN_ACCOUNT: &str = "030207080441636d65010661636d652d3101fb2c0101fc805101000104706c616e0370726f";
+const GOLDEN_ACCOUNT_V2: &str = "020207080441636d65010661636d652d3101fb2c010104706c616e0370726f";
 const GOLDEN_ACCOUNT_V1: &str = "010207";
 const GOLDEN_EVENT_TYPE: &str = "010641206c65616401027b7d01046265746100010708";
 const GOLDEN_KEY: &str = "01040404040404040404040404040404040404040402030001020263690100";
