@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admin_key;
+mod applications;
 mod backup;
 mod bench;
 mod check;
@@ -40,6 +41,7 @@ mod source;
 mod verification;
 mod verify;
 mod whole_file;
+mod wish;
 mod word;
 
 use std::process::ExitCode;
@@ -69,6 +71,7 @@ enum Command {
     Events(events::Events),
     Accounts(accounts::Accounts),
     Keys(keys::Keys),
+    Applications(applications::Applications),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Check(check::Check),
@@ -133,6 +136,7 @@ impl Cli {
             Command::Events(events) => events.run(),
             Command::Accounts(accounts) => accounts.run(),
             Command::Keys(keys) => keys.run(),
+            Command::Applications(applications) => applications.run(),
             Command::Backup(backup) => backup.run(),
             Command::Restore(restore) => restore.run(),
             Command::Check(check) => check.run(),

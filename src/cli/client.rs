@@ -14,9 +14,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use ureq::http::{self, Request, Response};
+use ureq::http::{self, Request, Response, StatusCode};
 use ureq::tls::TlsConfig;
-use ureq::{Agent, AsSendBody, Body};
+use ureq::{Agent, AsSendBody, Body, ResponseExt};
 use url::Url;
 
 use self::connection::Key;
@@ -37,7 +37,7 @@ pub struct Client {
 
 /// What the API answered to a request that it did not refuse.
 pub struct Answer {
-    /// The JSON as it came.
+    /// The JSON as it came; `null` where the API had nothing to say.
     pub json: Box<RawValue>,
     /// The query of the next page, when the answer is a page of a list and there is more.
     pub next: Option<Query>,
@@ -81,8 +81,7 @@ impl Client {
     /// # Errors
     /// When no answer comes, or a refusal.
     pub fn post(&self, path: &str, query: &Query, body: &impl Serialize) -> Result<Answer, Failure> {
-        let body = serde_json::to_vec(body).map_err(anyhow::Error::from)?;
-        self.post_json(path, query, &[], &body)
+        self.send("POST", path, query, body)
     }
 
     /// Puts `body`, as JSON, in the place of what is there.
@@ -90,9 +89,15 @@ impl Client {
     /// # Errors
     /// When no answer comes, or a refusal.
     pub fn put(&self, path: &str, query: &Query, body: &impl Serialize) -> Result<Answer, Failure> {
-        let body = serde_json::to_vec(body).map_err(anyhow::Error::from)?;
-        let headers = [("content-type", "application/json")];
-        self.answered(self.run("PUT", path, query, &headers, &body[..])?)
+        self.send("PUT", path, query, body)
+    }
+
+    /// Changes what `body`, as JSON, has of what is there.
+    ///
+    /// # Errors
+    /// When no answer comes, or a refusal.
+    pub fn patch(&self, path: &str, query: &Query, body: &impl Serialize) -> Result<Answer, Failure> {
+        self.send("PATCH", path, query, body)
     }
 
     /// Sends JSON text as it is, with headers of the caller's.
@@ -140,6 +145,18 @@ impl Client {
         self.base.as_str().trim_end_matches('/')
     }
 
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        query: &Query,
+        body: &impl Serialize,
+    ) -> Result<Answer, Failure> {
+        let body = serde_json::to_vec(body).map_err(anyhow::Error::from)?;
+        let headers = [("content-type", "application/json")];
+        self.answered(self.run(method, path, query, &headers, &body[..])?)
+    }
+
     fn run(
         &self,
         method: &str,
@@ -169,11 +186,14 @@ impl Client {
         }
         let body = response.body_mut().with_config().limit(refusal::LIMIT).read_to_vec();
         let body = body.map_err(|error| self.no_answer(&error))?;
-        Err(self.refused(response.status(), response.headers(), &body))
+        Err(self.refused(response.get_uri().path(), response.status(), response.headers(), &body))
     }
 
     fn answered(&self, response: Response<Body>) -> Result<Answer, Failure> {
         let mut response = self.accepted(response)?;
+        if response.status() == StatusCode::NO_CONTENT {
+            return Ok(Answer { json: RawValue::NULL.to_owned(), next: None });
+        }
         let next = response.headers().get(http::header::LINK).and_then(Query::of_next_page);
         let body = response.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec();
         let body = body.map_err(|error| self.no_answer(&error))?;

@@ -63,6 +63,14 @@ impl Output {
         self.write(&format!("{text}\n"))
     }
 
+    /// Says what was done, to those who do not want the API's JSON: it answered without any.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn done(&mut self, text: impl fmt::Display) -> Result<(), Failure> {
+        if self.is_json() { Ok(()) } else { self.line(text) }
+    }
+
     /// Writes JSON as it came, on a line, but for characters in it that a terminal would obey.
     ///
     /// # Errors

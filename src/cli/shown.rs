@@ -1,5 +1,7 @@
 //! What the API shows, as far as the commands look at it. A member that a server does not send is absent here.
 
+pub mod operator;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

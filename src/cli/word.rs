@@ -1,5 +1,7 @@
 //! Words on the command line that have a form: ids, moments, scopes. A wrong one is refused before anything is called.
 
+use std::time::Duration;
+
 use hookyard::account::Scope;
 use hookyard::clock::Timestamp;
 
@@ -30,6 +32,22 @@ pub fn key_id(text: &str) -> Result<String, String> {
     id(text, "key_", "a key's id", "hookyard keys list")
 }
 
+/// An id, a uid or an event type, as it stands in a path.
+pub fn name(text: &str) -> Result<String, String> {
+    let is_obeyed = |letter: char| letter.is_control() || "/\\%".contains(letter);
+    match text {
+        "" | "." | ".." => Err("that is no name".to_owned()),
+        _ if text.contains(is_obeyed) => Err("a name has no slash and no per cent sign".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// A name and a value.
+pub fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| "it is written as name=value".to_owned())?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 /// A scope's name.
 pub fn scope(text: &str) -> Result<&'static str, String> {
     let known = Scope::ALL.map(Scope::as_str);
@@ -39,8 +57,12 @@ pub fn scope(text: &str) -> Result<&'static str, String> {
 
 /// A length of time with its unit.
 pub fn duration(text: &str) -> Result<String, String> {
-    let read = humantime::parse_duration(text);
-    read.map(|_| text.to_owned()).map_err(|_| "a length of time is written as 90s, 15m, 24h or 7d".to_owned())
+    length(text).map(|_| text.to_owned())
+}
+
+/// The same where the API takes it in seconds.
+pub fn seconds(text: &str) -> Result<u64, String> {
+    length(text).map(|length| length.as_secs())
 }
 
 /// A moment, or how long it is past.
@@ -73,6 +95,11 @@ fn id(text: &str, prefix: &str, what: &str, found_by: &str) -> Result<String, St
     Err(format!(
         "{what} is {prefix} and at least {ID_LENGTH} letters and digits; `{found_by}` shows what there is"
     ))
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "a length of time is written as 90s, 15m, 24h or 7d".to_owned())
 }
 
 fn read_moment(text: &str, now: Timestamp) -> Option<Moment> {
@@ -112,6 +139,9 @@ mod tests {
             ["", "hook_", "hook_../keys", &digits, &format!("evt_{digits}"), &format!("hook_{digits}/")]
         {
             assert!(hook_id(bad).is_err(), "{bad}");
+        }
+        for bad in ["", ".", "..", "a/b", "a\\b", "%2e", "a\n"] {
+            assert!(name(bad).is_err(), "{bad:?}");
         }
         assert!(delivery_id("x").unwrap_err().contains("hookyard deliveries list"));
     }

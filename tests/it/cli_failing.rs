@@ -1,8 +1,9 @@
 //! What the commands say to nonsense, and when the server is not there or is none.
 
-use std::process::Stdio;
+use std::process::Command;
 
 use crate::support::cli::Cli;
+use crate::support::command;
 use crate::support::receiver::{Answer, Receiver, deserted_url};
 use crate::support::server::Server;
 
@@ -137,7 +138,17 @@ fn a_reader_that_has_gone_ends_a_command_as_sigpipe_would_and_quietly() {
 fn every_command_has_help_with_examples() {
     let cli = calling(&deserted_url());
 
-    for command in ["emit", "explain", "hooks", "deliveries", "events", "keys", "accounts", "completions"] {
+    for command in [
+        "emit",
+        "explain",
+        "hooks",
+        "deliveries",
+        "events",
+        "keys",
+        "accounts",
+        "completions",
+        "applications",
+    ] {
         let help = cli.prints(&[command, "--help"]);
 
         assert!(help.contains("Examples:\n") && help.contains(&format!("  hookyard {command}")), "{help}");
@@ -155,8 +166,7 @@ fn the_completions_are_scripts_that_know_the_commands() {
         assert!(script.contains("rotate-secret") && script.contains("explain"), "{shell}");
         assert!(!script.contains("bench-part"), "{shell}: it is not for people");
     }
-    let mut bash = std::process::Command::new("bash");
-    let checked =
-        bash.args(["-n", "-c", &cli.prints(&["completions", "bash"])]).stdin(Stdio::null()).status();
-    assert!(checked.is_ok_and(|status| status.success()), "bash does not understand its script");
+    let mut bash = Command::new("bash");
+    let checked = command::run(bash.arg("-n"), cli.prints(&["completions", "bash"]).as_bytes());
+    assert!(checked.status.success(), "bash does not understand its script: {}", checked.complaints);
 }

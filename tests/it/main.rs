@@ -13,6 +13,7 @@ mod cli_explain;
 mod cli_failing;
 mod cli_hooks;
 mod cli_keys;
+mod cli_operator;
 mod clock_jumps;
 mod configuration_reference;
 mod configuring;

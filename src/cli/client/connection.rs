@@ -57,6 +57,8 @@ pub struct Key(Zeroizing<String>);
 
 /// Where a server listens unless told.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+/// The path of all accounts in the operator's API.
+pub const APPLICATIONS: &str = "/api/v1/app";
 /// Where it keeps its data unless told.
 const DEFAULT_DATA_DIR: &str = "data";
 

@@ -2,7 +2,7 @@
 //!
 //! What the server finds wrong in what was asked for is wrong usage; everything else is a failure.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::ErrorKind;
 
 use serde::Deserialize;
@@ -14,16 +14,27 @@ use super::{Client, Failure};
 /// How much of a refusal is read; ours are short.
 pub(super) const LIMIT: u64 = 1 << 20;
 
-/// The shape that all errors of the API have.
+/// The shapes that the errors of the API have; the last two are the operator's API's.
 #[derive(Deserialize)]
-struct Refusal {
-    error: Inside,
+#[serde(untagged)]
+enum Refusal {
+    Ours { error: Inside },
+    Standard { detail: String },
+    Invalid { detail: Vec<Fault> },
 }
 
 #[derive(Deserialize)]
 struct Inside {
     message: String,
     request_id: Option<String>,
+}
+
+/// What is wrong with one part of a request.
+#[derive(Deserialize)]
+struct Fault {
+    /// Where it is: `body` or `query`, then the names that lead to it.
+    loc: Vec<String>,
+    msg: String,
 }
 
 impl Client {
@@ -50,10 +61,18 @@ impl Client {
     }
 
     /// The request was refused.
-    pub(super) fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
-        let Ok(Refusal { error }) = serde_json::from_slice(body) else {
+    pub(super) fn refused(
+        &self,
+        path: &str,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Failure {
+        let Ok(refusal) = serde_json::from_slice::<Refusal>(body) else {
             return self.foreign_with(status, headers);
         };
+        let names_nothing = matches!(refusal, Refusal::Standard { .. });
+        let error = Inside::from(refusal);
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let message = error.message;
         match status.as_u16() {
@@ -63,6 +82,7 @@ impl Client {
                 self.key_origin
             )),
             401 => Failure::other(format!("{} does not know {}", self.server(), self.key_origin)),
+            404 if names_nothing => Failure::other(format!("{message}: {path}")),
             403 => Failure::other(format!("{message}; it was asked with {}", self.key_origin)),
             400 | 413 | 415 | 422 => Failure::Usage(message),
             429 | 503 => Failure::Busy {
@@ -91,6 +111,29 @@ impl Client {
             self.server(),
             status.as_u16()
         ))
+    }
+}
+
+impl From<Refusal> for Inside {
+    fn from(refusal: Refusal) -> Self {
+        let message = match refusal {
+            Refusal::Ours { error } => return error,
+            Refusal::Standard { detail } => detail,
+            Refusal::Invalid { detail } => detail.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "),
+        };
+        Self { message, request_id: None }
+    }
+}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A fault of something inside a field names the field; nobody is helped by the word for that.
+        let names =
+            self.loc.iter().skip(1).map(String::as_str).filter(|name| !["", "__all__"].contains(name));
+        for name in names {
+            write!(f, "{name}: ")?;
+        }
+        f.write_str(&self.msg)
     }
 }
 
