@@ -16,6 +16,7 @@ mod demo;
 mod descriptors;
 mod dumps;
 mod emit;
+mod event_types;
 mod events;
 mod explain;
 mod export;
@@ -72,6 +73,7 @@ enum Command {
     Accounts(accounts::Accounts),
     Keys(keys::Keys),
     Applications(applications::Applications),
+    EventTypes(event_types::EventTypes),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Check(check::Check),
@@ -137,6 +139,7 @@ impl Cli {
             Command::Accounts(accounts) => accounts.run(),
             Command::Keys(keys) => keys.run(),
             Command::Applications(applications) => applications.run(),
+            Command::EventTypes(event_types) => event_types.run(),
             Command::Backup(backup) => backup.run(),
             Command::Restore(restore) => restore.run(),
             Command::Check(check) => check.run(),

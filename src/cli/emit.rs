@@ -1,6 +1,6 @@
 //! `hookyard emit`: one event from the command line, or many from JSON lines.
 
-mod data;
+pub mod data;
 mod lines;
 
 use std::path::PathBuf;

@@ -148,6 +148,7 @@ fn every_command_has_help_with_examples() {
         "accounts",
         "completions",
         "applications",
+        "event-types",
     ] {
         let help = cli.prints(&[command, "--help"]);
 

@@ -1,6 +1,7 @@
 //! The commands for the operator's API, as lines and as JSON; a file per group of commands.
 
 mod applications;
+mod event_types;
 
 use crate::support::cli::Cli;
 use crate::support::server::Server;

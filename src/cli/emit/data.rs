@@ -1,7 +1,7 @@
 //! The data of one event: from the argument itself, a file, or the standard input. Its bytes are kept.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 
 use anyhow::Context;
 use serde_json::value::RawValue;
@@ -14,17 +14,23 @@ use super::Failure;
 /// When the file cannot be read, or what is read is no JSON.
 pub fn read(argument: &str) -> Result<Box<RawValue>, Failure> {
     match argument.strip_prefix('@') {
-        Some(path) => {
-            let text = fs::read_to_string(path);
-            json(&text.map_err(|error| Failure::Usage(format!("cannot read {path}: {error}")))?, path)
-        }
-        None if argument == "-" => {
-            let mut text = String::new();
-            io::stdin().read_to_string(&mut text).context("cannot read the standard input")?;
-            json(&text, "the standard input")
-        }
+        Some(path) => of_file(path),
+        None if argument == "-" => of_file(argument),
         None => json(argument, "the argument"),
     }
+}
+
+/// Reads a file, or the standard input where it is called `-`.
+///
+/// # Errors
+/// When it cannot be read, or what is read is no JSON.
+pub fn of_file(path: &str) -> Result<Box<RawValue>, Failure> {
+    if path == "-" {
+        let text = io::read_to_string(io::stdin()).context("cannot read the standard input")?;
+        return json(&text, "the standard input");
+    }
+    let text = fs::read_to_string(path);
+    json(&text.map_err(|error| Failure::Usage(format!("cannot read {path}: {error}")))?, path)
 }
 
 /// What is said when there is none.

@@ -20,3 +20,16 @@ pub struct Application {
 pub struct PortalAccess {
     pub token: String,
 }
+
+/// An event type.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventType {
+    pub name: String,
+    pub description: String,
+    pub archived: bool,
+    pub deprecated: bool,
+    pub feature_flag: Option<String>,
+    pub schemas: Option<Box<RawValue>>,
+    pub created_at: String,
+}
