@@ -16,6 +16,7 @@ mod demo;
 mod descriptors;
 mod dumps;
 mod emit;
+mod endpoints;
 mod event_types;
 mod events;
 mod explain;
@@ -74,6 +75,7 @@ enum Command {
     Keys(keys::Keys),
     Applications(applications::Applications),
     EventTypes(event_types::EventTypes),
+    Endpoints(endpoints::Endpoints),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Check(check::Check),
@@ -140,6 +142,7 @@ impl Cli {
             Command::Keys(keys) => keys.run(),
             Command::Applications(applications) => applications.run(),
             Command::EventTypes(event_types) => event_types.run(),
+            Command::Endpoints(endpoints) => endpoints.run(),
             Command::Backup(backup) => backup.run(),
             Command::Restore(restore) => restore.run(),
             Command::Check(check) => check.run(),

@@ -1,8 +1,8 @@
 //! `hookyard hooks`: who is told of which events, and where.
 
-mod delivery;
+pub mod delivery;
 mod filter;
-mod headers;
+pub mod headers;
 mod naming;
 mod replay;
 mod stats;

@@ -149,6 +149,7 @@ fn every_command_has_help_with_examples() {
         "completions",
         "applications",
         "event-types",
+        "endpoints",
     ] {
         let help = cli.prints(&[command, "--help"]);
 

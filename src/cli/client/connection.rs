@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::super::admin_key;
 use super::super::output::Output;
+use super::super::word;
 use super::authorities::{self, Authorities};
 use super::{Client, Failure};
 
@@ -57,6 +58,8 @@ pub struct Key(Zeroizing<String>);
 
 /// Where a server listens unless told.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+/// The account that a call is for unless told.
+const DEFAULT_ACCOUNT: &str = "default";
 /// The path of all accounts in the operator's API.
 pub const APPLICATIONS: &str = "/api/v1/app";
 /// Where it keeps its data unless told.
@@ -82,6 +85,16 @@ impl Connection {
     /// The account that they name.
     pub fn account(&self) -> Option<&str> {
         self.account.as_deref().filter(|account| !account.is_empty())
+    }
+
+    /// The path of the account that they name, or else of `default`, in the operator's API.
+    ///
+    /// # Errors
+    /// When the name cannot be one.
+    pub fn application(&self) -> Result<String, Failure> {
+        let named = word::name(self.account().unwrap_or(DEFAULT_ACCOUNT));
+        let named = named.map_err(|why| Failure::Usage(format!("--account: {why}")))?;
+        Ok(format!("{APPLICATIONS}/{named}"))
     }
 
     /// The output that these options ask for.

@@ -48,10 +48,10 @@ impl Cell {
         Self { shown: moment.map(|moment| relative(moment, now)), ..Self::of(text) }.or_nothing()
     }
 
-    /// The status of a hook or of a delivery.
+    /// The status of a hook, an endpoint or a delivery.
     pub fn status(status: &str) -> Self {
         let style = match status {
-            "active" | "delivered" => GOOD,
+            "active" | "delivered" | "enabled" => GOOD,
             "paused" | "pending" => WARNING,
             _ => BAD,
         };
