@@ -5,6 +5,7 @@
 mod accounts;
 mod admin_key;
 mod applications;
+mod attempts;
 mod backup;
 mod bench;
 mod check;
@@ -30,6 +31,8 @@ mod keys;
 mod listen;
 mod listing;
 mod log;
+mod messages;
+mod narrowed;
 mod output;
 mod panics;
 mod progress;
@@ -76,6 +79,8 @@ enum Command {
     Applications(applications::Applications),
     EventTypes(event_types::EventTypes),
     Endpoints(endpoints::Endpoints),
+    Messages(messages::Messages),
+    Attempts(attempts::Attempts),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Check(check::Check),
@@ -143,6 +148,8 @@ impl Cli {
             Command::Applications(applications) => applications.run(),
             Command::EventTypes(event_types) => event_types.run(),
             Command::Endpoints(endpoints) => endpoints.run(),
+            Command::Messages(messages) => messages.run(),
+            Command::Attempts(attempts) => attempts.run(),
             Command::Backup(backup) => backup.run(),
             Command::Restore(restore) => restore.run(),
             Command::Check(check) => check.run(),

@@ -150,6 +150,8 @@ fn every_command_has_help_with_examples() {
         "applications",
         "event-types",
         "endpoints",
+        "messages",
+        "attempts",
     ] {
         let help = cli.prints(&[command, "--help"]);
 

@@ -3,8 +3,9 @@
 mod applications;
 mod endpoints;
 mod event_types;
+mod messages;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::api::text;
 use crate::support::cli::Cli;
@@ -33,4 +34,36 @@ fn field<'a>(shown: &'a str, name: &str) -> &'a str {
 /// The id of an endpoint with this URL.
 fn endpoint(cli: &Cli, url: &str) -> String {
     text(&cli.prints_json::<Value>(&["endpoints", "create", url, "--json"]), "id").to_owned()
+}
+
+#[test]
+fn a_list_goes_on_over_pages_until_it_is_told_to_end() {
+    let (server, cli) = acme();
+    for number in 0..260 {
+        let wish = json!({"eventType": "a", "payload": {"n": number}});
+        server.api().post("/api/v1/app/acme/msg", &wish).expect::<Value>(202);
+    }
+
+    assert_eq!(cli.prints(&["messages"]).lines().count(), 50);
+    assert_eq!(cli.prints(&["messages", "--limit", "255"]).lines().count(), 255);
+    assert_eq!(cli.prints_json::<Vec<Value>>(&["messages", "--all", "--json"]).len(), 260);
+    assert_eq!(cli.prints(&["endpoints", "--json"]), "[]\n");
+}
+
+#[test]
+fn what_the_operators_api_refuses_is_told_in_a_line() {
+    let (_server, cli) = acme();
+
+    let said = cli.fails(2, &["endpoints", "create", "ftp://a/", "--uid", "ep_1", "--event-type", "lost"]);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for part in ["url: Endpoint URL schemes must be http or https", "uid: Uids are not", "lost"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let stranger = cli.clone().variable("HOOKYARD_KEY", "fp_of_nobody");
+    assert!(stranger.fails(1, &["endpoints"]).contains("does not know the key"));
+    assert!(cli.fails(2, &["attempts"]).contains("--endpoint, --message or both"));
+    assert!(cli.fails(2, &["endpoints", "get", "../msg"]).contains("a name has no slash"));
+    assert!(cli.fails(2, &["endpoints", "--account", "a/b"]).contains("--account: a name has no slash"));
+    assert!(cli.fails(2, &["messages", "--status", "fail"]).contains("--endpoint"));
+    assert!(cli.fails(2, &["applications", "create", "a", "--metadata", "b"]).contains("name=value"));
 }

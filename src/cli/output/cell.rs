@@ -48,11 +48,11 @@ impl Cell {
         Self { shown: moment.map(|moment| relative(moment, now)), ..Self::of(text) }.or_nothing()
     }
 
-    /// The status of a hook, an endpoint or a delivery.
+    /// The status of a hook, an endpoint, a delivery or an attempt.
     pub fn status(status: &str) -> Self {
         let style = match status {
-            "active" | "delivered" | "enabled" => GOOD,
-            "paused" | "pending" => WARNING,
+            "active" | "delivered" | "enabled" | "success" => GOOD,
+            "paused" | "pending" | "sending" => WARNING,
             _ => BAD,
         };
         Self::new(status).styled(style)

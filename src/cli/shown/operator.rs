@@ -36,13 +36,21 @@ pub struct EventType {
     pub created_at: String,
 }
 
-/// A message.
+/// A message; where it stands at an endpoint only in a list of an endpoint's.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Message {
     pub id: String,
+    pub event_id: Option<String>,
+    pub event_type: String,
+    pub payload: Box<RawValue>,
+    pub channels: Option<Vec<String>>,
+    pub timestamp: String,
+    pub status_text: Option<String>,
+    pub next_attempt: Option<String>,
 }
 
-/// An endpoint.
+/// An endpoint; where a message stands at it only in a list of a message's, which has no metadata.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
@@ -59,6 +67,8 @@ pub struct Endpoint {
     pub delivery: Option<Box<RawValue>>,
     pub metadata: Option<Box<RawValue>>,
     pub created_at: String,
+    pub status_text: Option<String>,
+    pub next_attempt: Option<String>,
 }
 
 /// The headers of an endpoint.
@@ -77,3 +87,19 @@ pub struct Secret {
 
 /// How many of an endpoint's messages stand where.
 pub type Stats = BTreeMap<String, u64>;
+
+/// An attempt.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    pub id: String,
+    pub msg_id: String,
+    pub endpoint_id: String,
+    pub url: String,
+    pub response: String,
+    /// 0 where no answer came.
+    pub response_status_code: u16,
+    pub response_duration_ms: u64,
+    pub status_text: String,
+    pub timestamp: String,
+}

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::api::text;
+use crate::support::patience::until;
+use crate::support::receiver::Receiver;
 
 use super::{acme, endpoint, field, words};
 
@@ -68,4 +70,24 @@ fn the_secret_and_the_headers_of_an_endpoint_are_changed() {
     assert_eq!(cli.prints(&["endpoints", "headers", &id]), "x-b\t2\nx-c\t3\n");
     assert_eq!(cli.prints(&["endpoints", "set-headers", &id, "--json"]), "");
     assert_eq!(cli.prints(&["endpoints", "headers", &id, "--json"]), "{\"headers\":{},\"sensitive\":[]}\n");
+}
+
+#[test]
+fn what_was_given_up_is_recovered_and_an_example_is_sent() {
+    let (_server, cli) = acme();
+    let receiver = Receiver::answering([500, 200]);
+    let once = ["endpoints", "create", &receiver.url("/"), "--no-retries", "--deactivate", "never", "--json"];
+    let made: Value = cli.prints_json(&once);
+    let id = text(&made, "id");
+    let message = cli.prints(&["messages", "create", "a", "{}"]);
+    until("it is given up", || !cli.prints(&["messages", "--endpoint", id, "--status", "fail"]).is_empty());
+
+    assert_eq!(
+        cli.prints(&["endpoints", "recover", id, "--since", "1h"]),
+        "what was given up is due again\n"
+    );
+    assert_eq!(receiver.wait_for(2)[1].webhook_id(), message.trim_end());
+    let example = cli.prints(&["endpoints", "send-example", id, "svix.ping"]);
+    let sent = receiver.wait_for(3);
+    assert_eq!((sent[2].webhook_id(), sent[2].text()), (example.trim_end(), r#"{"success":true}"#));
 }
