@@ -21,7 +21,8 @@ use super::{Failure, only_with_list};
 
 /// List, make and change endpoints: hooks, in the words of the operator's API
 ///
-/// They are those of the application that --account names.
+/// They are those of the application that --account names. By its id an endpoint is a hook too: `hookyard hooks pause`,
+/// `resume`, `test`, `replay`, `stats` and `set-delivery` take it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Endpoints {

@@ -12,14 +12,16 @@ pub struct Moment(String);
 /// How many characters an id has behind its prefix.
 const ID_LENGTH: usize = 27;
 
-/// A hook's id.
+/// A hook's id; that of an endpoint names a hook too.
 pub fn hook_id(text: &str) -> Result<String, String> {
-    id(text, "hook_", "a hook's id", "hookyard hooks list")
+    let ours = text.strip_prefix("ep_").map(|tail| format!("hook_{tail}"));
+    id(ours.as_deref().unwrap_or(text), "hook_", "a hook's id", "hookyard hooks list")
 }
 
-/// An event's id.
+/// An event's id; that of a message names an event too.
 pub fn event_id(text: &str) -> Result<String, String> {
-    id(text, "evt_", "an event's id", "hookyard events list")
+    let ours = text.strip_prefix("msg_").map(|tail| format!("evt_{tail}"));
+    id(ours.as_deref().unwrap_or(text), "evt_", "an event's id", "hookyard events list")
 }
 
 /// A delivery's id.
@@ -140,6 +142,8 @@ mod tests {
         {
             assert!(hook_id(bad).is_err(), "{bad}");
         }
+        let of_endpoint = hook_id(&format!("ep_{digits}"));
+        assert_eq!(of_endpoint, Ok(format!("hook_{digits}")));
         for bad in ["", ".", "..", "a/b", "a\\b", "%2e", "a\n"] {
             assert!(name(bad).is_err(), "{bad:?}");
         }

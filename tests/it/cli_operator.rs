@@ -5,12 +5,19 @@ mod endpoints;
 mod event_types;
 mod messages;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::api::text;
 use crate::support::cli::Cli;
+use crate::support::receiver::{Answer, Receiver};
 use crate::support::server::Server;
 use crate::support::settings::Settings;
+
+/// Those for which there is no command: `hookyard health` asks another path, and tokens end by themselves.
+const WITHOUT_COMMAND: [&str; 4] =
+    ["GET /api/v1/health", "GET /api/v1/health/ping", "GET /api/v1/openapi.json", "POST /api/v1/auth/logout"];
 
 /// A server with an application, and commands that speak for it.
 fn acme() -> (Server, Cli) {
@@ -34,6 +41,53 @@ fn field<'a>(shown: &'a str, name: &str) -> &'a str {
 /// The id of an endpoint with this URL.
 fn endpoint(cli: &Cli, url: &str) -> String {
     text(&cli.prints_json::<Value>(&["endpoints", "create", url, "--json"]), "id").to_owned()
+}
+
+#[test]
+fn every_operation_has_a_command() {
+    let server = Server::start();
+    let document: Value = server.api().get("/api/v1/openapi.json").expect(200);
+    let recorder = Receiver::answering_with(|_| Answer::from(204));
+    let cli = Cli::calling(&recorder.url(""), server.data_dir()).variable("HOOKYARD_KEY", "fp_of_a_test");
+    let commands = "applications; applications create a; applications get a; applications update a; \
+        applications update a --replace; applications delete a; applications portal-access a; \
+        event-types; event-types create t d; event-types get t; event-types update t; \
+        event-types update t --replace; event-types archive t; \
+        endpoints; endpoints create u; endpoints get e; endpoints update e; endpoints update e --replace; \
+        endpoints delete e; endpoints secret e; endpoints rotate-secret e; endpoints headers e; \
+        endpoints set-headers e; endpoints update-headers e; endpoints recover e --since 1h; endpoints stats e; \
+        endpoints send-example e t; \
+        messages; messages create t {}; messages get m; messages list --endpoint e; messages destinations m; \
+        messages resend m e; messages expunge m; \
+        attempts --endpoint e; attempts --message m; attempts get m a; attempts expunge m a";
+
+    for command in commands.split(';') {
+        // What it makes of the answer does not matter here.
+        cli.run(&words(command));
+    }
+
+    let called: Vec<(String, Vec<String>)> = recorder.requests().iter().map(called).collect();
+    let mut without_command = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        let template: Vec<&str> = path.split('/').collect();
+        for method in operations.as_object().expect("operations").keys().map(|method| method.to_uppercase()) {
+            let is_it = |(called, segments): &(String, Vec<String>)| {
+                *called == method && segments.len() == template.len() && {
+                    template.iter().zip(segments).all(|(named, is)| named.starts_with('{') || named == is)
+                }
+            };
+            if !called.iter().any(is_it) {
+                without_command.insert(format!("{method} {path}"));
+            }
+        }
+    }
+    assert_eq!(without_command, WITHOUT_COMMAND.map(str::to_owned).into());
+}
+
+/// The method of a request, and the segments of its path.
+fn called(request: &crate::support::receiver::Received) -> (String, Vec<String>) {
+    let path = request.target.split('?').next().unwrap_or_default();
+    (request.method.clone(), path.split('/').map(str::to_owned).collect())
 }
 
 #[test]

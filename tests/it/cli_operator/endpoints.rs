@@ -91,3 +91,15 @@ fn what_was_given_up_is_recovered_and_an_example_is_sent() {
     let sent = receiver.wait_for(3);
     assert_eq!((sent[2].webhook_id(), sent[2].text()), (example.trim_end(), r#"{"success":true}"#));
 }
+
+#[test]
+fn an_endpoints_id_names_its_hook_and_a_messages_its_event() {
+    let (_server, cli) = acme();
+    let id = endpoint(&cli, "http://127.0.0.1:9/");
+    let message = cli.prints(&["messages", "create", "a", "{}"]);
+
+    assert!(cli.prints(&["hooks", "pause", &id]).contains("is paused"));
+    cli.prints(&["hooks", "set-delivery", &id, "--fifo"]);
+    assert!(field(&cli.prints(&["endpoints", "get", &id]), "delivery").contains("fifo"));
+    assert_eq!(field(&cli.prints(&["events", "get", message.trim_end()]), "event"), "a");
+}
