@@ -82,6 +82,7 @@ impl Matching {
                 envelope: Envelope::Documented,
                 previous_secrets: Vec::new(),
                 headers: CustomHeaders::default(),
+                client_certificate: None,
                 status: Status::Active,
                 generation: Generation(0),
                 floor: Generation(0),

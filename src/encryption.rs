@@ -39,7 +39,7 @@ pub struct Keyring {
 }
 
 /// What was sealed: under which key, with which nonce, and what came of it.
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 pub struct SealedV1 {
     key: Fingerprint,
     nonce: [u8; NONCE_BYTES],

@@ -1,5 +1,6 @@
 //! Subscriptions: the record of who wants which events, where, and under which secret.
 
+pub(crate) mod client_certificate;
 mod headers;
 mod policy;
 
@@ -23,6 +24,9 @@ use crate::filter::Filter;
 use crate::id::{AccountNo, HookId, SubscriptionNo};
 use crate::label::{Metadata, Uid};
 
+pub use client_certificate::{
+    CHAIN_LIMIT, CREDENTIAL_BYTES_LIMIT, ClientCertificate, NotAClientCertificate, PEM_BYTES_LIMIT,
+};
 pub use headers::{CustomHeaders, HEADER_BYTES_LIMIT, HEADERS_LIMIT, NotHeaders};
 pub use policy::{
     CONCURRENCY, Deactivate, DeliveryPolicy, NotADeliveryPolicy, Ordering, Poison, RETRIES_LIMIT, TIMEOUTS,
@@ -64,6 +68,8 @@ pub struct Subscription {
     pub previous_secrets: Vec<PreviousSecret>,
     /// What its requests carry beside the headers that are ours.
     pub headers: CustomHeaders,
+    /// What its requests show to a receiver that asks who calls, instead of what the configuration says.
+    pub client_certificate: Option<ClientCertificate>,
     pub status: Status,
     /// The current life; new deliveries are made in it.
     pub generation: Generation,

@@ -92,10 +92,14 @@ struct Fields {
     #[arg(long)]
     uid: Option<String>,
 
-    /// How many deliveries a second it is to have; kept and shown, and nothing is held to it
+    /// How many requests a second all its endpoints together may get
     #[arg(long, value_name = "N")]
     #[serde(rename = "throttleRate")]
     rate_limit: Option<u16>,
+
+    /// How long the payloads of its messages are kept, such as 7d, where the configuration would keep them for longer
+    #[arg(long, value_name = "AGE")]
+    retention: Option<String>,
 
     /// Something to remember of it; may be given again, and is all that is remembered then
     #[arg(long, value_name = "NAME=VALUE", value_parser = word::pair)]
@@ -110,6 +114,7 @@ enum Field {
     Uid,
     #[serde(rename = "throttleRate")]
     RateLimit,
+    Retention,
     Metadata,
 }
 

@@ -263,6 +263,7 @@ impl Board {
             secret: secret.unwrap_or_else(Secret::generate),
             previous_secrets: Vec::new(),
             headers,
+            client_certificate: None,
             status,
             generation: Generation(0),
             floor: Generation(0),

@@ -420,6 +420,7 @@ mod tests {
             secret: Secret::generate(),
             previous_secrets: Vec::new(),
             headers: CustomHeaders::default(),
+            client_certificate: None,
             status: Status::Active,
             generation: Generation(0),
             floor: Generation(0),

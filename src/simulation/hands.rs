@@ -228,6 +228,7 @@ mod tests {
             envelope: Envelope::Documented,
             previous_secrets: Vec::new(),
             headers: Default::default(),
+            client_certificate: None,
             status: Status::Active,
             generation: Generation(0),
             floor: Generation(0),

@@ -25,6 +25,7 @@ use crate::id::{KeyId, Seal};
 use crate::store::ledger::checking::{Invariant, check_store};
 use crate::store::ledger::hours;
 use crate::store::ledger::{Durability, Ledger, Policy};
+use crate::subscription::client_certificate::examples::one;
 use crate::subscription::{self, CustomHeaders, DeliveryPolicy, Envelope, Match, Matches, Profile, Secret};
 
 use self::expiring::Expiring;
@@ -272,6 +273,7 @@ impl Conversation {
                 condition,
                 profile: Profile { uid, description, ..Profile::default() },
                 delivery: DeliveryPolicy { ordering, ..DeliveryPolicy::default() },
+                client_certificate: self.random.random::<bool>().then(one),
                 moved: true,
             })),
         )
@@ -323,6 +325,7 @@ impl Conversation {
                 envelope: Envelope::Documented,
                 previous_secrets: Vec::new(),
                 headers: CustomHeaders::default(),
+                client_certificate: None,
                 status: crate::subscription::Status::Active,
                 generation: Generation(0),
                 floor: Generation(0),

@@ -12,8 +12,8 @@ use crate::filter::Filter;
 use crate::health::Health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::subscription::{
-    CustomHeaders, DeliveryPolicy, EndpointUrl, Generation, Matches, PREVIOUS_SECRETS_LIMIT, PreviousSecret,
-    Profile, Secret, Status, Subscription,
+    ClientCertificate, CustomHeaders, DeliveryPolicy, EndpointUrl, Generation, Matches,
+    PREVIOUS_SECRETS_LIMIT, PreviousSecret, Profile, Secret, Status, Subscription,
 };
 
 /// A change of the ledger.
@@ -162,6 +162,7 @@ pub struct Edit {
     pub condition: Option<Condition>,
     pub profile: Profile,
     pub delivery: DeliveryPolicy,
+    pub client_certificate: Option<ClientCertificate>,
     /// Whether the URL is another one: then nothing is known of the health of what is there.
     pub moved: bool,
 }
@@ -251,9 +252,11 @@ impl Change {
                 subscription.headers.clone_from(headers);
             }
             Self::Edit(edit) if **edit != Edit::of(subscription) => {
-                let Edit { url, filter, condition, profile, delivery, .. } = (**edit).clone();
+                let Edit { url, filter, condition, profile, delivery, client_certificate, .. } =
+                    (**edit).clone();
                 (subscription.url, subscription.filter, subscription.condition) = (url, filter, condition);
                 (subscription.profile, subscription.delivery) = (profile, delivery);
+                subscription.client_certificate = client_certificate;
             }
             Self::Replay if !deactivated && subscription.floor > Generation(0) => {
                 subscription.floor = Generation(0);
@@ -268,8 +271,9 @@ impl Change {
 impl Edit {
     /// A subscription as it is.
     pub fn of(subscription: &Subscription) -> Self {
-        let Subscription { url, filter, condition, profile, delivery, .. } = subscription.clone();
-        Self { url, filter, condition, profile, delivery, moved: false }
+        let Subscription { url, filter, condition, profile, delivery, client_certificate, .. } =
+            subscription.clone();
+        Self { url, filter, condition, profile, delivery, client_certificate, moved: false }
     }
 }
 

@@ -31,6 +31,7 @@ fn hook(status: Status) -> Hook {
         envelope: Envelope::Documented,
         previous_secrets: Vec::new(),
         headers: CustomHeaders::default(),
+        client_certificate: None,
         status,
         generation: Generation(0),
         floor: Generation(0),

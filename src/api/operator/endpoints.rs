@@ -190,7 +190,8 @@ pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpRespon
             true => delivery,
             false => DeliveryPolicy { rate: delivery.rate, ..edit.delivery.clone() },
         };
-        *edit = Edit { url, filter, condition, profile, delivery, moved: false };
+        let client_certificate = edit.client_certificate.take();
+        *edit = Edit { url, filter, condition, profile, delivery, client_certificate, moved: false };
     };
     let endpoint = hookyard.edit_endpoint(&account.id, known.id, Some(disabled), replace).await?;
     Ok(show(StatusCode::OK, &endpoint))

@@ -41,6 +41,7 @@ fn subscription() -> Subscription {
         envelope: Envelope::Documented,
         previous_secrets: Vec::new(),
         headers: CustomHeaders::default(),
+        client_certificate: None,
         status: Status::Paused,
         generation: Generation(0),
         floor: Generation(0),

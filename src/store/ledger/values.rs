@@ -5,6 +5,7 @@
 
 mod blocks;
 mod chapters;
+mod client_certificate;
 mod confidential;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
@@ -39,7 +40,7 @@ pub use subscription::{
 ///
 /// What an earlier one wrote is read as it is: each value says its own version, and is written anew in the newest. Where it
 /// lies has changed with version 5 alone.
-pub const SCHEMA_VERSION: u32 = 7;
+pub const SCHEMA_VERSION: u32 = 8;
 
 /// The version byte of values that have not changed.
 const V1: u8 = 1;
@@ -51,6 +52,8 @@ const V3: u8 = 3;
 const V4: u8 = 4;
 /// The version byte of those that have changed four times.
 const V5: u8 = 5;
+/// The version byte of those that have changed five times.
+const V6: u8 = 6;
 /// More than any value has; a decoder is never told to allocate more.
 const DECODE_LIMIT: u64 = 64 << 20;
 

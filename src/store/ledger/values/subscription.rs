@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::client_certificate::ClientCertificateV1;
 use super::confidential::{ConfidentialV1, Secrets, SecretsV1};
-use super::{V1, V2, V3, V4, V5, decode_as, encode_as, version};
+use super::{V1, V2, V3, V4, V5, V6, decode_as, encode_as, version};
 use crate::clock::Timestamp;
 use crate::encryption::{Fingerprint, Keyring};
 use crate::event_type::EventType;
@@ -74,8 +75,22 @@ struct SubscriptionV4 {
 }
 
 /// Since they say how it is served.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SubscriptionV5 {
+    nonce: Nonce,
+    url: String,
+    event_types: Vec<String>,
+    status: StatusV1,
+    generation: u32,
+    floor: u32,
+    created_ms: u64,
+    confidential: ConfidentialV1,
+    more: Option<MoreV2>,
+}
+
+/// Since it may have a client certificate.
+#[derive(Serialize, Deserialize)]
+struct SubscriptionV6 {
     nonce: Nonce,
     url: String,
     /// None for every one.
@@ -85,8 +100,8 @@ struct SubscriptionV5 {
     floor: u32,
     created_ms: u64,
     confidential: ConfidentialV1,
-    /// What hooks of the hooks API have no need of.
-    more: Option<MoreV2>,
+    /// What most hooks of the hooks API have no need of.
+    more: Option<MoreV3>,
 }
 
 #[derive(Deserialize)]
@@ -100,8 +115,20 @@ struct MoreV1 {
     updated_after_ms: u64,
 }
 
-#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct MoreV2 {
+    channels: Vec<String>,
+    envelope: EnvelopeV1,
+    uid: Option<String>,
+    description: String,
+    metadata: BTreeMap<String, String>,
+    updated_after_ms: u64,
+    delivery: Option<DeliveryV1>,
+    condition: Option<String>,
+}
+
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+struct MoreV3 {
     channels: Vec<String>,
     envelope: EnvelopeV1,
     uid: Option<String>,
@@ -111,6 +138,7 @@ struct MoreV2 {
     updated_after_ms: u64,
     delivery: Option<DeliveryV1>,
     condition: Option<String>,
+    client_certificate: Option<ClientCertificateV1>,
 }
 
 #[derive(Default, PartialEq, Serialize, Deserialize)]
@@ -157,7 +185,7 @@ impl From<SubscriptionV1> for SubscriptionV2 {
     }
 }
 
-impl From<SubscriptionV2> for SubscriptionV5 {
+impl From<SubscriptionV2> for SubscriptionV6 {
     fn from(stored: SubscriptionV2) -> Self {
         let SubscriptionV2 {
             nonce,
@@ -176,7 +204,7 @@ impl From<SubscriptionV2> for SubscriptionV5 {
     }
 }
 
-impl From<SubscriptionV3> for SubscriptionV5 {
+impl From<SubscriptionV3> for SubscriptionV6 {
     fn from(stored: SubscriptionV3) -> Self {
         let SubscriptionV3 { nonce, url, event_types, status, generation, floor, created_ms, confidential } =
             stored;
@@ -202,12 +230,48 @@ impl From<SubscriptionV4> for SubscriptionV5 {
     }
 }
 
+impl From<SubscriptionV5> for SubscriptionV6 {
+    fn from(stored: SubscriptionV5) -> Self {
+        let SubscriptionV5 {
+            nonce,
+            url,
+            event_types,
+            status,
+            generation,
+            floor,
+            created_ms,
+            confidential,
+            more,
+        } = stored;
+        let more = more.map(MoreV3::from);
+        Self { nonce, url, event_types, status, generation, floor, created_ms, confidential, more }
+    }
+}
+
 impl From<MoreV1> for MoreV2 {
     fn from(stored: MoreV1) -> Self {
         let MoreV1 { channels, envelope, uid, description, rate_limit, metadata, updated_after_ms } = stored;
         let delivery = rate_limit.map(|rate| DeliveryV1 { rate: Some(rate), ..DeliveryV1::default() });
         let condition = None;
         Self { channels, envelope, uid, description, metadata, updated_after_ms, delivery, condition }
+    }
+}
+
+impl From<MoreV2> for MoreV3 {
+    fn from(stored: MoreV2) -> Self {
+        let MoreV2 { channels, envelope, uid, description, metadata, updated_after_ms, delivery, condition } =
+            stored;
+        Self {
+            channels,
+            envelope,
+            uid,
+            description,
+            metadata,
+            updated_after_ms,
+            delivery,
+            condition,
+            client_certificate: None,
+        }
     }
 }
 
@@ -230,11 +294,11 @@ pub struct Outline {
 /// Encodes a subscription; its nonce is found with the seal, and what is confidential is sealed under the current key.
 pub fn encode_subscription(subscription: &Subscription, seal: &Seal, keyring: &Keyring) -> Vec<u8> {
     let event_types = subscription.filter.event_types().unwrap_or_default();
-    let more = MoreV2::of(subscription);
     let nonce = seal.open(&subscription.id).1;
     let url = subscription.url.as_sent();
     let place = place(subscription.account, subscription.no, &nonce, url);
-    let stored = SubscriptionV5 {
+    let more = MoreV3::of(subscription, &place, keyring);
+    let stored = SubscriptionV6 {
         nonce,
         url: url.to_owned(),
         event_types: event_types.iter().map(ToString::to_string).collect(),
@@ -249,9 +313,9 @@ pub fn encode_subscription(subscription: &Subscription, seal: &Seal, keyring: &K
         floor: subscription.floor.0,
         created_ms: subscription.created_at.0,
         confidential: ConfidentialV1::of(subscription, &place, keyring),
-        more: Some(more).filter(|more| *more != MoreV2::default()),
+        more: Some(more).filter(|more| *more != MoreV3::default()),
     };
-    encode_as(V5, &stored)
+    encode_as(V6, &stored)
 }
 
 /// Decodes a subscription.
@@ -260,7 +324,8 @@ pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Sub
     let place = place(key.account, key.no, &stored.nonce, &stored.url);
     let Secrets { secret, previous, headers } = stored.confidential.load(&place, key.keyring)?;
     let id: HookId = key.seal.close(key.no.0, stored.nonce);
-    let (created_at, more) = (Timestamp(stored.created_ms), stored.more.unwrap_or_default());
+    let (created_at, mut more) = (Timestamp(stored.created_ms), stored.more.unwrap_or_default());
+    let load = |certificate: ClientCertificateV1| certificate.load(&place, key.keyring);
     Ok(Subscription {
         no: key.no,
         id,
@@ -274,6 +339,7 @@ pub fn decode_subscription(bytes: &[u8], key: SubscriptionKey<'_>) -> Result<Sub
         secret,
         previous_secrets: previous,
         headers,
+        client_certificate: more.client_certificate.take().map(load).transpose()?,
         status: match stored.status {
             StatusV1::Active => Status::Active,
             StatusV1::Paused => Status::Paused,
@@ -295,7 +361,10 @@ pub fn decode_outline(bytes: &[u8]) -> Result<Outline, Error> {
     if !stored.confidential.seems_whole() {
         return Err(Error::damaged("secrets that break their rules"));
     }
-    let more = stored.more.unwrap_or_default();
+    let mut more = stored.more.unwrap_or_default();
+    if !more.client_certificate.take().is_none_or(ClientCertificateV1::seems_whole) {
+        return Err(Error::damaged("a client certificate that cannot be read"));
+    }
     Ok(Outline {
         url: stored.url.parse().map_err(Error::damaged)?,
         filter: filter(&stored.event_types, &more)?,
@@ -308,27 +377,29 @@ pub fn sealed_under(bytes: &[u8]) -> Result<Option<Fingerprint>, Error> {
     Ok(decode_stored(bytes)?.confidential.sealed_under())
 }
 
-fn decode_stored(bytes: &[u8]) -> Result<SubscriptionV5, Error> {
+fn decode_stored(bytes: &[u8]) -> Result<SubscriptionV6, Error> {
     Ok(match version(bytes)? {
         V1 => SubscriptionV2::from(decode_as::<SubscriptionV1>(V1, bytes)?).into(),
         V2 => decode_as::<SubscriptionV2>(V2, bytes)?.into(),
         V3 => decode_as::<SubscriptionV3>(V3, bytes)?.into(),
-        V4 => decode_as::<SubscriptionV4>(V4, bytes)?.into(),
-        _ => decode_as(V5, bytes)?,
+        V4 => SubscriptionV5::from(decode_as::<SubscriptionV4>(V4, bytes)?).into(),
+        V5 => decode_as::<SubscriptionV5>(V5, bytes)?.into(),
+        _ => decode_as(V6, bytes)?,
     })
 }
 
-fn filter(names: &[String], more: &MoreV2) -> Result<Filter, Error> {
+fn filter(names: &[String], more: &MoreV3) -> Result<Filter, Error> {
     let event_types: Result<Vec<EventType>, _> = names.iter().map(|name| name.parse()).collect();
     let channels: Result<Vec<Channel>, _> = more.channels.iter().map(|name| name.parse()).collect();
     let event_types = event_types.map_err(Error::damaged)?;
     Ok(Filter::new(Some(event_types).filter(|names| !names.is_empty()), channels.map_err(Error::damaged)?))
 }
 
-impl MoreV2 {
-    fn of(subscription: &Subscription) -> Self {
-        let Subscription { filter, condition, envelope, profile, delivery, created_at, updated_at, .. } =
+impl MoreV3 {
+    fn of(subscription: &Subscription, place: &[u8], keyring: &Keyring) -> Self {
+        let Subscription { filter, condition, envelope, profile, delivery, client_certificate, .. } =
             subscription;
+        let Subscription { created_at, updated_at, .. } = subscription;
         let delivery = DeliveryV1::of(delivery);
         Self {
             channels: filter.channels().iter().map(ToString::to_string).collect(),
@@ -342,6 +413,9 @@ impl MoreV2 {
             updated_after_ms: updated_at.0.saturating_sub(created_at.0),
             delivery: Some(delivery).filter(|delivery| *delivery != DeliveryV1::default()),
             condition: condition.as_ref().map(ToString::to_string),
+            client_certificate: client_certificate
+                .as_ref()
+                .map(|certificate| ClientCertificateV1::of(certificate, place, keyring)),
         }
     }
 

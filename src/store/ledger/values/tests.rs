@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use super::client_certificate::ClientCertificateV1;
 use super::*;
 use crate::account::{AccountId, Profile};
 use crate::attempt::{Attempt, Outcome};
@@ -10,10 +13,10 @@ use crate::label::Metadata;
 use crate::store::Address;
 use crate::store::ledger::pages::Page;
 use crate::store::{Follows, Settlement};
+use crate::subscription::client_certificate::examples::one;
 use crate::subscription::{
     self, CustomHeaders, Envelope, Match, PreviousSecret, Secret, Status, Subscription,
 };
-use std::sync::Arc;
 
 const SEAL: [u8; 32] = [7; 32];
 
@@ -32,6 +35,7 @@ fn subscription() -> Subscription {
             until: Timestamp(900),
         }],
         headers: CustomHeaders::new([("x-tenant".into(), "acme 7".into())], "").unwrap(),
+        client_certificate: None,
         status: Status::Deactivated { at: Timestamp(300), reason: "gone".into() },
         generation: Generation(1),
         floor: Generation(1),
@@ -64,6 +68,7 @@ fn endpoint() -> Subscription {
             poison: subscription::Poison::DeadLetter,
         },
         updated_at: Timestamp(500),
+        client_certificate: Some(one()),
         ..subscription()
     }
 }
@@ -304,7 +309,7 @@ fn what_schema_six_wrote_is_read() {
     assert_eq!(read(GOLDEN_SUBSCRIPTION_V4), subscription());
     // It had a rate, and said no more of how it is served.
     let delivery = subscription::DeliveryPolicy { rate: Some(300), ..Default::default() };
-    let expected = Subscription { delivery, condition: None, ..endpoint() };
+    let expected = Subscription { delivery, condition: None, client_certificate: None, ..endpoint() };
     assert_eq!(read(GOLDEN_ENDPOINT_V4), expected);
     let read = Health::decode(&hex::decode(GOLDEN_HEALTH_V1).unwrap(), ()).unwrap();
     assert_eq!(read, Health { failing_since: None, ..health() });
@@ -314,6 +319,18 @@ fn what_schema_six_wrote_is_read() {
     assert_eq!((block.replayed.len(), block.synced.len(), block.parked.len()), (1, 1, 1));
     let attempt = block.settled.into_iter().next().unwrap().attempt();
     assert_eq!((attempt.n, attempt.asked, attempt.response), (2, false, b"busy"[..].into()));
+}
+
+#[test]
+fn what_schema_seven_wrote_is_read() {
+    let (seal, keyring) = (Seal::new(&SEAL), Keyring::default());
+    let read = |golden: &str| {
+        let place =
+            SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal, keyring: &keyring };
+        decode_subscription(&hex::decode(golden).unwrap(), place).unwrap()
+    };
+    assert_eq!(read(GOLDEN_SUBSCRIPTION_V5), subscription());
+    assert_eq!(read(GOLDEN_ENDPOINT_V5), Subscription { client_certificate: None, ..endpoint() });
 }
 
 #[test]
@@ -336,6 +353,24 @@ fn labels_are_written_and_read_back() {
         EventBlock::decode(&bytes).unwrap().events[0].load(EventNo(5), &Seal::new(&SEAL)),
         Some(event)
     );
+}
+
+#[test]
+fn a_client_certificate_is_opened_in_its_place_under_its_key_alone() {
+    let ring = |byte: u8| Keyring::new(Some(hex::encode([byte; 32]).parse().unwrap()), Vec::new());
+    let (seal, certificate) = (Seal::new(&SEAL), one());
+    let sealed = ClientCertificateV1::of(&certificate, b"place", &ring(7));
+    let key = certificate.reveal().1.to_vec();
+    assert!(!encode(&sealed).windows(16).any(|part| part == &key[16..32]));
+    assert_eq!(sealed.load(b"place", &ring(7)).unwrap(), certificate);
+    for (place, keyring) in [(&b"other"[..], ring(7)), (b"place", ring(8)), (b"place", Keyring::default())] {
+        assert!(ClientCertificateV1::of(&certificate, b"place", &ring(7)).load(place, &keyring).is_err());
+    }
+    let bytes = encode_subscription(&endpoint(), &seal, &ring(7));
+    let place =
+        |keyring| SubscriptionKey { account: AccountNo(2), no: SubscriptionNo(9), seal: &seal, keyring };
+    assert_eq!(decode_subscription(&bytes, place(&ring(7))).unwrap(), endpoint());
+    assert_eq!(decode_outline(&bytes).unwrap().url, endpoint().url);
 }
 
 /// A seal differs each time; this one was made once and must be opened ever after.
@@ -405,10 +440,12 @@ const GOLDEN_SETTLEMENTS: &str =
 const GOLDEN_SETTLEMENTS_V2: &str =
     "020109050102fbe803fbf701000c046275737901fc701101000105fb2c010106090102fb4c04";
 const GOLDEN_SETTLEMENTS_V1: &str = "010109050102fbe803fbf701000c046275737901fc701101000105fb2c01";
-const GOLDEN_SUBSCRIPTION: &str = "050101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d65203700";
+const GOLDEN_SUBSCRIPTION: &str = "060101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d65203700";
+const GOLDEN_SUBSCRIPTION_V5: &str = "050101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d65203700";
 const GOLDEN_SUBSCRIPTION_V4: &str = "040101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d65203700";
 const GOLDEN_SUBSCRIPTION_V3: &str = "030101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037";
-const GOLDEN_ENDPOINT: &str = "050101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b0002fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037010102657501010762696c6c696e670542696c6c730104706c616e0370726ffb2c010101fb2c01010401010102fbe803fb60ea01fb881301fce0930400010107402e61203e2031";
+const GOLDEN_ENDPOINT: &str = "060101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b0002fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037010102657501010762696c6c696e670542696c6c730104706c616e0370726ffb2c010101fb2c01010401010102fbe803fb60ea01fb881301fce0930400010107402e61203e2031010001fb4601308201423081f5a003020102021410cd32f2009fa475e4dd480f5836516b1b2942ad300506032b657030163114301206035504030c0b6f6e652e6578616d706c653020170d3236313230313030323430305a180f39393636313130363030323430305a30163114301206035504030c0b6f6e652e6578616d706c65302a300506032b65700321007d22016bdeee9ccb2cc95182692dc9ce8654c2b87fb578e0c80af12d1bd7c1e5a3533051301d0603551d0e04160414c06fef515d4eaff772aaae0f89cc4ce4802f0923301f0603551d23041830168014c06fef515d4eaff772aaae0f89cc4ce4802f0923300f0603551d130101ff040530030101ff300506032b6570034100bb5ce5b23129335c438340bc1c24a975f83a80905234a46a8b33d8312c67d8b5a5e8de27fd0d551d2c2a0ff3c33e94aa9df4c6fe9c2a706a411509b7c6b6380a30302e020100300506032b65700422042062a01a4829c5bb178af7e328f09e5ee147ed4a0449aae3a168e4ac795f39a3df";
+const GOLDEN_ENDPOINT_V5: &str = "050101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b0002fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037010102657501010762696c6c696e670542696c6c730104706c616e0370726ffb2c010101fb2c01010401010102fbe803fb60ea01fb881301fce0930400010107402e61203e2031";
 const GOLDEN_ENDPOINT_V4: &str = "040101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b0002fb2c0104676f6e650101c800107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb84030108782d74656e616e740661636d652037010102657501010762696c6c696e670542696c6c7301fb2c010104706c616e0370726ffb2c01";
 const GOLDEN_SUBSCRIPTION_SEALED: &str = "030101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c65616402fb2c0104676f6e650101c801b744f5693afc5990b3a5dea42b77eb07f228cd6ab6ab645aadca8cd1dd1777a447e8a3cc6872d6725d72182fa87f73b100df7871f4680c237fcde0374ee1edde726db60b488aa68c915dd67ca8c88caf8936ded477a9ffd1a914faf73f7245d4177efafa224c0e29";
 const GOLDEN_SUBSCRIPTION_V2: &str = "020101010101010101010101011868747470733a2f2f6578616d706c652e636f6d2f686f6f6b01086e65775f6c656164107369787465656e2d76697369626c6521011076697369626c652d7369787465656e21fb840302fb2c0104676f6e650101c8";
