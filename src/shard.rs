@@ -33,6 +33,7 @@ use crate::store::writer::Store;
 use crate::subscriber::{
     self, AccountPaces, Cut, Hold, Policy, Reload, Report, Retire, Slots, Subscriber, Surroundings, Yield,
 };
+use crate::subscription::Subscription;
 
 pub use self::message::{Abandon, Again, Drain, Due, Forward, GiveUp, Pause, Remove, Try, Verdict, Wake};
 use self::roster::{Life, Roster};
@@ -216,10 +217,11 @@ impl Handler<Try> for Shard {
 
     fn handle(&mut self, wish: Try, _: &mut Context<Self>) {
         let Try { subscription, request, reply } = wish;
-        let Ok(endpoint) = Endpoint::of(&subscription) else {
+        let Subscription { account, url, client_certificate, .. } = &*subscription;
+        let client = self.surroundings.clients.client(*account, url, client_certificate.as_ref());
+        let (Ok(endpoint), Ok(client)) = (Endpoint::of(&subscription), client) else {
             return;
         };
-        let client = self.surroundings.clients.client(subscription.account, &subscription.url);
         let trial = actix_rt::spawn(async move {
             // Whoever asked may have gone.
             let _ = reply.send(client.attempt(&endpoint, request).await);

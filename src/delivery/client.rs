@@ -1,6 +1,6 @@
 //! The client: makes one attempt and says what it met.
 //!
-//! One client serves the endpoints of one account and authority on one thread, so that they share connections and a
+//! One client serves the endpoints of one account, authority and client certificate on one thread, so that they share connections and a
 //! slow one shares nothing with strangers. How many attempts are in flight, and when a client that has been idle is
 //! dropped with its sockets, is left to its owner.
 
@@ -27,7 +27,7 @@ use crate::delivery::endpoint::{Endpoint, Request};
 use crate::delivery::guard::Guard;
 use crate::delivery::tls::Outgoing;
 use crate::delivery::{answer, signature};
-use crate::subscription::TIMEOUTS;
+use crate::subscription::{ClientCertificate, NotAClientCertificate, TIMEOUTS};
 
 /// How long an idle connection is used again.
 ///
@@ -113,6 +113,14 @@ impl Settings {
     /// The same, where messages carry the headers of Standard Webhooks by other names as well if that is wanted.
     pub fn with_svix_headers(self, wanted: bool) -> Self {
         Self { has_svix_headers: wanted, ..self }
+    }
+
+    /// The same for one server, which is shown a certificate of a hook's own.
+    ///
+    /// # Errors
+    /// When the key is of a kind that cannot be used.
+    pub fn showing(&self, certificate: &ClientCertificate) -> Result<Self, NotAClientCertificate> {
+        Ok(Self { tls: self.tls.showing(certificate)?, ..self.clone() })
     }
 }
 

@@ -10,31 +10,63 @@ use tokio_rustls::TlsConnector;
 
 use crate::certificates;
 use crate::config::{self, Delivery};
+use crate::subscription::{ClientCertificate, NotAClientCertificate};
 
 /// How connections to receivers are secured. Clones share it: what replaces it counts for every connection that is
 /// opened from then on.
 #[derive(Clone, Debug)]
-pub struct Outgoing(Arc<ArcSwap<ClientConfig>>);
+pub struct Outgoing {
+    settings: Arc<ArcSwap<ClientConfig>>,
+    /// What is shown instead of what the settings show.
+    own: Option<Arc<Own>>,
+}
+
+/// A certificate to be shown, and the sessions in which it was: a receiver takes who resumes one for who began it.
+#[derive(Debug)]
+struct Own {
+    identity: Arc<SingleCertAndKey>,
+    sessions: Resumption,
+}
 
 /// How many sessions are remembered for resumption, which costs less than half of a full handshake. The store counts
 /// eight to a server, so this is some two thousand servers.
 const SESSIONS: usize = 16 * 1024;
+/// How many where a certificate is shown to one server alone.
+const OWN_SESSIONS: usize = 8;
 
 impl Outgoing {
     /// What opens the next connection.
     pub fn connector(&self) -> TlsConnector {
-        self.0.load_full().into()
+        let mut settings = self.settings.load_full();
+        if let Some(own) = &self.own {
+            let settings = Arc::make_mut(&mut settings);
+            settings.client_auth_cert_resolver = own.identity.clone();
+            settings.resumption = own.sessions.clone();
+        }
+        settings.into()
+    }
+
+    /// The same, where one server is shown a certificate of a hook's own. It shares no session with any other.
+    ///
+    /// # Errors
+    /// When the key is of a kind that cannot be used.
+    pub fn showing(&self, certificate: &ClientCertificate) -> Result<Self, NotAClientCertificate> {
+        let own = Own {
+            identity: Arc::new(certificate.certified_key()?.into()),
+            sessions: Resumption::in_memory_sessions(OWN_SESSIONS),
+        };
+        Ok(Self { settings: self.settings.clone(), own: Some(Arc::new(own)) })
     }
 
     /// Puts other settings in force. Connections that are open stay as they are.
     pub fn replace(&self, settings: Arc<ClientConfig>) {
-        self.0.store(settings);
+        self.settings.store(settings);
     }
 }
 
 impl From<Arc<ClientConfig>> for Outgoing {
     fn from(settings: Arc<ClientConfig>) -> Self {
-        Self(Arc::new(ArcSwap::new(settings)))
+        Self { settings: Arc::new(ArcSwap::new(settings)), own: None }
     }
 }
 

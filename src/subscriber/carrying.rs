@@ -107,10 +107,16 @@ impl Hands for Carrier<'_> {
     }
 
     fn prepare(&mut self, subscription: &Subscription) -> Option<Called> {
+        let Subscription { id, url, client_certificate, .. } = subscription;
         let endpoint = Endpoint::of(subscription)
-            .inspect_err(|error| error!(hook = %subscription.id, %error, "cannot be called"));
-        let client = self.surroundings.clients.client(self.at.account, &subscription.url);
-        Some(Called { endpoint: Rc::new(endpoint.ok()?), client })
+            .inspect_err(|error| error!(hook = %id, %error, "cannot be called"))
+            .ok()?;
+        let clients = &self.surroundings.clients;
+        let client = clients
+            .client(self.at.account, url, client_certificate.as_ref())
+            .inspect_err(|error| error!(hook = %id, %error, "cannot be called"))
+            .ok()?;
+        Some(Called { endpoint: Rc::new(endpoint), client })
     }
 
     fn admit(&mut self, now: Timestamp) -> Result<(), Timestamp> {

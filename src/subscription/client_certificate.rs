@@ -137,6 +137,13 @@ impl ClientCertificate {
         self.0.not_after
     }
 
+    /// What tells it from all others: a hash of all that is shown of it, in hex.
+    pub(crate) fn identity(&self) -> String {
+        let shown =
+            self.0.chain.iter().fold(Sha256::new(), |hash, one| hash.chain_update(Sha256::digest(one)));
+        hex::encode(shown.finalize())
+    }
+
     /// The certificates and the private key, in DER, for the store alone.
     pub(crate) fn reveal(&self) -> (impl ExactSizeIterator<Item = &[u8]>, &[u8]) {
         (self.0.chain.iter().map(|certificate| &certificate[..]), &self.0.key)
@@ -243,6 +250,7 @@ mod tests {
     fn one_is_another_if_anything_that_is_shown_of_it_differs() {
         let longer = ClientCertificate::from_pem(&[ONE[0], OTHER[0]].concat(), ONE[1]).unwrap();
         assert_eq!(longer.fingerprint(), one().fingerprint());
+        assert_ne!(longer.identity(), one().identity());
         assert_ne!(longer, one());
         assert_ne!(other(), one());
     }
