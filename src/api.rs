@@ -222,6 +222,12 @@ fn hook_routes(config: &mut ServiceConfig) {
         .service(at("/api/v1/hooks/{id}/rotate-secret", "POST").route(web::post().to(hooks::rotate_secret)))
         .service(at("/api/v1/hooks/{id}/headers", "PUT").route(web::put().to(hooks::set_headers)))
         .service(at("/api/v1/hooks/{id}/delivery", "PUT").route(web::put().to(hooks::set_delivery)))
+        .service(
+            at("/api/v1/hooks/{id}/client-certificate", "GET, PUT, DELETE")
+                .route(web::get().to(hooks::get_client_certificate))
+                .route(web::put().to(hooks::set_client_certificate))
+                .route(web::delete().to(hooks::delete_client_certificate)),
+        )
         .service(at("/api/v1/hooks/{id}/filter", "PUT").route(web::put().to(hooks::set_filter)))
         .service(at("/api/v1/hooks/{id}/stats", "GET").route(web::get().to(hooks::stats)))
         .service(at("/api/v1/hooks/{id}/replay", "POST").route(web::post().to(hooks::replay)))

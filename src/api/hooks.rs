@@ -1,6 +1,7 @@
 //! Hooks over HTTP: subscribing, unsubscribing, looking at them, pausing and resuming; what is done with a hook's
 //! deliveries and secret stands beside, in `handling`.
 
+pub mod client_certificate;
 pub mod delivery;
 pub mod filter;
 pub mod handling;
@@ -32,6 +33,7 @@ use super::object::{Names, Object};
 use super::openapi::{asked, refused, vocabulary};
 use super::query::Query;
 
+pub use client_certificate::{delete_client_certificate, get_client_certificate, set_client_certificate};
 pub use delivery::set_delivery;
 pub use filter::set_filter;
 pub use handling::{replay, rotate_secret, sample, test};
@@ -84,6 +86,9 @@ pub struct Shape<'a> {
     /// How it is served, where that is not as configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<&'a DeliveryPolicy>,
+    /// What it shows receivers that ask who calls, if that is its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<client_certificate::Shown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     /// What its deliveries are signed with. It is shown here and when it is rotated, nowhere else.
     secret: Option<Cow<'a, str>>,
@@ -335,6 +340,7 @@ fn shape(hook: &Hook) -> Shape<'_> {
         headers: (!subscription.headers.is_empty()).then(|| subscription.headers.names().collect()),
         filter: subscription.condition.as_ref().map(Condition::as_str),
         delivery: Some(&subscription.delivery).filter(|policy| **policy != DeliveryPolicy::default()),
+        client_certificate: subscription.client_certificate.as_ref().map(client_certificate::Shown::of),
         secret: None,
     }
 }

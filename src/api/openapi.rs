@@ -47,7 +47,8 @@ leads to the next page. Errors have one shape, whatever was asked: a method that
     paths(
         hooks::subscribe, hooks::unsubscribe, hooks::list, hooks::get, hooks::delete, hooks::pause, hooks::resume,
         hooks::handling::sample, hooks::handling::test, hooks::handling::rotate_secret, hooks::headers::set_headers,
-        hooks::delivery::set_delivery, hooks::filter::set_filter, hooks::handling::replay,
+        hooks::client_certificate::get_client_certificate, hooks::client_certificate::set_client_certificate,
+        hooks::client_certificate::delete_client_certificate, hooks::delivery::set_delivery, hooks::filter::set_filter, hooks::handling::replay,
         hooks::stats::stats, hooks::stats::account_stats,
         deliveries::list, deliveries::of_hook, deliveries::get, deliveries::retry,
         deliveries::expunge, events::expunge, events::emit, events::list, events::get, events::replay, events::types,
@@ -183,6 +184,7 @@ mod tests {
             ("Unsubscribe", &hooks::NAMING),
             ("RotateSecret", &hooks::handling::ROTATION),
             ("SetHeaders", &hooks::headers::REPLACEMENT),
+            ("SetClientCertificate", &hooks::client_certificate::REPLACEMENT),
             ("SetDelivery", &hooks::delivery::REPLACEMENT),
             ("SetFilter", &hooks::filter::REPLACEMENT),
             ("ReplayHook", &hooks::handling::REPLAY),

@@ -88,6 +88,12 @@ fn endpoint_routes(config: &mut ServiceConfig) {
                 .route(web::patch().to(endpoints::headers::patch)),
         )
         .service(
+            at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/client-certificate", "GET, PUT, DELETE")
+                .route(web::get().to(endpoints::client_certificate::get))
+                .route(web::put().to(endpoints::client_certificate::update))
+                .route(web::delete().to(endpoints::client_certificate::delete)),
+        )
+        .service(
             at("/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret", "GET")
                 .route(web::get().to(endpoints::secrets::get)),
         )

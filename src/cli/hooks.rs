@@ -1,5 +1,6 @@
 //! `hookyard hooks`: who is told of which events, and where.
 
+mod client_certificate;
 pub mod delivery;
 mod filter;
 pub mod headers;
@@ -11,6 +12,7 @@ mod trial;
 
 use hookyard::clock::Timestamp;
 
+use self::client_certificate::SetClientCertificate;
 use self::delivery::SetDelivery;
 use self::filter::SetFilter;
 use self::headers::SetHeaders;
@@ -61,6 +63,8 @@ enum Action {
     RotateSecret(RotateSecret),
     /// Replace the headers that a hook's requests carry beside those of hookyard; without any, remove them
     SetHeaders(SetHeaders),
+    /// Give a hook a certificate to show receivers that ask who calls (mutual TLS), or take it away
+    SetClientCertificate(SetClientCertificate),
     /// Say what must hold of an event's data for a hook to get it
     SetFilter(SetFilter),
     /// Say how a hook is served: how fast, in which order, how often a delivery is tried; what is left out is as configured
@@ -130,6 +134,7 @@ impl Hooks {
             Action::Test(one) => trial::test(&client, &mut output, &one.hook),
             Action::RotateSecret(rotate) => rotate.run(&client, &mut output),
             Action::SetHeaders(set) => set.run(&client, &mut output),
+            Action::SetClientCertificate(set) => set.run(&client, &mut output),
             Action::SetFilter(set) => set.run(&client, &mut output),
             Action::SetDelivery(set) => set.run(&client, &mut output),
             Action::Replay(replay) => replay.run(&client, &mut output),
@@ -196,6 +201,10 @@ fn fields(hook: &Hook) -> Vec<(&'static str, Cell)> {
     }
     if let Some(delivery) = &hook.delivery {
         fields.push(("delivery", Cell::new(delivery)));
+    }
+    if let Some(certificate) = &hook.client_certificate {
+        fields.push(("client certificate", Cell::new(&certificate.fingerprint)));
+        fields.push(("valid until", Cell::moment(Some(&certificate.not_after), now)));
     }
     if hook.secret.is_some() {
         fields.push(("secret", Cell::of(hook.secret.as_ref())));

@@ -32,8 +32,17 @@ pub struct Hook {
     pub filter: Option<String>,
     /// How it is served, where that is not as configured.
     pub delivery: Option<Box<RawValue>>,
+    /// What it shows receivers that ask who calls, if that is its own.
+    pub client_certificate: Option<ClientCertificate>,
     /// Only in the answers to subscribe and rotate-secret.
     pub secret: Option<String>,
+}
+
+/// A hook's client certificate.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ClientCertificate {
+    pub fingerprint: String,
+    pub not_after: String,
 }
 
 /// The attempts of the last days.

@@ -11,8 +11,8 @@ use crate::encryption::{Keyring, MasterKey};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Encryption {
-    /// The master key under which hooks' secrets and the values of their custom headers are sealed on the disk; when empty,
-    /// they lie there in the clear. `openssl rand -base64 32` makes one.
+    /// The master key under which hooks' secrets, their client certificates and the values of their custom headers are
+    /// sealed on the disk; when empty, they lie there in the clear. `openssl rand -base64 32` makes one.
     pub master_key: Hidden,
     /// A file that holds the master key. The loaders read it into `master_key` and leave this empty; in code, set
     /// `master_key`.

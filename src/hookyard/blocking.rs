@@ -11,7 +11,7 @@ use crate::condition::Condition;
 use crate::config::Config;
 use crate::event::{Event, Receipt};
 use crate::id::{DeliveryId, EventId, HookId};
-use crate::subscription::DeliveryPolicy;
+use crate::subscription::{ClientCertificate, DeliveryPolicy};
 
 use super::{
     BackupError, Delivery, DeliveryQuery, EmitError, Emitted, EndpointError, EventHistory, EventQuery,
@@ -168,6 +168,19 @@ impl Blocking {
         delivery: DeliveryPolicy,
     ) -> Result<Hook, EndpointError> {
         wait(self.0.set_delivery(account, id, delivery))
+    }
+
+    /// See [`Hookyard::set_client_certificate`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_client_certificate(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        certificate: Option<ClientCertificate>,
+    ) -> Result<Hook, EndpointError> {
+        wait(self.0.set_client_certificate(account, id, certificate))
     }
 
     /// See [`Hookyard::test`].

@@ -11,8 +11,8 @@ use crate::id::{EndpointId, HookId, SubscriptionNo};
 use crate::router;
 use crate::store::{Address, Edit};
 use crate::subscription::{
-    DeliveryPolicy, EndpointUrl, Envelope, NotADeliveryPolicy, NotAnEndpoint, NotHeaders, Profile, Secret,
-    Status, Subscription, TURNED_OFF,
+    DeliveryPolicy, EndpointUrl, Envelope, NotAClientCertificate, NotADeliveryPolicy, NotAnEndpoint,
+    NotHeaders, Profile, Secret, Status, Subscription, TURNED_OFF,
 };
 
 use super::{Hookyard, Listed, LookupError, Stretch, SubscribeError, Unavailable};
@@ -56,6 +56,8 @@ pub enum EndpointError {
     Headers(#[from] NotHeaders),
     #[error(transparent)]
     Delivery(#[from] NotADeliveryPolicy),
+    #[error(transparent)]
+    ClientCertificate(#[from] NotAClientCertificate),
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -143,6 +145,9 @@ impl Hookyard {
         edit.moved = edit.url != subscription.url;
         vet_filter(&edit.filter)?;
         edit.delivery.vet()?;
+        if edit.client_certificate.is_some() && edit.url.url().scheme() != "https" {
+            return Err(NotAClientCertificate::Plain.into());
+        }
         let (reply, answer) = oneshot::channel();
         let enabled = disabled.map(|disabled| !disabled);
         self.router()?.do_send(router::Change { at, edit, enabled, reply });

@@ -15,8 +15,8 @@ use crate::router::{self, SetPaused, Unsubscribe};
 use crate::store::writer::Verbs;
 use crate::store::{Address, Edit, Error as StoreError, Reader, Tally};
 use crate::subscription::{
-    DeliveryPolicy, EndpointUrl, NotADeliveryPolicy, NotASecret, NotAnEndpoint, NotHeaders, Secret, Status,
-    Subscription,
+    ClientCertificate, DeliveryPolicy, EndpointUrl, NotADeliveryPolicy, NotASecret, NotAnEndpoint,
+    NotHeaders, Secret, Status, Subscription,
 };
 
 use super::catalogue::UnknownType;
@@ -312,6 +312,27 @@ impl Hookyard {
         delivery: DeliveryPolicy,
     ) -> Result<Hook, EndpointError> {
         let change = |edit: &mut Edit| edit.delivery = delivery;
+        let subscription = self.edit_endpoint(account, id, None, change).await?;
+        Ok(self.with_tally(subscription).await?)
+    }
+
+    /// Replaces the client certificate of a hook: what a receiver gets to see that asks who calls. Without one, it sees what
+    /// the configuration says, if that says anything.
+    ///
+    /// When it returns, it is durable, and requests that start from then on go over connections on which no other was
+    /// shown.
+    ///
+    /// # Errors
+    /// When the certificate has expired, the hook's URL begins with `http://`, the account has no such hook, or nothing
+    /// can be changed now.
+    pub async fn set_client_certificate(
+        &self,
+        account: &AccountId,
+        id: HookId,
+        certificate: Option<ClientCertificate>,
+    ) -> Result<Hook, EndpointError> {
+        certificate.iter().try_for_each(|given| given.vet(self.0.store.now().wall))?;
+        let change = |edit: &mut Edit| edit.client_certificate = certificate;
         let subscription = self.edit_endpoint(account, id, None, change).await?;
         Ok(self.with_tally(subscription).await?)
     }

@@ -14,6 +14,7 @@ mod cli_failing;
 mod cli_hooks;
 mod cli_keys;
 mod cli_operator;
+mod client_certificates;
 mod clock_jumps;
 mod configuration_reference;
 mod configuring;

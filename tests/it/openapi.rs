@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::api::{Api, JSON, Reply, text};
+use crate::support::certificates::Authority;
 use crate::support::document::{Document, Operation};
 use crate::support::patience::{until, until_some};
 use crate::support::receiver::Receiver;
@@ -159,6 +160,13 @@ fn succeed_with_hooks(document: &Document, api: &Api) {
         let filter = json!({ "filter": filter });
         assert_eq!(send("PUT", &format!("{path}/filter"), Some(&filter)).status, 200);
     }
+    let shy = json!({"url": "https://127.0.0.1:9/", "event": "new_lead"});
+    let shy: Value = send("POST", "/api/v1/hooks/subscribe", Some(&shy)).expect(201);
+    let certificate = format!("/api/v1/hooks/{}/client-certificate", text(&shy, "id"));
+    let identity = Authority::new().certify("hookyard.example").wish();
+    assert_eq!(send("PUT", &certificate, Some(&identity)).status, 200);
+    assert_eq!(send("GET", &certificate, None).status, 200);
+    assert_eq!(send("DELETE", &certificate, None).status, 200);
     assert_eq!(send("GET", "/api/v1/hooks?limit=1", None).status, 200);
     assert_eq!(send("GET", "/api/v1/hooks/sample?event=new_lead", None).status, 200);
     succeed_with_deliveries(document, api, &path);

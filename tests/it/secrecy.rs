@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::support::api::{Api, Hook, JSON, Reply, text};
+use crate::support::certificates::Authority;
 use crate::support::patience::until;
 use crate::support::raw;
 use crate::support::receiver::{Answer, Receiver, deserted_url};
@@ -130,11 +131,26 @@ fn drive(server: &Server, markers: &mut Vec<String>) -> Said {
     assert_eq!(made.post(&format!("{path}/replay"), &json!({"status": "all"})).status, 202);
     let headers = json!({"headers": {"authorization": CREDENTIAL}}).to_string();
     assert_eq!(made.send("PUT", &format!("{path}/headers"), JSON, Some(headers.as_bytes())).status, 200);
+    markers.push(show_a_certificate(&made));
     assert_eq!(api.get("/api/v1/backup").status, 200);
     fail_in_every_way(&made);
     let mut said = be_refused(server, &made);
     said.push(("the metrics", server.anonymous().get("/metrics").text()));
     said
+}
+
+/// Gives a hook a client certificate, and one whose key is another's; returns the key in base64.
+fn show_a_certificate(api: &Api) -> String {
+    let (ours, others) = (Authority::new().certify("hookyard.example"), Authority::new());
+    let hook = api.subscribe("https://127.0.0.1:9/", "new_lead");
+    let path = format!("/api/v1/hooks/{}/client-certificate", hook.id);
+    let put = |wish: &Value| api.send("PUT", &path, JSON, Some(wish.to_string().as_bytes()));
+    assert_eq!(put(&ours.wish()).status, 200);
+    let key = ours.wish()["key"].clone();
+    let certificate = others.certify("hookyard.example").wish()["certificate"].clone();
+    assert_eq!(put(&json!({"certificate": certificate, "key": key})).status, 422);
+    assert_eq!(api.act(&format!("/api/v1/hooks/{}/test", hook.id)).status, 200);
+    STANDARD.encode(ours.key().secret_der())
 }
 
 /// Deliveries that meet no usable answer, for all the reasons that there are.

@@ -1,5 +1,6 @@
 //! Endpoints: subscriptions, as this API shows them. What belongs to one stands beside: its headers, its secret.
 
+pub mod client_certificate;
 pub mod examples;
 pub mod headers;
 pub mod secrets;
@@ -120,6 +121,7 @@ pub struct Shape<'a> {
 
 /// An endpoint with what only its owner needs.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Whole<'a> {
     #[serde(flatten)]
     shape: Shape<'a>,
@@ -130,6 +132,9 @@ struct Whole<'a> {
     /// How it is served, where that is not as configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<&'a DeliveryPolicy>,
+    /// What it shows receivers that ask who calls, if that is its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<client_certificate::Shape>,
 }
 
 /// Makes an endpoint.
@@ -163,8 +168,8 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     Ok(show(StatusCode::OK, &endpoint))
 }
 
-/// Replaces an endpoint but for its secret and headers, and what is not sent of its filter and delivery policy, or makes
-/// one.
+/// Replaces an endpoint but for its secret, headers and client certificate, and what is not sent of its filter and delivery
+/// policy, or makes one.
 pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
     let account = visit.application(&[Scope::Hooks])?;
@@ -334,7 +339,9 @@ fn show(status: StatusCode, endpoint: &Subscription) -> HttpResponse {
 fn whole(endpoint: &Subscription) -> Whole<'_> {
     let delivery = Some(&endpoint.delivery).filter(|policy| **policy != DeliveryPolicy::default());
     let filter = endpoint.condition.as_ref().map(Condition::as_str);
-    Whole { shape: shape(endpoint), metadata: &endpoint.profile.metadata, filter, delivery }
+    let client_certificate = endpoint.client_certificate.as_ref().map(client_certificate::Shape::of);
+    let metadata = &endpoint.profile.metadata;
+    Whole { shape: shape(endpoint), metadata, filter, delivery, client_certificate }
 }
 
 /// An endpoint without its metadata.
@@ -369,6 +376,7 @@ impl From<EndpointError> for Refusal {
             EndpointError::NoEventType => Self::invalid(Fault::body(["event_types_ids"], error.to_string())),
             EndpointError::Headers(error) => headers::refused_by(&error),
             EndpointError::Delivery(error) => Self::invalid(Fault::body(["delivery"], error.to_string())),
+            EndpointError::ClientCertificate(error) => client_certificate::refused_by(&error),
             EndpointError::Unavailable(why) => why.into(),
         }
     }

@@ -10,6 +10,8 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_tim
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// An authority that nobody knows who is not told of it.
 pub struct Authority {
@@ -65,6 +67,17 @@ impl Authority {
 }
 
 impl Identity {
+    /// What the hooks API takes of it.
+    pub fn wish(&self) -> Value {
+        let key = pem("PRIVATE KEY", self.key.serialized_der());
+        json!({"certificate": pem("CERTIFICATE", &self.certificate), "key": key})
+    }
+
+    /// Its certificate's hash.
+    pub fn fingerprint(&self) -> String {
+        hex::encode(Sha256::digest(&self.certificate))
+    }
+
     /// Writes it to the two files of this name, which may be there already.
     pub fn write(&self, directory: &Path, name: &str) -> [PathBuf; 2] {
         let certificate = directory.join(format!("{name}.pem"));
@@ -91,10 +104,13 @@ pub fn provider() -> Arc<CryptoProvider> {
 }
 
 fn write(path: &Path, label: &str, der: &[u8]) -> PathBuf {
+    fs::write(path, pem(label, der)).expect("the directory is writable");
+    path.to_owned()
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
     let text = BASE64.encode(der);
     let lines: Vec<&str> =
         text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
-    let pem = format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"));
-    fs::write(path, pem).expect("the directory is writable");
-    path.to_owned()
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
