@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_body_is_described_with_the_members_that_are_read() {
-        let bodies: [(&str, &[&str]); 12] = [
+        let bodies: [(&str, &[&str]); 13] = [
             ("CreateAccount", &accounts::MEMBERS),
             ("SetRetention", &accounts::REPLACEMENT),
             ("CreateKey", &keys::MEMBERS),

@@ -32,12 +32,15 @@ pub enum Call {
     LetGo(Then),
 }
 
+/// Told of what a census found, and by whom more can be asked.
+pub type Told = Box<dyn Fn(&[Deep], &dyn Reader) + Send>;
+
 /// Who is told for which subscriptions very much waits.
 pub struct Watch {
     /// So many deliveries make a backlog deep.
     pub deep: u64,
     /// Told after each count of the subscriptions with a deep backlog.
-    pub tell: Box<dyn Fn(&[Deep], &dyn Reader) + Send>,
+    pub tell: Told,
 }
 
 /// Starts the thread; it ends when the sender is dropped.
