@@ -43,6 +43,7 @@ mod query;
 mod stalling;
 mod tally;
 mod tls;
+mod trace_context;
 
 use std::future::{Future, poll_fn};
 use std::io;

@@ -15,6 +15,7 @@ use crate::filter::Channel;
 use crate::id::{AccountNo, EventId, EventNo, SubscriptionNo};
 use crate::label::Uid;
 use crate::subscription::Matches;
+use crate::trace_context::TraceContext;
 
 /// The longest idempotency key, in characters.
 pub const IDEMPOTENCY_KEY_LIMIT: usize = 128;
@@ -45,6 +46,8 @@ pub struct Labels {
     pub channels: Vec<Channel>,
     /// The request that brought it, where a repetition is told by that and not by its content.
     pub request: Option<IdempotencyKey>,
+    /// The trace that it belongs to, which its deliveries carry on.
+    pub trace: Option<TraceContext>,
 }
 
 /// The body of the delivered request, built once per event: `{"event":…,"timestamp":…,"data":…}`.
@@ -196,6 +199,12 @@ impl Event {
         self
     }
 
+    /// Makes it part of a trace: the requests that deliver it say so in `traceparent` and `tracestate`.
+    pub fn trace_context(mut self, context: TraceContext) -> Self {
+        self.labels.get_or_insert_default().trace = Some(context);
+        self
+    }
+
     /// Accepts it whatever its type is called, declared or not.
     pub fn of_any_type(mut self) -> Self {
         self.is_of_any_type = true;
@@ -287,6 +296,11 @@ impl Labels {
     /// The channels among these labels, if there are any.
     pub fn channels(labels: &Option<Box<Self>>) -> &[Channel] {
         labels.as_ref().map_or(&[], |labels| &labels.channels)
+    }
+
+    /// The trace among these labels, if there is one.
+    pub fn trace(labels: &Option<Box<Self>>) -> Option<&TraceContext> {
+        labels.as_ref()?.trace.as_ref()
     }
 }
 

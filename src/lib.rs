@@ -9,7 +9,7 @@
 //!
 //! | part | what it holds |
 //! |---|---|
-//! | [`id`] [`clock`] [`event_type`] [`event`] [`account`] [`subscription`] [`filter`] [`condition`] [`attempt`] | the vocabulary |
+//! | [`id`] [`clock`] [`event_type`] [`event`] [`account`] [`subscription`] [`filter`] [`condition`] [`attempt`] [`trace_context`] | the vocabulary |
 //! | `retry` `health` | policy: when to try again, whom to probe |
 //! | `share` `line` `credit` | how much may be in flight, and how accounts share that |
 //! | `throttle` | how fast callers may come |
@@ -81,6 +81,7 @@ pub mod subscription;
 mod throttle;
 #[cfg(feature = "server")]
 mod token;
+pub mod trace_context;
 
 pub use config::Config;
 pub use delivery::signature;
@@ -88,6 +89,7 @@ pub use event::{Event, Receipt};
 pub use hookyard::{Hookyard, Subscribe};
 pub use store::ledger::Durability;
 pub use store::ledger::checking as check;
+pub use trace_context::TraceContext;
 
 /// The code of the tour for Rust programs, which is compiled with the other examples of the documentation.
 #[cfg(doctest)]

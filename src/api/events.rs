@@ -29,6 +29,7 @@ use super::error::Error;
 use super::list;
 use super::object::{Names, Object};
 use super::openapi::{asked, refused};
+use super::trace_context;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub const MEMBERS: Names<5> = ["event", "data", "timestamp", "id", "account"];
@@ -77,7 +78,7 @@ enum Posted {
 #[utoipa::path(
     post, path = "/api/v1/events", tag = "Events", operation_id = "emit",
     security(("key" = ["events"])),
-    params(asked::Account, asked::IdempotencyKey),
+    params(asked::Account, asked::IdempotencyKey, asked::TraceContext),
     request_body(content = ref("#/components/schemas/EmitOneOrMany")),
     responses(
         (status = 202, description = "Accepted.", body = ref("#/components/schemas/ReceiptOrReceipts")),
@@ -89,14 +90,17 @@ pub async fn emit(request: HttpRequest, payload: Payload) -> Result<HttpResponse
     let key = idempotency_key(request.headers())?;
     let body = call.body(payload).await?;
     let limit = call.hookyard.config().limits.batch_events;
+    let trace = trace_context::of(request.headers());
+    let traced = |event: Event| trace.iter().cloned().fold(event, Event::trace_context);
     match posted(&body, key, limit, |named| call.account(named))? {
         Posted::One(event) => {
             admit(&call, &event.account, 1)?;
-            let receipt = call.hookyard.try_emit(event).await?;
+            let receipt = call.hookyard.try_emit(traced(event)).await?;
             Ok(answer::json(StatusCode::ACCEPTED, &receipt))
         }
         Posted::Batch(events) => {
             admit_batch(&call, &events)?;
+            let events = events.into_iter().map(traced).collect();
             let receipts = call.hookyard.try_emit_batch(events).await?;
             Ok(answer::json(StatusCode::ACCEPTED, &receipts))
         }

@@ -38,7 +38,7 @@ const NETWORKS_LIMIT: usize = 1024;
 const EVENT_TYPES_LIMIT: usize = 10_000;
 
 /// Headers that the delivered request has anyway, or that belong to the connection (RFC 9110, 7.6.1).
-const TAKEN_HEADERS: [&str; 24] = [
+const TAKEN_HEADERS: [&str; 26] = [
     "accept",
     "accept-encoding",
     "authorization",
@@ -54,6 +54,8 @@ const TAKEN_HEADERS: [&str; 24] = [
     "proxy-authorization",
     "proxy-connection",
     "te",
+    "traceparent",
+    "tracestate",
     "trailer",
     "transfer-encoding",
     "upgrade",

@@ -87,7 +87,7 @@ impl Settings {
         guard: Arc<Guard>,
         tls: impl Into<Outgoing>,
     ) -> Result<Self, NotASignatureHeader> {
-        const TAKEN: [HeaderName; 11] = [
+        const TAKEN: [HeaderName; 13] = [
             header::HOST,
             header::CONTENT_TYPE,
             header::CONTENT_LENGTH,
@@ -99,6 +99,8 @@ impl Settings {
             header::TRAILER,
             header::DATE,
             header::USER_AGENT,
+            HeaderName::from_static("traceparent"),
+            HeaderName::from_static("tracestate"),
         ];
         let refused = || NotASignatureHeader(signature_header.to_owned());
         let name = HeaderName::try_from(signature_header).map_err(|_| refused())?;

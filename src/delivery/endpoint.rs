@@ -15,6 +15,7 @@ use crate::delivery::withholding::withhold;
 use crate::event::Body;
 use crate::id::{EventId, EventNo, MessageId};
 use crate::subscription::{CustomHeaders, EndpointUrl, Envelope, Subscription};
+use crate::trace_context::TraceContext;
 
 /// Where the events of a subscription go, and how they are signed.
 #[derive(Clone)]
@@ -45,6 +46,8 @@ pub struct Request {
     pub sequence: Option<EventNo>,
     /// Whether it is a test that the hook's owner asked for; the receiver is told.
     pub test: bool,
+    /// The trace that the request belongs to, and whom it has for a parent in it.
+    pub trace: Option<TraceContext>,
 }
 
 /// A URL as the HTTP client takes it.
@@ -75,11 +78,13 @@ static BRANDED: [HeaderName; 3] = [
 ];
 static WEBHOOK_SEQUENCE: HeaderName = HeaderName::from_static("webhook-sequence");
 static WEBHOOK_TEST: HeaderName = HeaderName::from_static("webhook-test");
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Without the body.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, body, n, asked, sequence, test } = self;
+        let Self { id, body, n, asked, sequence, test, trace } = self;
         let body = format_args!("{} bytes", body.bytes.len());
         f.debug_struct("Request")
             .field("id", id)
@@ -88,6 +93,7 @@ impl fmt::Debug for Request {
             .field("asked", asked)
             .field("sequence", sequence)
             .field("test", test)
+            .field("trace", trace)
             .finish()
     }
 }
@@ -175,6 +181,14 @@ impl Endpoint {
         if request.test {
             headers.insert(WEBHOOK_TEST.clone(), HeaderValue::from_static("true"));
         }
+        if let Some(trace) = &request.trace {
+            headers.insert(TRACEPARENT.clone(), value(trace.to_string()));
+            // A custom one is of another trace.
+            headers.remove(&TRACESTATE);
+            if let Some(state) = trace.tracestate() {
+                headers.insert(TRACESTATE.clone(), value(state.to_owned()));
+            }
+        }
         headers
     }
 }
@@ -202,16 +216,48 @@ fn custom(headers: &CustomHeaders) -> Vec<(HeaderName, HeaderValue)> {
 }
 
 fn value(text: String) -> HeaderValue {
-    HeaderValue::try_from(text).expect("ids, numbers and signatures are visible ASCII")
+    HeaderValue::try_from(text).expect("ids, numbers, signatures and trace contexts are printable ASCII")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::delivery::guard::Guard;
+    use crate::delivery::tls::trusting_the_web;
 
     fn seen(url: &str) -> (bool, String, String) {
         let target = target(&url.parse().unwrap()).unwrap();
         (target.tls, target.uri.to_string(), target.host.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn an_event_of_a_trace_outweighs_custom_headers_that_earlier_versions_let_hooks_have() {
+        const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let own = [("traceparent", "theirs"), ("tracestate", "theirs=1")];
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let signer = Signer::new(&"sixteen-visible!".parse().unwrap());
+        let endpoint = Endpoint {
+            custom: custom(&CustomHeaders::kept(own).unwrap()),
+            ..Endpoint::new(&"https://example.com".parse().unwrap(), signer).unwrap()
+        };
+        let guard = Arc::new(Guard::new(true, Vec::new()));
+        let settings =
+            Settings::new(Duration::from_secs(1), "x-signature", guard, trusting_the_web()).unwrap();
+        let sent = |trace: Option<TraceContext>| {
+            let body = Body::build(&"new_lead".parse().unwrap(), "2025-01-15T10:30:00Z", b"1");
+            let id = EventId::from_bytes([7; 20]);
+            let request = Request { id, body, n: 1, asked: false, sequence: None, test: false, trace };
+            let headers = endpoint.headers(&request, b"", Timestamp(0), &settings);
+            ["traceparent", "tracestate"].map(|name| Some(headers.get(name)?.to_str().unwrap().to_owned()))
+        };
+        let theirs = ["theirs", "theirs=1"].map(|value| Some(value.to_owned()));
+        assert_eq!(sent(None), theirs);
+        let context: TraceContext = PARENT.parse().unwrap();
+        assert_eq!(sent(Some(context.clone())), [Some(PARENT.to_owned()), None]);
+        let context = context.with_tracestate("ours=2");
+        assert_eq!(sent(Some(context)), [PARENT, "ours=2"].map(|value| Some(value.to_owned())));
     }
 
     #[test]

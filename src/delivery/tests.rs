@@ -48,7 +48,7 @@ fn endpoint(url: &str) -> Endpoint {
 
 fn request() -> Request {
     let (id, body) = (EventId::from_bytes([7; 20]), body(Bytes::from_static(BODY)));
-    Request { id, body, n: 1, asked: false, sequence: None, test: false }
+    Request { id, body, n: 1, asked: false, sequence: None, test: false, trace: None }
 }
 
 /// A body of these bytes, whatever they are.

@@ -28,7 +28,8 @@ impl Hookyard {
         let event_type = some.or_else(first).ok_or(LookupError::NotFound)?;
         let example = self.example(event_type.as_str());
         let body = Body::build(&event_type, &example.timestamp, &example.data);
-        let request = Request { id: EventId::random(), body, n: 1, asked: true, sequence: None, test: true };
+        let (id, sequence, trace) = (EventId::random(), None, None);
+        let request = Request { id, body, n: 1, asked: true, sequence, test: true, trace };
         // The semaphore is never closed.
         let _turn = self.0.tests.acquire().await.map_err(|_| self.gone())?;
         let (reply, answer) = oneshot::channel();

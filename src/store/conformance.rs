@@ -301,7 +301,7 @@ impl Conversation {
             ["a", "b"].into_iter().filter(|_| self.random.random()).map(|name| name.parse().unwrap());
         let channels: Vec<Channel> = channels.collect();
         let uid = self.random.random::<bool>().then(|| "order-7".parse().unwrap());
-        (!channels.is_empty()).then(|| Box::new(Labels { uid, channels, request: None }))
+        (!channels.is_empty()).then(|| Box::new(Labels { uid, channels, request: None, trace: None }))
     }
 
     fn address(&self, no: u64) -> Address {

@@ -9,7 +9,7 @@ use tracing::error;
 
 use crate::clock::Timestamp;
 use crate::delivery::endpoint::{Endpoint, Request};
-use crate::event::Recorded;
+use crate::event::{Labels, Recorded};
 use crate::id::EventNo;
 use crate::metrics::attempts::Attempts;
 use crate::router::notice::{self, Exhausted, Notice};
@@ -154,7 +154,8 @@ impl Hands for Carrier<'_> {
             if let Some(event) = &watch.event {
                 let (id, body, n) = (event.id, event.body.clone(), delivery.attempts + 1);
                 let (asked, sequence) = (delivery.is_asked_for(), Some(event.no));
-                let request = Request { id, body, n, asked, sequence, test: false };
+                let trace = Labels::trace(&event.labels).cloned();
+                let request = Request { id, body, n, asked, sequence, test: false, trace };
                 let tried = client.try_attempt(&endpoint, request).await;
                 watch.end = tried.map_or(End::Unable, End::Made);
             }

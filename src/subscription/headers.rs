@@ -44,7 +44,7 @@ pub enum NotHeaders {
 struct HeaderText(Zeroizing<String>);
 
 /// Headers that are ours, that frame a request, or that belong to a connection (RFC 9110, 7.6.1).
-const RESERVED: [&str; 16] = [
+const RESERVED: [&str; 18] = [
     "connection",
     "content-encoding",
     "content-length",
@@ -57,6 +57,8 @@ const RESERVED: [&str; 16] = [
     "keep-alive",
     "range",
     "te",
+    "traceparent",
+    "tracestate",
     "trailer",
     "transfer-encoding",
     "upgrade",

@@ -97,6 +97,7 @@ mod surviving_kills;
 mod test_delivery;
 mod tls_to_receivers;
 mod tours;
+mod trace_contexts;
 mod unsubscribing;
 mod verifying;
 mod verifying_snippets;

@@ -5,6 +5,7 @@ use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{ObjectBuilder, RefOr, Required, Schema, Type};
 use utoipa::{IntoParams, PartialSchema};
 
+use crate::api::trace_context::{TRACEPARENT, TRACESTATE};
 use crate::clock::Timestamp;
 use crate::event::IDEMPOTENCY_KEY_LIMIT;
 use crate::event_type::EventType;
@@ -20,6 +21,9 @@ pub enum Page {}
 
 /// The key under which an event is accepted once.
 pub enum IdempotencyKey {}
+
+/// The trace that an event belongs to.
+pub enum TraceContext {}
 
 /// Which hooks a list shows.
 pub enum Hooks {}
@@ -61,8 +65,17 @@ impl IntoParams for IdempotencyKey {
         let about =
             "For a single event: repeating it within 24 hours yields the first receipt. As `id` in the body.";
         let text = text().min_length(Some(1)).max_length(Some(IDEMPOTENCY_KEY_LIMIT));
-        let header = ParameterBuilder::from(query("Idempotency-Key", about, text));
-        vec![header.parameter_in(ParameterIn::Header).build()]
+        vec![header("Idempotency-Key", about, text)]
+    }
+}
+
+impl IntoParams for TraceContext {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let parent = "The trace that the events belong to, by W3C Trace Context: their deliveries send it on. One that \
+                      breaks its rules is ignored.";
+        let state =
+            "What vendors say of the trace, up to 512 characters. Without `traceparent` it is ignored.";
+        vec![header(TRACEPARENT, parent, text()), header(TRACESTATE, state, text())]
     }
 }
 
@@ -144,6 +157,10 @@ fn query(name: &str, about: &str, schema: impl Into<RefOr<Schema>>) -> Parameter
         .description(Some(about))
         .schema(Some(schema))
         .build()
+}
+
+fn header(name: &str, about: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    ParameterBuilder::from(query(name, about, schema)).parameter_in(ParameterIn::Header).build()
 }
 
 fn text() -> ObjectBuilder {

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::account::{Account, Scope};
 use crate::api::answer;
 use crate::api::error::Error;
+use crate::api::trace_context;
 use crate::clock::Timestamp;
 use crate::event::Event;
 use crate::event_type::{EventType, OWN_PREFIX};
@@ -111,6 +112,9 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     if let Some(key) = repeating::key(&request) {
         let sender = hex::encode(visit.sender());
         event = event.repeated_by(account.no, &format!("{sender} {key} {}", request.uri()));
+    }
+    if let Some(context) = trace_context::of(request.headers()) {
+        event = event.trace_context(context);
     }
     let accepted = visit.hookyard().try_accept(event).await?;
     Ok(show(StatusCode::ACCEPTED, &accepted, with_content))

@@ -40,7 +40,7 @@ pub use subscription::{
 ///
 /// What an earlier one wrote is read as it is: each value says its own version, and is written anew in the newest. Where it
 /// lies has changed with version 5 alone.
-pub const SCHEMA_VERSION: u32 = 8;
+pub const SCHEMA_VERSION: u32 = 9;
 
 /// The version byte of values that have not changed.
 const V1: u8 = 1;

@@ -14,6 +14,7 @@ use crate::filter::Channel;
 use crate::id::{AccountNo, EventNo, Nonce, Seal, SubscriptionNo};
 use crate::store::{Error, Follows, Settlement};
 use crate::subscription::{Generation, Match};
+use crate::trace_context::TraceContext;
 
 /// What stands in the place of an answer that was expunged.
 const EXPUNGED: &[u8] = b"EXPUNGED";
@@ -27,6 +28,14 @@ pub struct EventBlock<'a> {
 /// An event as it lies in its block.
 #[derive(Serialize, Deserialize)]
 pub struct StoredEvent<'a> {
+    #[serde(borrow)]
+    event: EventV1<'a>,
+    labels: Option<LabelsV2>,
+}
+
+/// An event of before events belonged to traces.
+#[derive(Deserialize)]
+struct StoredEventV2<'a> {
     #[serde(borrow)]
     event: EventV1<'a>,
     labels: Option<LabelsV1>,
@@ -57,11 +66,27 @@ struct EventV1<'a> {
     body: &'a [u8],
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct LabelsV1 {
     uid: Option<String>,
     channels: Vec<String>,
     request: Option<[u8; 16]>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LabelsV2 {
+    uid: Option<String>,
+    channels: Vec<String>,
+    request: Option<[u8; 16]>,
+    trace: Option<TraceV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TraceV1 {
+    trace_id: [u8; 16],
+    parent_id: [u8; 8],
+    flags: u8,
+    state: Option<String>,
 }
 
 /// What one commit settled and moved, or some of it.
@@ -148,7 +173,7 @@ impl<'a> EventBlock<'a> {
 
     /// The block as bytes.
     pub fn encode(&self) -> Vec<u8> {
-        encode_as(V2, &(self.commit, &self.events))
+        encode_as(V3, &(self.commit, &self.events))
     }
 
     /// The block of these bytes.
@@ -159,8 +184,12 @@ impl<'a> EventBlock<'a> {
                 let events = events.into_iter().map(|event| StoredEvent { event, labels: None }).collect();
                 Ok(Self { commit, events })
             }
+            V2 => {
+                let (commit, events): (u64, Vec<StoredEventV2<'_>>) = decode_as(V2, bytes)?;
+                Ok(Self { commit, events: events.into_iter().map(StoredEvent::from).collect() })
+            }
             _ => {
-                let (commit, events) = decode_as(V2, bytes)?;
+                let (commit, events) = decode_as(V3, bytes)?;
                 Ok(Self { commit, events })
             }
         }
@@ -201,10 +230,18 @@ impl SettlementBlock {
     }
 }
 
+impl<'a> From<StoredEventV2<'a>> for StoredEvent<'a> {
+    fn from(StoredEventV2 { event, labels }: StoredEventV2<'a>) -> Self {
+        let of_no_trace =
+            |LabelsV1 { uid, channels, request }| LabelsV2 { uid, channels, request, trace: None };
+        Self { event, labels: labels.map(of_no_trace) }
+    }
+}
+
 impl<'a> StoredEvent<'a> {
     /// An event with the nonce of its id.
     pub fn of(event: &'a Recorded, nonce: Nonce) -> Self {
-        let labels = event.labels.as_deref().map(LabelsV1::of);
+        let labels = event.labels.as_deref().map(LabelsV2::of);
         let event = EventV1 {
             nonce,
             account: event.account.0,
@@ -224,7 +261,7 @@ impl<'a> StoredEvent<'a> {
         let labels = event.labels.as_deref().map_or(0, |labels| {
             let channels = labels.channels.iter().map(|channel| channel.as_str().len() + 1);
             let uid = labels.uid.as_ref().map_or(0, |uid| uid.as_str().len());
-            channels.sum::<usize>() + uid + 20
+            channels.sum::<usize>() + uid + labels.trace.as_ref().map_or(0, weight_of_trace) + 20
         });
         event.body.bytes.len() + event.event_type.as_str().len() + event.matches.len() * 3 + labels + 64
     }
@@ -248,7 +285,7 @@ impl<'a> StoredEvent<'a> {
             },
             accepted_at: self.accepted_at(),
             idempotency: self.idempotency(),
-            labels: self.labels.as_ref().map(LabelsV1::load).transpose().ok()?.map(Box::new),
+            labels: self.labels.as_ref().map(LabelsV2::load).transpose().ok()?.map(Box::new),
             matches: Arc::new(self.matches().collect()),
         })
     }
@@ -261,7 +298,7 @@ impl<'a> StoredEvent<'a> {
             account: self.account(),
             event_type: self.event.event_type.parse().map_err(Error::damaged)?,
             accepted_at: self.accepted_at(),
-            labels: self.labels.as_ref().map(LabelsV1::load).transpose()?.map(Box::new),
+            labels: self.labels.as_ref().map(LabelsV2::load).transpose()?.map(Box::new),
         })
     }
 
@@ -335,12 +372,13 @@ impl<'a> StoredEvent<'a> {
     }
 }
 
-impl LabelsV1 {
+impl LabelsV2 {
     fn of(labels: &Labels) -> Self {
         Self {
             uid: labels.uid.as_ref().map(ToString::to_string),
             channels: labels.channels.iter().map(ToString::to_string).collect(),
             request: labels.request.map(|key| key.0),
+            trace: labels.trace.as_ref().map(TraceV1::of),
         }
     }
 
@@ -350,8 +388,31 @@ impl LabelsV1 {
             uid: self.uid.as_ref().map(|uid| uid.parse().map_err(Error::damaged)).transpose()?,
             channels: channels.collect::<Result<_, Error>>()?,
             request: self.request.map(IdempotencyKey),
+            trace: self.trace.as_ref().map(TraceV1::load).transpose()?,
         })
     }
+}
+
+impl TraceV1 {
+    fn of(context: &TraceContext) -> Self {
+        Self {
+            trace_id: context.trace_id(),
+            parent_id: context.parent_id(),
+            flags: context.flags(),
+            state: context.tracestate().map(str::to_owned),
+        }
+    }
+
+    fn load(&self) -> Result<TraceContext, Error> {
+        let context = TraceContext::of(self.trace_id, self.parent_id, self.flags);
+        let context = context.ok_or_else(|| Error::damaged("a trace without an id"))?;
+        Ok(self.state.iter().fold(context, |context, state| context.with_tracestate(state)))
+    }
+}
+
+/// About how many bytes the place in a trace takes.
+fn weight_of_trace(context: &TraceContext) -> usize {
+    context.tracestate().map_or(0, str::len) + 30
 }
 
 /// Settlements of before it was known which attempts were asked for: none counts as such.

@@ -17,6 +17,7 @@ use crate::subscription::client_certificate::examples::one;
 use crate::subscription::{
     self, CustomHeaders, Envelope, Match, PreviousSecret, Secret, Status, Subscription,
 };
+use crate::trace_context::TraceContext;
 
 const SEAL: [u8; 32] = [7; 32];
 
@@ -87,6 +88,16 @@ fn event() -> Recorded {
         idempotency: Some(IdempotencyKey([3; 16])),
         labels: None,
         matches: Arc::new(vec![matched(9, 1), matched(300, 0)]),
+    }
+}
+
+fn labels() -> Labels {
+    let context: TraceContext = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+    Labels {
+        uid: Some("order-7".parse().unwrap()),
+        channels: vec!["eu".parse().unwrap(), "us".parse().unwrap()],
+        request: Some(IdempotencyKey([6; 16])),
+        trace: Some(context.with_tracestate("rojo=00f067aa")),
     }
 }
 
@@ -341,14 +352,22 @@ fn events_that_the_first_version_wrote_are_read() {
 }
 
 #[test]
+fn events_that_schema_seven_wrote_are_read() {
+    let of_no_trace = Labels { trace: None, ..labels() };
+    let labelled = Recorded { labels: Some(Box::new(of_no_trace)), ..event() };
+    for (golden, expected) in [(GOLDEN_EVENTS_V2, event()), (GOLDEN_EVENTS_LABELLED_V2, labelled)] {
+        let bytes = hex::decode(golden).unwrap();
+        let block = EventBlock::decode(&bytes).unwrap();
+        assert_eq!(block.events[0].load(EventNo(5), &Seal::new(&SEAL)), Some(expected));
+    }
+}
+
+#[test]
 fn labels_are_written_and_read_back() {
-    let labels = Labels {
-        uid: Some("order-7".parse().unwrap()),
-        channels: vec!["eu".parse().unwrap(), "us".parse().unwrap()],
-        request: Some(IdempotencyKey([6; 16])),
-    };
-    let event = Recorded { labels: Some(Box::new(labels)), ..event() };
+    let event = Recorded { labels: Some(Box::new(labels())), ..event() };
     let bytes = EventBlock { commit: 3, events: vec![StoredEvent::of(&event, [2; 12])] }.encode();
+    assert_eq!(hex::encode(&bytes), GOLDEN_EVENTS_LABELLED);
+    assert!(bytes.len() <= StoredEvent::weight(&event));
     assert_eq!(
         EventBlock::decode(&bytes).unwrap().events[0].load(EventNo(5), &Seal::new(&SEAL)),
         Some(event)
@@ -433,7 +452,10 @@ fn damaged_values_are_errors() {
     assert!(EventBlock::decode(&[1, 3, 253, 255, 255, 255, 255, 255, 255, 255, 255]).is_err());
 }
 
-const GOLDEN_EVENTS: &str = "02030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d00";
+const GOLDEN_EVENTS: &str = "03030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d00";
+const GOLDEN_EVENTS_LABELLED: &str = "03030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d0101076f726465722d37020265750275730106060606060606060606060606060606010af7651916cd43dd8448eb211c80319cb7ad6b716920333101010d726f6a6f3d3030663036376161";
+const GOLDEN_EVENTS_V2: &str = "02030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d00";
+const GOLDEN_EVENTS_LABELLED_V2: &str = "02030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d0101076f726465722d37020265750275730106060606060606060606060606060606";
 const GOLDEN_EVENTS_V1: &str = "01030102020202020202020202020202086e65775f6c65616421353e41fbe8030103030303030303030303030303030303020901fb230100427b226576656e74223a226e65775f6c656164222c2274696d657374616d70223a22323032352d30312d31355431303a33303a30305a222c2264617461223a5b315d7d";
 const GOLDEN_SETTLEMENTS: &str =
     "030109050102fbe803fbf701000c046275737901fc70110100010105fb2c010106090102fb4c04";
