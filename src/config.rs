@@ -30,7 +30,7 @@ pub use hidden::Hidden;
 pub use section::UnknownEvents;
 pub use section::{
     Delivery, Egress, Events, Health, Limits, LogFormat, Metrics, Operator, RateLimits, Retention, Retry,
-    Shutdown, Subscriber, Tls,
+    Shutdown, Subscriber, Tls, Traces,
 };
 #[cfg(any(fuzzing, test))]
 pub(crate) use source::fuzzing;
@@ -74,6 +74,7 @@ pub struct Config {
     pub limits: Limits,
     pub rate_limits: RateLimits,
     pub metrics: Metrics,
+    pub traces: Traces,
     pub shutdown: Shutdown,
     pub retention: Retention,
     pub subscriber: Subscriber,
@@ -109,6 +110,7 @@ impl Default for Config {
             limits: Limits::default(),
             rate_limits: RateLimits::default(),
             metrics: Metrics::default(),
+            traces: Traces::default(),
             shutdown: Shutdown::default(),
             retention: Retention::default(),
             subscriber: Subscriber::default(),

@@ -57,6 +57,7 @@ use crate::store::ledger::{self, Durability, Ledger, STORE_DIRECTORY};
 use crate::store::writer::{Reopen, Store, Verbs};
 use crate::store::{Answer, Backend, Deep, Error as StoreError};
 use crate::subscriber::{AccountPaces, Policy, Slots};
+use crate::traces::Traces;
 use crate::{retry, store};
 
 use self::accounts::Registry;
@@ -120,6 +121,7 @@ struct Inner {
     store: Store,
     slots: Slots,
     metrics: Metrics,
+    traces: Traces,
     stopper: Stopper,
 }
 
@@ -199,6 +201,7 @@ impl Hookyard {
         path: PathBuf,
     ) -> Result<Self, OpenError> {
         let metrics = Metrics::new();
+        let traces = Traces::start(&config.traces, &metrics)?;
         let serving = Current::new(ArcSwapOption::empty());
         let watch = watch(config.health.backlog_notice, serving.clone(), metrics.clone());
         let store = Store::start(backend, reopen, watch, metrics.clone()).map_err(OpenError::Threads)?;
@@ -222,7 +225,7 @@ impl Hookyard {
                 store.clone(),
                 (slots.clone(), paces.clone()),
                 (guard.clone(), outgoing.clone()),
-                metrics.clone(),
+                (metrics.clone(), traces.clone()),
             )?,
             store: store.clone(),
             current: serving.clone(),
@@ -260,6 +263,7 @@ impl Hookyard {
             store,
             slots,
             metrics,
+            traces,
             stopper,
         })))
     }
@@ -274,6 +278,7 @@ impl Hookyard {
             // An error says that another call stopped it.
             let _ = done.await;
         }
+        self.0.traces.stop().await;
     }
 
     /// The same calls for programs without a runtime.
@@ -404,7 +409,7 @@ fn plan(
     store: Store,
     (slots, account_paces): (Slots, AccountPaces),
     (guard, outgoing): (Arc<Guard>, Outgoing),
-    metrics: Metrics,
+    (metrics, traces): (Metrics, Traces),
 ) -> Result<Planner, config::Error> {
     let header = &config.delivery.signature_header;
     let settings = Settings::new(config.delivery.timeout, header, guard, outgoing);
@@ -432,6 +437,7 @@ fn plan(
         slots: slots.clone(),
         account_paces: account_paces.clone(),
         metrics: metrics.clone(),
+        traces: traces.clone(),
         given_up,
         ended,
     }))

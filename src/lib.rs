@@ -16,6 +16,7 @@
 //! | `metrics` | what is counted and measured, as text for Prometheus |
 //! | `store` | the ledger's verbs, the backend on a log and sled behind them, and the one writer that makes all changes durable |
 //! | [`backup`] | the file that a backup is, and restoring one |
+//! | `traces` | spans of what happens to events, for a collector of OpenTelemetry (feature `otlp`) |
 //! | `delivery` | one attempt: the egress guard, the [`signature`], the request, its outcome |
 //! | `subscriber` | the actor that serves one subscription |
 //! | `shard` | the actor that keeps the subscribers of one thread |
@@ -82,6 +83,7 @@ mod throttle;
 #[cfg(feature = "server")]
 mod token;
 pub mod trace_context;
+mod traces;
 
 pub use config::Config;
 pub use delivery::signature;

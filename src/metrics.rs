@@ -16,6 +16,8 @@ pub mod hooks;
 pub mod limits;
 #[cfg(feature = "server")]
 pub mod requests;
+#[cfg(feature = "otlp")]
+pub mod spans;
 pub mod store;
 
 use std::ops::Deref;
@@ -33,6 +35,8 @@ use self::hooks::Hooks;
 use self::limits::Limits;
 #[cfg(feature = "server")]
 use self::requests::Requests;
+#[cfg(feature = "otlp")]
+use self::spans::Spans;
 use self::store::Store;
 
 /// What every name begins with.
@@ -52,6 +56,8 @@ pub struct Parts {
     pub store: Store,
     #[cfg(feature = "server")]
     pub requests: Requests,
+    #[cfg(feature = "otlp")]
+    pub spans: Spans,
     registry: Registry,
 }
 
@@ -71,6 +77,8 @@ impl Metrics {
             store: Store::new(&mut book),
             #[cfg(feature = "server")]
             requests: Requests::new(&mut book),
+            #[cfg(feature = "otlp")]
+            spans: Spans::new(&mut book),
             registry,
         }))
     }

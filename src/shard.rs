@@ -34,6 +34,7 @@ use crate::subscriber::{
     self, AccountPaces, Cut, Hold, Policy, Reload, Report, Retire, Slots, Subscriber, Surroundings, Yield,
 };
 use crate::subscription::Subscription;
+use crate::traces::Traces;
 
 pub use self::message::{Abandon, Again, Drain, Due, Forward, GiveUp, Pause, Remove, Try, Verdict, Wake};
 use self::roster::{Life, Roster};
@@ -66,6 +67,7 @@ pub struct Plan {
     pub slots: Slots,
     pub account_paces: AccountPaces,
     pub metrics: Metrics,
+    pub traces: Traces,
     pub given_up: Recipient<GiveUp>,
     /// Told when a shard panicked.
     pub ended: mpsc::UnboundedSender<()>,
@@ -87,6 +89,7 @@ impl Shard {
             policy: plan.policy,
             crowded: Cell::default(),
             metrics: plan.metrics,
+            traces: plan.traces,
             clients: Clients::new(plan.delivery),
         };
         Self {

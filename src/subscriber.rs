@@ -30,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::router::desk::Desk;
 use crate::store::Address;
 use crate::store::writer::Store;
+use crate::traces::Traces;
 
 pub use self::account_pace::AccountPaces;
 use self::dispatcher::Dispatcher;
@@ -65,6 +66,7 @@ pub struct Surroundings {
     pub crowded: Cell<bool>,
     pub clients: Clients,
     pub metrics: Metrics,
+    pub traces: Traces,
 }
 
 impl Subscriber {

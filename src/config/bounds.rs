@@ -11,7 +11,7 @@ use url::Url;
 
 use super::duration::written;
 use super::{Catalogue, Config, Delivery, Egress, Error, Events, Health, Limits, Operator};
-use super::{Metrics, RateLimits, Retention, Retry, Shutdown, Subscriber, Tls, UnknownEvents};
+use super::{Metrics, RateLimits, Retention, Retry, Shutdown, Subscriber, Tls, Traces, UnknownEvents};
 use crate::event_type::{EventType, NAME_LIMIT, OWN_PREFIX};
 use crate::schema::Schema;
 use crate::subscription::{CONCURRENCY, RETRIES_LIMIT, TIMEOUTS, URL_LIMIT, WAITS};
@@ -84,6 +84,7 @@ impl Config {
         self.limits.validate()?;
         self.rate_limits.validate(&self.limits)?;
         self.metrics.validate()?;
+        self.traces.validate()?;
         self.shutdown.validate()?;
         self.retention.validate()?;
         self.subscriber.validate()?;
@@ -223,6 +224,24 @@ impl Metrics {
             return Err(Error::value("metrics.listen", format!("{:?}", self.listen), allowed));
         }
         Ok(())
+    }
+}
+
+impl Traces {
+    fn validate(&self) -> Result<(), Error> {
+        let refused = |allowed| Err(Error::value(Traces::ENDPOINT, format!("{:?}", self.endpoint), allowed));
+        if !self.endpoint.is_empty() && !is_public_url(&self.endpoint) {
+            return refused(r#"empty, or a URL such as "http://127.0.0.1:4318", without query"#);
+        }
+        if !self.endpoint.is_empty() && !cfg!(feature = "otlp") {
+            return refused("empty: this build exports no spans; one with the cargo feature otlp does");
+        }
+        let length = self.service_name.chars().count();
+        if !(1..=NAME_LIMIT).contains(&length) || self.service_name.contains(char::is_control) {
+            let allowed = format!("1 to {NAME_LIMIT} characters, no control characters");
+            return Err(Error::value("traces.service_name", format!("{:?}", self.service_name), allowed));
+        }
+        within("traces.sample_ratio", self.sample_ratio, 0.0..=1.0)
     }
 }
 

@@ -112,6 +112,7 @@ fn shown(value: &Actual) -> String {
 fn plain(expected: &str) -> String {
     match expected {
         "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "f64" => "a number",
         "a boolean" => "true or false",
         "a string" | "path string" => "text in quotes",
         "a sequence" => "a list",

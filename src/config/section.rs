@@ -141,6 +141,19 @@ pub struct RateLimits {
     pub unknown_keys_burst: u32,
 }
 
+/// `[traces]`: spans for a collector of OpenTelemetry, in a build with the cargo feature `otlp`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Traces {
+    /// The URL of the collector, which speaks OTLP over HTTP; spans go to `/v1/traces` below it. When empty, nothing is
+    /// exported.
+    pub endpoint: String,
+    /// What the router is called there.
+    pub service_name: String,
+    /// The part of the events without a trace of their own for which one begins: 0 to 1.
+    pub sample_ratio: f64,
+}
+
 /// `[shutdown]`: how the router stops.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -281,6 +294,17 @@ impl Default for RateLimits {
             unknown_keys_per_second: 10,
             unknown_keys_burst: 100,
         }
+    }
+}
+
+impl Traces {
+    /// The key of the collector.
+    pub(crate) const ENDPOINT: &str = "traces.endpoint";
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self { endpoint: String::new(), service_name: "hookyard".to_owned(), sample_ratio: 1.0 }
     }
 }
 

@@ -10,11 +10,11 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use figment::value::{Dict, Map, Value};
+use figment::value::{Dict, Map, Num, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use zeroize::Zeroizing;
 
-use super::{Config, Error, Hidden};
+use super::{Config, Error, Hidden, Traces};
 
 /// A configuration, and what whoever starts the router should be told.
 #[derive(Debug)]
@@ -40,6 +40,9 @@ const PREFIX: &str = "HOOKYARD_";
 /// Variables of the commands that are clients of the HTTP API, or receivers.
 const CLIENT_VARIABLES: [&str; 5] =
     ["HOOKYARD_URL", "HOOKYARD_KEY", "HOOKYARD_ACCOUNT", "HOOKYARD_SECRET", "HOOKYARD_CA"];
+/// Variables of the OpenTelemetry specification, and the keys that they set where no variable of ours does.
+const STANDARD_VARIABLES: [(&str, &str); 2] =
+    [("OTEL_EXPORTER_OTLP_ENDPOINT", Traces::ENDPOINT), ("OTEL_SERVICE_NAME", "traces.service_name")];
 /// The two ways to give what is secret; one in the environment replaces either of them in the file.
 const ALTERNATIVES: [[&str; 2]; 3] = [
     ["admin_key", "admin_key_file"],
@@ -138,6 +141,13 @@ impl fmt::Display for Warning {
     }
 }
 
+impl Layer {
+    /// One key, with dots.
+    fn of(origin: String, key: &str, value: Value) -> Self {
+        Self { origin, keys: figment::util::nest(key, value).into_dict().unwrap_or_default() }
+    }
+}
+
 impl Provider for Layer {
     fn metadata(&self) -> Metadata {
         Metadata::named(self.origin.clone())
@@ -202,6 +212,13 @@ fn variables(
     let mut layers = Vec::new();
     let mut warnings = Vec::new();
     for (name, text) in env {
+        if let Some((_, key)) = STANDARD_VARIABLES.iter().find(|(standard, _)| *standard == name) {
+            // Elsewhere they are meant for others.
+            if cfg!(feature = "otlp") && !text.is_empty() {
+                layers.insert(0, Layer::of(name, key, text.into()));
+            }
+            continue;
+        }
         if !name.starts_with(PREFIX) || CLIENT_VARIABLES.contains(&name.as_str()) {
             continue;
         }
@@ -216,12 +233,10 @@ fn variables(
         let alternatives = ALTERNATIVES.iter().find(|keys| keys.contains(&key.as_str()));
         for alternative in alternatives.into_iter().flatten() {
             let absent = shape.find_ref(alternative).cloned().unwrap_or_else(|| "".into());
-            let keys = figment::util::nest(alternative, absent).into_dict().unwrap_or_default();
-            layers.insert(0, Layer { origin: name.clone(), keys });
+            layers.insert(0, Layer::of(name.clone(), alternative, absent));
         }
         let value = shape.find_ref(key).map_or_else(|| text.as_str().into(), |sample| typed(sample, &text));
-        let keys = figment::util::nest(key, value).into_dict().unwrap_or_default();
-        layers.push(Layer { origin: name, keys });
+        layers.push(Layer::of(name, key, value));
     }
     (layers, warnings)
 }
@@ -239,6 +254,7 @@ fn alike(variable: &str, name: &str) -> bool {
 /// A variable's text as a value of the same type as `sample`; text that is none stays text, to be refused later.
 fn typed(sample: &Value, text: &str) -> Value {
     let value = match sample {
+        Value::Num(_, Num::F64(_)) => text.trim().parse::<f64>().ok().map(Value::from),
         Value::Num(..) => text.trim().parse::<u64>().ok().map(Value::from),
         Value::Bool(..) => text.trim().parse::<bool>().ok().map(Value::from),
         Value::Array(..) if text.trim_start().starts_with('[') => {

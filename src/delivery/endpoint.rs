@@ -121,8 +121,8 @@ impl Endpoint {
         Ok(Self { target, custom, envelope, signer, timeout: None, has_sequence: false })
     }
 
-    /// Host and port, for the log.
-    pub(super) fn authority(&self) -> &str {
+    /// Host and port, as they may be logged.
+    pub fn authority(&self) -> &str {
         self.target.uri.authority().map_or("", |authority| authority.as_str())
     }
 

@@ -10,9 +10,11 @@ use crate::credit::Room;
 use crate::event::{Body, Draft, Event, Idempotency, IdempotencyKey, Receipt, Recorded};
 use crate::event_type::{EventType, NotAnEventType, OWN_PREFIX};
 use crate::id::AccountNo;
+use crate::metrics::events::Refusal;
 use crate::schema::Mismatch;
 use crate::store::{Answer, Duplicate};
 use crate::subscription::Subscription;
+use crate::traces::Accepting;
 
 use super::catalogue::UnknownType;
 use super::reloading::Live;
@@ -54,6 +56,26 @@ struct Drafts {
     /// Whose credit they take: a batch for several accounts takes that of the first.
     account: AccountNo,
     bytes: usize,
+    spans: Accepting,
+}
+
+/// What an emitter does where there is no room.
+enum Patience {
+    Waits,
+    TriesAgain,
+}
+
+impl EmitError {
+    /// What it counts as.
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::Unavailable(Unavailable::Full) => Refusal::Full,
+            Self::Unavailable(Unavailable::Store | Unavailable::Disk) => Refusal::Store,
+            Self::Unavailable(Unavailable::ShuttingDown) => Refusal::ShuttingDown,
+            Self::Conflict => Refusal::Conflict,
+            _ => Refusal::Invalid,
+        }
+    }
 }
 
 impl From<UnknownType> for EmitError {
@@ -83,13 +105,7 @@ impl Hookyard {
     /// # Errors
     /// As [`Self::emit`]; a single conflict of idempotency keys refuses the whole batch.
     pub async fn emit_batch(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
-        let count = events.len();
-        let emitted = async {
-            let Drafts { drafts, account, bytes } = self.drafts(events)?;
-            let room = self.0.credits.room(account, drafts.len(), bytes).await.map_err(Unavailable::from)?;
-            Ok(receipts(self.append(drafts, room).await?))
-        };
-        emitted.await.inspect_err(|error| self.count_refused(error, count))
+        self.accept(events, Patience::Waits).await.map(receipts)
     }
 
     /// [`Self::emit`] for those who would rather try again than wait.
@@ -105,7 +121,7 @@ impl Hookyard {
     /// # Errors
     /// As [`Self::emit_batch`], and [`Unavailable::Full`] when too much is in flight.
     pub async fn try_emit_batch(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
-        Ok(receipts(self.try_append(events).await?))
+        self.accept(events, Patience::TriesAgain).await.map(receipts)
     }
 
     /// [`Self::try_emit`], which shows the event that was accepted, or the earlier one that this repeats.
@@ -113,7 +129,7 @@ impl Hookyard {
     /// # Errors
     /// As [`Self::try_emit`].
     pub async fn try_accept(&self, event: Event) -> Result<Emitted, EmitError> {
-        let mut events = self.try_append(vec![event]).await?;
+        let mut events = self.accept(vec![event], Patience::TriesAgain).await?;
         let (event, _) = events.pop().expect("one event comes to one");
         Ok(Emitted::of(&event))
     }
@@ -126,14 +142,26 @@ impl Hookyard {
         self.try_accept(Event { only: Some(hook.no), ..event }).await
     }
 
-    async fn try_append(&self, events: Vec<Event>) -> Result<Vec<(Arc<Recorded>, Duplicate)>, EmitError> {
-        let count = events.len();
-        let emitted = async {
-            let Drafts { drafts, account, bytes } = self.drafts(events)?;
-            let room = self.0.credits.room_now(account, drafts.len(), bytes).map_err(Unavailable::from)?;
-            self.append(drafts, room).await
+    async fn accept(
+        &self,
+        events: Vec<Event>,
+        patience: Patience,
+    ) -> Result<Vec<(Arc<Recorded>, Duplicate)>, EmitError> {
+        let (count, credits) = (events.len(), &self.0.credits);
+        let accepted = async {
+            let Drafts { drafts, account, bytes, spans } = self.drafts(events)?;
+            let appended = async {
+                let room = match patience {
+                    Patience::Waits => credits.room(account, drafts.len(), bytes).await,
+                    Patience::TriesAgain => credits.room_now(account, drafts.len(), bytes),
+                };
+                self.append(drafts, room.map_err(Unavailable::from)?).await
+            };
+            let appended = appended.await;
+            spans.end(appended.as_deref().map_err(|error| error.refusal().as_str()));
+            appended
         };
-        emitted.await.inspect_err(|error| self.count_refused(error, count))
+        accepted.await.inspect_err(|error| self.figures().events.refuse(error.refusal(), count))
     }
 
     async fn append(
@@ -163,10 +191,11 @@ impl Hookyard {
         let now = Timestamp::now();
         let drafts: Result<Vec<Draft>, EmitError> =
             events.into_iter().map(|event| self.draft(event, now, &live)).collect();
-        let drafts = drafts?;
+        let mut drafts = drafts?;
+        let spans = self.0.traces.accept(&mut drafts);
         let account = drafts.first().map(|draft| draft.account).unwrap_or_default();
         let bytes = drafts.iter().map(|draft| draft.body.bytes.len()).sum();
-        Ok(Drafts { drafts, account, bytes })
+        Ok(Drafts { drafts, account, bytes, spans })
     }
 
     fn draft(&self, event: Event, now: Timestamp, live: &Live) -> Result<Draft, EmitError> {

@@ -1,10 +1,9 @@
 //! Measuring: the metrics of the router, with what is only looked at when they are asked for.
 
 use crate::metrics::Metrics;
-use crate::metrics::events::Refusal;
 use crate::store::condition::State;
 
-use super::{EmitError, Hookyard, Unavailable};
+use super::Hookyard;
 
 impl Hookyard {
     /// The metrics of this router in the Prometheus text format, version 0.0.4.
@@ -18,18 +17,6 @@ impl Hookyard {
 
     pub(crate) fn figures(&self) -> &Metrics {
         &self.0.metrics
-    }
-
-    /// Counts so many events as refused.
-    pub(super) fn count_refused(&self, error: &EmitError, events: usize) {
-        let why = match error {
-            EmitError::Unavailable(Unavailable::Full) => Refusal::Full,
-            EmitError::Unavailable(Unavailable::Store | Unavailable::Disk) => Refusal::Store,
-            EmitError::Unavailable(Unavailable::ShuttingDown) => Refusal::ShuttingDown,
-            EmitError::Conflict => Refusal::Conflict,
-            _ => Refusal::Invalid,
-        };
-        self.figures().events.refuse(why, events);
     }
 
     /// Sets the figures that nobody keeps.

@@ -23,6 +23,16 @@ pub enum Refusal {
     Invalid,
 }
 
+/// What they are called, in their order.
+const REASONS: [&str; 5] = ["full", "store", "shutting_down", "conflict", "invalid"];
+
+impl Refusal {
+    /// The reason in a word.
+    pub fn as_str(self) -> &'static str {
+        REASONS[self as usize]
+    }
+}
+
 impl Events {
     pub(super) fn new(book: &mut Book<'_>) -> Self {
         Self {
@@ -38,7 +48,7 @@ impl Events {
                 "Events that were not accepted: too much in flight, a store that does not write, a stop, another \
                  content under the same idempotency key, or an event that breaks a rule",
                 "reason",
-                ["full", "store", "shutting_down", "conflict", "invalid"],
+                REASONS,
             ),
         }
     }

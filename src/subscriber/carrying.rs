@@ -9,7 +9,7 @@ use tracing::error;
 
 use crate::clock::Timestamp;
 use crate::delivery::endpoint::{Endpoint, Request};
-use crate::event::{Labels, Recorded};
+use crate::event::Recorded;
 use crate::id::EventNo;
 use crate::metrics::attempts::Attempts;
 use crate::router::notice::{self, Exhausted, Notice};
@@ -116,7 +116,7 @@ impl Hands for Carrier<'_> {
             .client(self.at.account, url, client_certificate.as_ref())
             .inspect_err(|error| error!(hook = %id, %error, "cannot be called"))
             .ok()?;
-        Some(Called { endpoint: Rc::new(endpoint), client })
+        Some(Called { endpoint: Rc::new(endpoint), client, hook: *id })
     }
 
     fn admit(&mut self, now: Timestamp) -> Result<(), Timestamp> {
@@ -141,7 +141,7 @@ impl Hands for Carrier<'_> {
             end: End::BrokenOff,
             _slot: slot,
         };
-        let Called { endpoint, client } = called.clone();
+        let Called { endpoint, client, hook } = called.clone();
         let surroundings = Rc::clone(self.surroundings);
         Task::spawn(async move {
             // Whole: its end is what tells the subscriber.
@@ -154,9 +154,10 @@ impl Hands for Carrier<'_> {
             if let Some(event) = &watch.event {
                 let (id, body, n) = (event.id, event.body.clone(), delivery.attempts + 1);
                 let (asked, sequence) = (delivery.is_asked_for(), Some(event.no));
-                let trace = Labels::trace(&event.labels).cloned();
+                let (span, trace) = surroundings.traces.attempt(event, n, hook, endpoint.authority());
                 let request = Request { id, body, n, asked, sequence, test: false, trace };
                 let tried = client.try_attempt(&endpoint, request).await;
+                span.end(tried.as_ref().ok().map(|attempt| attempt.outcome));
                 watch.end = tried.map_or(End::Unable, End::Made);
             }
         })

@@ -6,12 +6,14 @@ use tokio::task::JoinHandle;
 
 use crate::delivery::client::Client;
 use crate::delivery::endpoint::Endpoint;
+use crate::id::HookId;
 
 /// Where requests go, and through which client.
 #[derive(Clone)]
 pub struct Called {
     pub endpoint: Rc<Endpoint>,
     pub client: Rc<Client>,
+    pub hook: HookId,
 }
 
 /// An attempt under way; dropping it breaks it off.

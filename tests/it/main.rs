@@ -98,6 +98,8 @@ mod test_delivery;
 mod tls_to_receivers;
 mod tours;
 mod trace_contexts;
+#[cfg(feature = "otlp")]
+mod traces;
 mod unsubscribing;
 mod verifying;
 mod verifying_snippets;

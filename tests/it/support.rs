@@ -3,6 +3,8 @@
 pub mod api;
 pub mod certificates;
 pub mod cli;
+#[cfg(feature = "otlp")]
+pub mod collector;
 pub mod command;
 pub mod deliveries;
 #[cfg(target_os = "linux")]

@@ -113,6 +113,16 @@ fn hooks_have_no_trace_of_their_own() {
     }
 }
 
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn a_build_that_exports_no_spans_refuses_a_collector() {
+    let settings = Settings::quick().set("traces.endpoint", r#""http://127.0.0.1:4318""#);
+    let ended = crate::support::server::start_in_vain(&settings);
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.output);
+    let named = ["traces.endpoint", "feature otlp"].map(|text| ended.output.contains(text));
+    assert_eq!(named, [true; 2], "{}", ended.output);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_says_which_trace_its_event_belongs_to() {
     let directory = tempfile::tempdir().expect("a temporary directory");

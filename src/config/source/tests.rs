@@ -87,6 +87,11 @@ fn a_wrong_value_is_named_with_its_key_and_what_is_allowed() {
         ("limits.name_chars = 129", "limits.name_chars", "129", "16 to 128"),
         ("retention.age = \"999ms\"", "retention.age", "\"999ms\"", "1s to 3650d, or 0s"),
         ("retention.size_bytes = 1024", "retention.size_bytes", "1024", "65536 to 1125899906842624, or 0"),
+        ("traces.endpoint = \"collector:4318\"", "traces.endpoint", "\"collector:4318\"", "http://127.0.0.1"),
+        ("traces.service_name = \"\"", "traces.service_name", "\"\"", "1 to 128"),
+        ("traces.sample_ratio = 1.5", "traces.sample_ratio", "1.5", "0 to 1"),
+        ("traces.sample_ratio = nan", "traces.sample_ratio", "NaN", "0 to 1"),
+        ("traces.sample_ratio = \"half\"", "traces.sample_ratio", "\"half\"", "a number"),
         ("retry = 3", "retry", "3", "a table"),
         ("event_type = []", "event_type", "[]", "at least one"),
         ("[[event_type]]\ndescription = \"x\"", "event_type[0].name", "missing", "a value"),
@@ -154,6 +159,7 @@ fn a_variable_has_the_type_of_its_key() {
         ("HOOKYARD_EGRESS__ALLOW_NETWORKS", "127.0.0.0/8,10.1.2.3"),
         ("HOOKYARD_RETRY__SCHEDULE", "[\"1s\", \"250ms\"]"),
         ("HOOKYARD_EVENTS__UNKNOWN", "accept"),
+        ("HOOKYARD_TRACES__SAMPLE_RATIO", "0.25"),
         ("HOOKYARD_EVENT_TYPE", "[{ name = \"order_paid\", example = { at = 2026-01-15T10:30:00Z } }]"),
     ])
     .unwrap();
@@ -166,7 +172,7 @@ fn a_variable_has_the_type_of_its_key() {
         ["127.0.0.0/8", "10.1.2.3/32"].map(|text| text.parse().unwrap())
     );
     assert_eq!(config.retry.schedule, [1000, 250].map(Duration::from_millis));
-    assert_eq!(config.events.unknown, UnknownEvents::Accept);
+    assert_eq!((config.events.unknown, config.traces.sample_ratio), (UnknownEvents::Accept, 0.25));
     assert_eq!(config.event_types[0].example, serde_json::json!({"at": "2026-01-15T10:30:00Z"}));
 }
 

@@ -311,7 +311,8 @@ fn run_to_end(settings: &Settings, directory: &TempDir) -> Ended {
 fn command(settings: &Settings, directory: &TempDir) -> Command {
     let file = write_file(settings, directory);
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookyard"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HOOKYARD_")) {
+    let configures = |name: &str| ["HOOKYARD_", "OTEL_"].into_iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| configures(&name.to_string_lossy())) {
         command.env_remove(name);
     }
     command.arg("serve").arg("--config").arg(file).current_dir(directory.path());
