@@ -1,5 +1,6 @@
 //! `hookyard endpoints`: hooks as the operator's API shows them.
 
+mod client_certificate;
 mod description;
 mod headers;
 mod secret;
@@ -8,6 +9,7 @@ mod stats;
 use hookyard::clock::Timestamp;
 use serde_json::json;
 
+use self::client_certificate::SetClientCertificate;
 use self::description::{Create, Update};
 use self::headers::{SetHeaders, UpdateHeaders};
 use self::secret::RotateSecret;
@@ -58,6 +60,10 @@ enum Action {
     SetHeaders(SetHeaders),
     /// Change or remove some of those headers
     UpdateHeaders(UpdateHeaders),
+    /// Show by its fingerprint the certificate that receivers are shown that ask who calls (mutual TLS)
+    ClientCertificate(One),
+    /// Give it such a certificate, or take it away
+    SetClientCertificate(SetClientCertificate),
     /// Deliver again what was given up since then
     Recover {
         #[command(flatten)]
@@ -128,6 +134,8 @@ impl Endpoints {
             Action::Headers(one) => headers::show(&client, &one.path(&all), &mut output),
             Action::SetHeaders(set) => set.run(&client, &all, &mut output),
             Action::UpdateHeaders(update) => update.run(&client, &all, &mut output),
+            Action::ClientCertificate(one) => client_certificate::show(&client, &one.path(&all), &mut output),
+            Action::SetClientCertificate(set) => set.run(&client, &all, &mut output),
             Action::Recover { one, since, until } => {
                 let until = until.map(|until| until.to_string());
                 let wish = json!({"since": since.to_string(), "until": until});
@@ -166,7 +174,7 @@ impl Row for Endpoint {
     const PLURAL: &'static str = "endpoints";
     const HEADINGS: &'static [&'static str] = &["ID", "UID", "STATUS", "URL", "EVENT TYPES", "CREATED"];
     const FURTHER: &'static [&'static str] =
-        &["CHANNELS", "FILTER", "RATE", "DELIVERY", "DESCRIPTION", "METADATA"];
+        &["CHANNELS", "FILTER", "RATE", "DELIVERY", "CERTIFICATE", "DESCRIPTION", "METADATA"];
 
     fn cells(&self) -> Vec<Cell> {
         vec![
@@ -180,6 +188,7 @@ impl Row for Endpoint {
             Cell::of(self.filter.as_ref()),
             Cell::of(self.throttle_rate),
             Cell::of(self.delivery.as_ref()),
+            Cell::of(self.client_certificate.as_ref().map(|certificate| &certificate.fingerprint)),
             Cell::new(&self.description),
             Cell::of(self.metadata.as_ref()),
         ]

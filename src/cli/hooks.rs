@@ -1,6 +1,6 @@
 //! `hookyard hooks`: who is told of which events, and where.
 
-mod client_certificate;
+pub mod client_certificate;
 pub mod delivery;
 mod filter;
 pub mod headers;

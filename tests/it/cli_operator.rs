@@ -6,6 +6,7 @@ mod event_types;
 mod messages;
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use serde_json::{Value, json};
 
@@ -55,12 +56,15 @@ fn every_operation_has_a_command() {
         event-types update t --replace; event-types archive t; \
         endpoints; endpoints create u; endpoints get e; endpoints update e; endpoints update e --replace; \
         endpoints delete e; endpoints secret e; endpoints rotate-secret e; endpoints headers e; \
-        endpoints set-headers e; endpoints update-headers e; endpoints recover e --since 1h; endpoints stats e; \
+        endpoints set-headers e; endpoints update-headers e; endpoints client-certificate e; \
+        endpoints set-client-certificate e --certificate f --private-key f; \
+        endpoints set-client-certificate e --none; endpoints recover e --since 1h; endpoints stats e; \
         endpoints send-example e t; \
         messages; messages create t {}; messages get m; messages list --endpoint e; messages destinations m; \
         messages resend m e; messages expunge m; \
         attempts --endpoint e; attempts --message m; attempts get m a; attempts expunge m a";
 
+    fs::write(server.data_dir().join("f"), "PEM").expect("the directory is writable");
     for command in commands.split(';') {
         // What it makes of the answer does not matter here.
         cli.run(&words(command));

@@ -371,6 +371,15 @@ fn the_commands_give_and_take_it() {
     }
     assert!(!cli.prints(&[&set[..], &["--none"]].concat()).contains("client certificate"));
     assert_eq!(test(&world.server.api(), &hook), refused());
+
+    let endpoint = hook.id.replacen("hook_", "ep_", 1);
+    let set = ["endpoints", "set-client-certificate", &endpoint];
+    let printed = cli.prints(&[&set[..], &["--certificate", &certificate, "--private-key", &key]].concat());
+    assert!(printed.starts_with(&format!("fingerprint\t{}\n", identity.fingerprint())), "{printed}");
+    assert_eq!(cli.prints(&["endpoints", "client-certificate", &endpoint]), printed);
+    assert_eq!(test(&world.server.api(), &hook), good());
+    cli.prints(&[&set[..], &["--none"]].concat());
+    cli.fails(1, &["endpoints", "client-certificate", &endpoint]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::super::client::{Client, Query};
+use super::super::client::{Answer, Client, Query};
 use super::super::output::Output;
 use super::super::shown::Hook;
 use super::super::word;
@@ -18,6 +18,13 @@ pub struct SetClientCertificate {
     #[arg(value_name = "HOOK_ID", value_parser = word::hook_id)]
     hook: String,
 
+    #[command(flatten)]
+    change: Change,
+}
+
+/// A certificate, or that there is to be none.
+#[derive(Debug, clap::Args)]
+pub struct Change {
     /// The certificate in PEM, and behind it those that lead from it to its authority
     #[arg(long, value_name = "FILE", requires = "private_key", required_unless_present = "none")]
     certificate: Option<PathBuf>,
@@ -37,18 +44,33 @@ impl SetClientCertificate {
     /// # Errors
     /// When a file cannot be read, or it is refused.
     pub fn run(&self, client: &Client, output: &mut Output) -> Result<(), Failure> {
-        let path = format!("{PATH}/{}/client-certificate", self.hook);
-        let answer = match (&self.certificate, &self.private_key) {
-            (Some(certificate), Some(key)) => {
-                let (certificate, key) = (read(certificate)?, read(key)?);
-                client.put(&path, &Query::new(), &json!({"certificate": *certificate, "key": *key}))?
-            }
-            _ => client.delete(&path, &Query::new())?,
-        };
+        let answer = self.change.make(client, &format!("{PATH}/{}", self.hook))?;
         if output.is_json() {
             return output.json(&answer.json);
         }
         output.fields(&super::fields(&answer.decode::<Hook>()?))
+    }
+}
+
+impl Change {
+    /// Replaces it, or takes it away, from what is at this path.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or it is refused.
+    pub fn make(&self, client: &Client, path: &str) -> Result<Answer, Failure> {
+        let path = format!("{path}/client-certificate");
+        match (&self.certificate, &self.private_key) {
+            (Some(certificate), Some(key)) => {
+                let (certificate, key) = (read(certificate)?, read(key)?);
+                client.put(&path, &Query::new(), &json!({"certificate": *certificate, "key": *key}))
+            }
+            _ => client.delete(&path, &Query::new()),
+        }
+    }
+
+    /// Whether it takes it away.
+    pub fn is_removal(&self) -> bool {
+        self.none
     }
 }
 

@@ -65,10 +65,19 @@ pub struct Endpoint {
     pub filter: Option<String>,
     /// How it is served, where that is not as configured.
     pub delivery: Option<Box<RawValue>>,
+    pub client_certificate: Option<ClientCertificate>,
     pub metadata: Option<Box<RawValue>>,
     pub created_at: String,
     pub status_text: Option<String>,
     pub next_attempt: Option<String>,
+}
+
+/// What an endpoint shows receivers that ask who calls.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientCertificate {
+    pub fingerprint: String,
+    pub not_after: String,
 }
 
 /// The headers of an endpoint.
