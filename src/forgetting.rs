@@ -20,11 +20,15 @@ use crate::store::readers::gone;
 use crate::store::writer::{Store, Verbs};
 use crate::store::{Answer, Error, Expunge, Reader, Verb};
 
-/// How many events are looked at in one go; what of them is forgotten is one commit.
+/// How many events are looked at in one go.
 const STEP: usize = 256;
+/// How many are forgotten in one commit: each may have its block written anew, and others wait for it.
+const COMMIT: usize = 32;
 /// How long it rests at least, and how many times as long as it worked.
 const REST: Duration = Duration::from_secs(1);
 const REST_FACTOR: u32 = 20;
+/// After how long it begins with the oldest again: times may have been set.
+const THOROUGH: Duration = Duration::from_secs(86_400);
 /// By how much accepted times may be out of the order of events.
 const DISORDER: Duration = Duration::from_secs(60);
 
@@ -38,7 +42,7 @@ type Stretch = (EventNo, EventNo);
 /// What is to be forgotten of some events.
 #[derive(Default)]
 struct Old {
-    verbs: Verbs,
+    expunges: Vec<Expunge>,
     /// The oldest of those that were looked at, if there may be more below.
     more_below: Option<EventNo>,
     /// The newest that need not be looked at again, nor anything below.
@@ -65,8 +69,11 @@ impl Ages {
 
 /// Has forgotten what is too old, for as long as it is polled.
 pub async fn forget(store: Store, current: Current, ages: Ages) {
-    let mut through: HashMap<AccountNo, EventNo> = HashMap::new();
+    let (mut through, mut began): (HashMap<AccountNo, EventNo>, _) = (HashMap::new(), Instant::now());
     loop {
+        if began.elapsed() >= THOROUGH {
+            (through, began) = (HashMap::new(), Instant::now());
+        }
         let mut worked = Duration::ZERO;
         for (account, age) in ages.all() {
             let until = Timestamp(store.now().wall.0.saturating_sub(age.as_millis() as u64));
@@ -93,8 +100,8 @@ async fn forget_of(
     loop {
         let began = Instant::now();
         let old = store.look_back(move |reader| Old::read(reader, account, until, stretch)).await?;
-        if !old.verbs.is_empty() {
-            expunge(store, current, old.verbs).await?;
+        for events in old.expunges.chunks(COMMIT) {
+            expunge(store, current, events.iter().cloned().map(Verb::Expunge).collect()).await?;
         }
         through = through.or(old.through);
         awaited = old.awaited.or(awaited);
@@ -166,17 +173,16 @@ impl Old {
         };
         let pending = reader.deliveries(&pending)?;
         let awaited: BTreeSet<EventNo> = pending.items.iter().map(|delivery| delivery.event.no).collect();
-        // Below the last of so many there may be more.
-        let unknown = awaited.first().copied().filter(|_| pending.more);
-        let is_awaited =
-            |event: &EventNo| awaited.contains(event) || unknown.is_some_and(|unknown| *event <= unknown);
-        for event in told {
-            if is_awaited(&event) {
+        // Below the last of so many there may be more that are awaited: that is found out with the next.
+        let known_from = awaited.first().copied().filter(|_| pending.more);
+        old.more_below = known_from.or(old.more_below);
+        for event in told.into_iter().filter(|event| Some(*event) >= known_from) {
+            if awaited.contains(&event) {
                 old.awaited = Some(event);
                 continue;
             }
             let replayed = reader.replays(event)?;
-            old.verbs.push(Verb::Expunge(Expunge { event, replayed, read_at }));
+            old.expunges.push(Expunge { event, replayed, read_at });
         }
         Ok(old)
     }

@@ -194,7 +194,7 @@ fn portal_access(
 impl Row for Application {
     const PLURAL: &'static str = "applications";
     const HEADINGS: &'static [&'static str] = &["ID", "UID", "NAME", "RATE LIMIT", "CREATED"];
-    const FURTHER: &'static [&'static str] = &["METADATA"];
+    const FURTHER: &'static [&'static str] = &["RETENTION", "METADATA"];
 
     fn cells(&self) -> Vec<Cell> {
         vec![
@@ -203,6 +203,7 @@ impl Row for Application {
             Cell::new(&self.name).flexible(),
             Cell::of(self.throttle_rate),
             Cell::moment(Some(&self.created_at), Timestamp::now()),
+            Cell::of(self.retention.as_ref()),
             Cell::new(&self.metadata),
         ]
     }

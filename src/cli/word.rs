@@ -64,7 +64,8 @@ pub fn duration(text: &str) -> Result<String, String> {
 
 /// The same where the API takes it in seconds.
 pub fn seconds(text: &str) -> Result<u64, String> {
-    length(text).map(|length| length.as_secs())
+    let length = length(text)?;
+    if length.subsec_nanos() == 0 { Ok(length.as_secs()) } else { Err("it must be whole seconds".to_owned()) }
 }
 
 /// A moment, or how long it is past.

@@ -117,7 +117,7 @@ fn an_operator_learns_of_a_backlog_once_until_it_has_gone_down() {
 
     let hook = json!({"id": deep.id, "url": receiver.url("/deep"), "event": "new_lead"});
     let expected = json!({"hook": hook, "account": "default", "pending": 6, "threshold": 5});
-    assert_eq!(told(&operator, "counted_at"), [expected.clone()]);
+    assert_eq!(told(&operator, "counted_at"), std::slice::from_ref(&expected));
 
     api.resume(&deep.id);
     until("it is gone and was counted", || figure(&api, "hookyard_hooks_backlogged") == 0.0);

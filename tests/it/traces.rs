@@ -11,7 +11,7 @@ use crate::support::api::{Api, Receipt};
 use crate::support::collector::{Collector, Seen};
 use crate::support::embedding::{lead, leads, open, quick, subscribe};
 use crate::support::exposition::Exposition;
-use crate::support::patience::Gate;
+use crate::support::patience::{Gate, until_some};
 use crate::support::receiver::{Answer, Received, Receiver};
 use crate::support::server::Server;
 use crate::support::settings::Settings;
@@ -125,9 +125,14 @@ fn attempts_after_a_kill_are_below_the_span_from_before() {
     let made = receiver.requests().len();
     server.restart();
 
-    let request = receiver.wait_for(made + 1).pop().expect("there are some");
-    let after = collector.wait_for(collector.spans().len() + 2);
-    let attempt = of_request(&named(&after, "deliver new_lead"), &request).span.clone();
+    let attempt = until_some("one of the attempts since then is told of", || {
+        let (spans, requests) = (collector.spans(), receiver.requests());
+        let attempts = named(&spans, "deliver new_lead");
+        let told_of = |request: &Received| {
+            attempts.iter().find(|seen| seen.traceparent() == request.header("traceparent")).copied()
+        };
+        requests[made..].iter().find_map(told_of).map(|seen| seen.span.clone())
+    });
     assert_eq!(
         (attempt.trace_id, attempt.parent_span_id),
         (emitted.span.trace_id.clone(), emitted.span.span_id.clone())

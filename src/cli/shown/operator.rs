@@ -13,6 +13,8 @@ pub struct Application {
     pub uid: Option<String>,
     pub name: String,
     pub throttle_rate: Option<u32>,
+    /// How long the payloads of its messages are kept, where that is said of it.
+    pub retention: Option<String>,
     pub metadata: Box<RawValue>,
     pub created_at: String,
 }
