@@ -278,8 +278,9 @@ fn the_metrics_can_have_an_address_of_their_own() {
 }
 
 /// Every value that a label may have; those of routes are patterns.
-const LABELS: [(&str, &[&str]); 9] = [
+const LABELS: [(&str, &[&str]); 10] = [
     ("outcome", &["2xx", "3xx", "4xx", "5xx", "timeout", "connect", "tls", "dns", "blocked", "protocol"]),
+    ("outcome", &["exported", "failed", "dropped"]),
     ("reason", &["full", "store", "shutting_down", "conflict", "invalid", "gone", "exhausted"]),
     ("status", &["active", "paused", "deactivated", "2xx", "3xx", "4xx", "5xx"]),
     ("attempt", &["first", "retry"]),
