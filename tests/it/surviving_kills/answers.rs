@@ -78,6 +78,16 @@ pub struct Kill {
     pub ended: Instant,
 }
 
+/// How long after a kill a request that was sent before may be read: its receiver has to get a processor first.
+const READING: Duration = Duration::from_millis(250);
+
+impl Kill {
+    /// Whether it may have come between a request that arrived then and one that arrived later.
+    pub fn is_between(&self, arrived: Instant, later: Instant) -> bool {
+        arrived < self.ended + READING && self.began < later
+    }
+}
+
 /// Where the two clocks stood at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Clocks {
