@@ -174,7 +174,8 @@ impl Hookyard {
         found.ok_or(LookupError::NotFound)
     }
 
-    /// A stretch of an account's endpoints, in the order in which they were made.
+    /// A stretch of an account's endpoints, in the order in which they were made; without those for the router's own events
+    /// if they are to be hidden.
     ///
     /// # Errors
     /// When there is no such account.
@@ -182,13 +183,16 @@ impl Hookyard {
         &self,
         account: &AccountId,
         stretch: Stretch<EndpointId>,
+        hide_own: bool,
     ) -> Result<Listed<Subscription>, LookupError> {
         let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
         let Stretch { order, behind, limit } = stretch.map(|id| SubscriptionNo(self.0.seal.open(&id).0));
         let found = self.read(move |reader| {
             let mut found = Vec::new();
             reader.subscriptions(account, order, behind, &mut |subscription| {
-                found.push(subscription);
+                if !(hide_own && subscription.filter.has_own_type()) {
+                    found.push(subscription);
+                }
                 found.len() <= limit
             })?;
             Ok(found)

@@ -156,8 +156,7 @@ pub async fn list(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let account = visit.application(&[Scope::Hooks])?;
     let page = visit.page()?;
     let stretch = page.stretch(visit.order(Order::Descending)?)?;
-    let mut listed = visit.hookyard().list_endpoints(&account.id, stretch).await?;
-    listed.items.retain(|endpoint| is_shown(&visit, endpoint));
+    let listed = visit.hookyard().list_endpoints(&account.id, stretch, !visit.is_organisation()).await?;
     Ok(page.answer(&listed, |one| EndpointId::of(one.id).to_string(), whole))
 }
 
@@ -254,8 +253,7 @@ pub async fn named(visit: &Visit<'_>) -> Result<(Account, Subscription), Refusal
 
 /// Whether a visitor is shown an endpoint: the router's own events tell of other accounts.
 fn is_shown(visit: &Visit<'_>, endpoint: &Subscription) -> bool {
-    let mut names = endpoint.filter.event_types().unwrap_or_default().iter();
-    visit.is_organisation() || !names.any(EventType::is_own)
+    visit.is_organisation() || !endpoint.filter.has_own_type()
 }
 
 fn wanted(hookyard: &Hookyard, wish: Wish) -> Result<NewEndpoint, Refusal> {

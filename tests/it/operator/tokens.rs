@@ -167,3 +167,25 @@ fn a_hook_for_the_routers_own_events_is_nobodys_but_the_organisations() {
     let listed = own.get("/api/v1/app/default/endpoint");
     assert_eq!(listed["data"], json!([]));
 }
+
+#[test]
+fn what_an_application_is_not_shown_leaves_no_holes_in_its_pages() {
+    let (server, admin) = application();
+    let own = Operator(server.api().key_of("acme", &["hooks"]));
+    let url = |n: u8| json!(format!("http://127.0.0.1:9/{n}"));
+    let first = own.endpoint("acme", &json!({"url": url(0)}));
+    for n in 1..4 {
+        let wish = json!({"url": url(n), "event": "hookyard.hook_deactivated", "account": "acme"});
+        server.api().subscribing(&wish).expect::<Value>(201);
+    }
+    let last = own.endpoint("acme", &json!({"url": url(4)}));
+
+    let page = |more: &str| own.get(&format!("/api/v1/app/acme/endpoint?limit=1&order=ascending{more}"));
+    let ids =
+        |page: &Value| page["data"].as_array().map(|data| data.iter().map(|one| one["id"].clone()).collect());
+    let (beginning, expected) = (page(""), |id: &str| Some(vec![json!(id)]));
+    assert_eq!((ids(&beginning), &beginning["done"]), (expected(&first), &json!(false)));
+    let next = page(&format!("&iterator={}", text(&beginning, "iterator")));
+    assert_eq!((ids(&next), &next["done"]), (expected(&last), &json!(true)));
+    assert_eq!(admin.get("/api/v1/app/acme/endpoint")["data"].as_array().map(Vec::len), Some(5));
+}
