@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::health;
 use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::memory::{Memory, Pending};
-use crate::store::{Answer, Change, Follows, Lane, Replay, Settlement, Verb};
+use crate::store::{Answer, Change, Follows, Replay, Settlement, Verb};
 use crate::subscriber::Policy;
 use crate::subscriber::hands::Delivery;
 use crate::subscriber::slots::Usage;
@@ -31,8 +31,6 @@ pub struct Oracle {
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     in_flight: bool,
-    /// In flight as a replay.
-    replays: bool,
     /// A success was settled.
     done: bool,
     /// It was asked for again while in flight.
@@ -49,8 +47,6 @@ struct Known {
 #[derive(Clone, Debug)]
 pub struct Hook {
     in_flight: u32,
-    /// Those of them that are replays.
-    replays: u32,
     stage: Stage,
     hold: Timestamp,
     /// To give it up was reported.
@@ -76,7 +72,6 @@ impl Default for Hook {
     fn default() -> Self {
         Self {
             in_flight: 0,
-            replays: 0,
             stage: Stage::Free { failures: 0 },
             hold: Timestamp(0),
             given_up: false,
@@ -189,13 +184,8 @@ impl Oracle {
         if hook.dead {
             broken("nothing starts for a hook that was given up", here);
         }
-        let allowance = hook.allowance(served.in_flight_limit(policy.max_in_flight));
-        if hook.in_flight >= allowance {
+        if hook.in_flight >= hook.allowance(served.in_flight_limit(policy.max_in_flight)) {
             broken("no more are in flight than the endpoint's health and its owner allow", (here, hook));
-        }
-        let replays = delivery.lane == Lane::Replay;
-        if replays && allowance > 1 && hook.replays + 1 >= allowance {
-            broken("replays leave room for what is fresh", (here, hook));
         }
         if (served.is_ordered() || hook.stage == Stage::Probing) && loaded >= hook.reordered {
             let deliveries = &self.deliveries;
@@ -210,19 +200,15 @@ impl Oracle {
             }
         }
         hook.in_flight += 1;
-        hook.replays += u32::from(replays);
         self.requests += 1;
-        let known = self.deliveries.entry((no, delivery.event)).or_default();
-        (known.in_flight, known.replays) = (true, replays);
+        self.deliveries.entry((no, delivery.event)).or_default().in_flight = true;
     }
 
     /// An attempt is over for its subscriber, or was broken off.
     pub fn ends(&mut self, no: SubscriptionNo, event: EventNo) {
         let known = self.deliveries.entry((no, event)).or_default();
-        let replays = u32::from(known.replays);
-        (known.in_flight, known.replays, known.again) = (false, false, false);
+        (known.in_flight, known.again) = (false, false);
         let hook = self.hook(no);
-        hook.replays = hook.replays.saturating_sub(replays);
         hook.starving_since = None;
         hook.in_flight = hook.in_flight.saturating_sub(1);
     }
@@ -319,8 +305,7 @@ impl Oracle {
             Verb::Replay(Replay { at, events, .. }) => {
                 for (event, _) in events {
                     let known = self.deliveries.entry((at.subscription, *event)).or_default();
-                    let Known { in_flight, replays, again, .. } = *known;
-                    *known = Known { in_flight, replays, again, ..Known::default() };
+                    *known = Known { in_flight: known.in_flight, again: known.again, ..Known::default() };
                 }
                 self.hook(at.subscription).reordered = commit;
             }

@@ -35,8 +35,7 @@ pub struct Standing<'a> {
     pub windows: &'a Lanes<Window>,
 }
 
-/// While both wait, this many that are fresh begin before a replay does, and replays have one part of so many of what may be
-/// in flight; else they leave that part free.
+/// While both wait, one attempt in so many is of a replay, and one part in so many of what may be in flight.
 const REPLAY_PART: u32 = 4;
 
 impl Standing<'_> {
@@ -64,15 +63,11 @@ impl Standing<'_> {
 
     fn pick_due(&self, allowance: u32, now: Timestamp) -> Pick {
         let (fresh, replay) = (self.next_of(Lane::Fresh, now), self.next_of(Lane::Replay, now));
-        let part = (allowance / REPLAY_PART).max(1);
-        let share = if fresh.is_due() { part } else { (allowance - part).max(1) };
-        let may_replay = self.in_flight.replay < share as usize;
+        let may_replay = self.in_flight.replay < (allowance / REPLAY_PART).max(1) as usize;
         match (fresh.is_due(), replay.is_due()) {
             (true, true) if may_replay && self.fresh_in_row >= REPLAY_PART - 1 => replay,
             (true, _) => fresh,
-            (false, true) if may_replay => replay,
-            // The end of one that is in flight wakes it.
-            (false, true) => fresh,
+            (false, true) => replay,
             (false, false) => fresh.sooner(replay),
         }
     }
@@ -297,9 +292,8 @@ mod tests {
     }
 
     #[test]
-    fn replays_leave_room_for_what_comes() {
-        assert_eq!(started(8, 0, 100, |_| false), [Lane::Replay; 6]);
-        assert_eq!(started(1, 0, 100, |_| false), [Lane::Replay]);
+    fn alone_replays_have_all_and_else_a_part() {
+        assert_eq!(started(8, 0, 100, |_| false), [Lane::Replay; 8]);
         let both = started(8, 100, 100, |_| false);
         assert_eq!(both.iter().filter(|lane| **lane == Lane::Replay).count(), 2);
         assert_eq!(both.len(), 8);
