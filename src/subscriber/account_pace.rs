@@ -53,7 +53,12 @@ impl AccountPaces {
     /// them: over as long as it would take to let in as many as lately tried in vain before one began. So they try
     /// some times for each that begins, until they are so many that each tries once in [`LONGEST_WAIT`], and each begins as
     /// often as any other.
-    pub fn admit(&self, account: AccountNo, now: Timestamp, chance: f64) -> Result<(), Timestamp> {
+    pub fn admit(
+        &self,
+        account: AccountNo,
+        now: Timestamp,
+        chance: impl FnOnce() -> f64,
+    ) -> Result<(), Timestamp> {
         let known = self.0.load();
         let Some(AccountPace { pace, refused, refused_before }) = known.get(&account).map(|pace| &**pace)
         else {
@@ -68,7 +73,7 @@ impl AccountPaces {
                 // Who has just begun one is the first to be refused: by this alone it would be the next again.
                 let others =
                     refused.fetch_add(1, Ordering::Relaxed).max(refused_before.load(Ordering::Relaxed));
-                let spread = Duration::from_secs_f64(chance * f64::from(others) / f64::from(pace.rate()));
+                let spread = Duration::from_secs_f64(chance() * f64::from(others) / f64::from(pace.rate()));
                 Err(earliest.after(spread.min(LONGEST_WAIT)))
             }
         }
@@ -95,7 +100,7 @@ mod tests {
                     continue;
                 }
                 tries += 1;
-                match paces.admit(ACCOUNT, now, rand::random()) {
+                match paces.admit(ACCOUNT, now, rand::random) {
                     Ok(()) => begun[hook] += 1,
                     Err(later) => {
                         assert!(later > now && later <= now.after(LONGEST_WAIT + Duration::from_secs(1)));
@@ -114,14 +119,15 @@ mod tests {
     #[test]
     fn only_those_with_a_rate_wait() {
         let paces = AccountPaces::default();
-        let first =
-            |account| (paces.admit(account, Timestamp(0), 0.0), paces.admit(account, Timestamp(0), 0.0));
+        let first = |account| {
+            (paces.admit(account, Timestamp(0), || 0.0), paces.admit(account, Timestamp(0), || 0.0))
+        };
         assert_eq!(first(ACCOUNT), (Ok(()), Ok(())));
         paces.set(ACCOUNT, Some(1), Timestamp(0));
         assert_eq!(first(ACCOUNT), (Ok(()), Err(Timestamp(1_000))));
         assert_eq!(first(AccountNo(1)), (Ok(()), Ok(())));
         paces.set(ACCOUNT, Some(1), Timestamp(0));
-        assert_eq!(paces.admit(ACCOUNT, Timestamp(1), 0.0), Err(Timestamp(1_000)), "the same goes on");
+        assert_eq!(paces.admit(ACCOUNT, Timestamp(1), || 0.0), Err(Timestamp(1_000)), "the same goes on");
         paces.set(ACCOUNT, None, Timestamp(0));
         assert_eq!(first(ACCOUNT), (Ok(()), Ok(())));
     }

@@ -120,7 +120,7 @@ impl Hands for Carrier<'_> {
     }
 
     fn admit(&mut self, now: Timestamp) -> Result<(), Timestamp> {
-        self.surroundings.account_paces.admit(self.at.account, now, rand::random())
+        self.surroundings.account_paces.admit(self.at.account, now, rand::random)
     }
 
     fn take_slot_or_wait(&mut self, held: usize) -> Taken<Self::Slot> {

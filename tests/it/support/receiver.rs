@@ -28,6 +28,8 @@ pub struct Received {
     /// Names and values as they were sent, in order.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// When its connection was accepted.
+    pub connected: Instant,
     /// When the whole of it was read.
     pub arrived: Instant,
     pub arrived_at: SystemTime,
@@ -114,9 +116,9 @@ impl Receiver {
                 if desk.closed.load(Ordering::Relaxed) {
                     return;
                 }
-                let desk = Arc::clone(&desk);
+                let (desk, connected) = (Arc::clone(&desk), Instant::now());
                 // A connection that breaks is the sender's business.
-                thread::spawn(move || drop(desk.serve(stream)));
+                thread::spawn(move || drop(desk.serve(stream, connected)));
             }
         });
         receiver
@@ -191,14 +193,14 @@ impl Desk {
         self.received.lock().expect("no recorder panics")
     }
 
-    fn serve(&self, stream: TcpStream) -> io::Result<()> {
+    fn serve(&self, stream: TcpStream, connected: Instant) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut writer = stream;
         if reader.fill_buf()?.first() == Some(&TLS_HANDSHAKE) {
             return writer.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
-        while let Some(request) = read_request(&mut reader)? {
+        while let Some(request) = read_request(&mut reader, connected)? {
             let request = self.record(request);
             let answering = Arc::clone(&self.answering.lock().expect("no answering panics"));
             let answer = answering(&request);
@@ -310,7 +312,7 @@ fn in_turn<const N: usize>(statuses: [u16; N]) -> impl Fn(&Received) -> u16 + Se
 }
 
 /// The next request of a connection, or nothing at its end.
-fn read_request(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Received>> {
+fn read_request(reader: &mut BufReader<TcpStream>, connected: Instant) -> io::Result<Option<Received>> {
     let Some(first) = read_line(reader)? else { return Ok(None) };
     let mut words = first.split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -329,6 +331,7 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Received
         target: target.into(),
         headers,
         body,
+        connected,
         arrived: Instant::now(),
         arrived_at: SystemTime::now(),
     }))

@@ -78,13 +78,12 @@ pub struct Kill {
     pub ended: Instant,
 }
 
-/// How long after a kill a request that was sent before may be read: its receiver has to get a processor first.
-const READING: Duration = Duration::from_millis(250);
-
 impl Kill {
-    /// Whether it may have come between a request that arrived then and one that arrived later.
-    pub fn is_between(&self, arrived: Instant, later: Instant) -> bool {
-        arrived < self.ended + READING && self.began < later
+    /// Whether it ended the server that sent a request over a connection of then, before one that arrived later.
+    ///
+    /// When a request was read says less: its receiver may get to that only after the kill.
+    pub fn is_between(&self, connected: Instant, later: Instant) -> bool {
+        connected < self.ended && self.began < later
     }
 }
 

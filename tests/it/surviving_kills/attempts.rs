@@ -41,7 +41,7 @@ pub fn verify(delivery: &Delivery, arrivals: &[&Arrival], kills: &[Kill]) {
         };
         assert_same_answer(attempt, found, delivery);
         if let Some(lost) = missing {
-            let killed = |kill: &Kill| kill.is_between(lost.arrived(), found.arrived());
+            let killed = |kill: &Kill| kill.is_between(lost.request.connected, found.arrived());
             assert!(
                 kills.iter().any(killed),
                 "an attempt before one that is there is missing: {:?} before {:?}; the last kill before it {:?}: \

@@ -75,10 +75,9 @@ impl Repeats {
             self.by_wish += 1;
             return;
         }
-        let between = |kill: &Kill| taken.arrived() < kill.ended && kill.began < again.arrived();
-        let number = endings.iter().position(|ending| between(&ending.kill));
-        let nearly = |kill: &Kill| kill.is_between(taken.arrived(), again.arrived());
-        let number = number.or_else(|| endings.iter().position(|ending| nearly(&ending.kill)));
+        let between =
+            |Ending { kill, .. }: &Ending| kill.is_between(taken.request.connected, again.arrived());
+        let number = endings.iter().position(between);
         let number =
             number.unwrap_or_else(|| panic!("{} was taken and came again without a cause", taken.event));
         let answered = taken.answered.map_or(taken.arrived(), |answered| answered.at);
