@@ -27,7 +27,8 @@ const COMMIT: usize = 32;
 /// How long it rests at least, and how many times as long as it worked.
 const REST: Duration = Duration::from_secs(1);
 const REST_FACTOR: u32 = 20;
-/// After how long it begins with the oldest again: times may have been set.
+/// After how long it begins with the oldest again: times may have been set, and what is replayed in the very moment is
+/// passed over.
 const THOROUGH: Duration = Duration::from_secs(86_400);
 /// By how much accepted times may be out of the order of events.
 const DISORDER: Duration = Duration::from_secs(60);
@@ -182,7 +183,7 @@ impl Old {
                 continue;
             }
             let replayed = reader.replays(event)?;
-            old.expunges.push(Expunge { event, replayed, read_at });
+            old.expunges.push(Expunge { event, replayed, read_at, unless_awaited: true });
         }
         Ok(old)
     }

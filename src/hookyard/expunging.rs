@@ -20,9 +20,8 @@ impl Hookyard {
         let event = self.recorded(account, id).await?.ok_or(LookupError::NotFound)?.no;
         let read_at = self.commits().await?;
         let replayed = self.look_back(move |reader| reader.replays(event)).await?;
-        if let Answer::Expunged(waited) =
-            self.commit(Verb::Expunge(Expunge { event, replayed, read_at })).await?
-        {
+        let expunge = Expunge { event, replayed, read_at, unless_awaited: false };
+        if let Answer::Expunged(waited) = self.commit(Verb::Expunge(expunge)).await? {
             // They may hold it in memory.
             self.router()?.do_send(router::Wake(waited));
         }

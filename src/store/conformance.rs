@@ -206,7 +206,8 @@ impl Conversation {
         let is_recorded = self.model.event(event).unwrap().is_some();
         let event = if is_recorded { event } else { EventNo(u64::MAX) };
         let replayed = self.model.replays(event).unwrap();
-        Verb::Expunge(Expunge { event, replayed, read_at: self.commits })
+        let unless_awaited = self.random.random();
+        Verb::Expunge(Expunge { event, replayed, read_at: self.commits, unless_awaited })
     }
 
     fn rotate(&mut self) -> Verb {

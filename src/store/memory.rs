@@ -306,6 +306,14 @@ impl Model {
         replayed
     }
 
+    /// Whether an event is still to be delivered to anybody.
+    fn is_awaited(&self, no: EventNo) -> bool {
+        self.subscriptions.values().any(|subscription| {
+            let waiting = self.pending.get(&(subscription.no, no));
+            waiting.is_some_and(|pending| pending.is_live(subscription))
+        })
+    }
+
     fn expunge(&mut self, no: EventNo) -> Vec<SubscriptionNo> {
         let Some(event) = self.events.get(&no).cloned() else {
             return Vec::new();
@@ -432,6 +440,9 @@ impl Model {
             }
             Verb::Rotate(rotation) => Answer::Subscription(self.rotate(&rotation, now).map(Box::new)),
             Verb::Replay(replay) => Answer::Replayed(self.replay(replay, now)),
+            Verb::Expunge(Expunge { unless_awaited: true, event, .. }) if self.is_awaited(event) => {
+                Answer::Expunged(Vec::new())
+            }
             Verb::Expunge(Expunge { event, .. }) => Answer::Expunged(self.expunge(event)),
             Verb::ExpungeAnswer(ExpungeAnswer { at, event, n, .. }) => {
                 let log = self.logs.get_mut(&(event, at.subscription)).into_iter().flatten();

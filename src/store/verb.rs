@@ -110,6 +110,8 @@ pub struct Expunge {
     pub replayed: Vec<SubscriptionNo>,
     /// How many commits there were before that was read.
     pub read_at: u64,
+    /// Whether it goes on saying what it says while it is still to be delivered.
+    pub unless_awaited: bool,
 }
 
 /// An attempt whose answer is to be forgotten.

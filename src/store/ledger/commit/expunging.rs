@@ -12,8 +12,8 @@ use crate::store::ledger::keys::{self, Block, Pair};
 use crate::store::ledger::popular::Popular;
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::table::Table;
-use crate::store::ledger::values::{EventBlock, Moved, SettlementBlock};
-use crate::store::{Address, Answer, Error, Expunge, ExpungeAnswer};
+use crate::store::ledger::values::{EventBlock, Moved, SettlementBlock, Value};
+use crate::store::{Address, Answer, Error, Expunge, ExpungeAnswer, Retry};
 
 use super::{Commit, EventReader, Place};
 
@@ -35,7 +35,8 @@ pub struct Rewritten {
 
 impl Commit<'_> {
     /// Forgets what an event says, and what waits of it.
-    pub(super) fn expunge(&mut self, Expunge { event, replayed, read_at }: Expunge) -> Result<Answer, Error> {
+    pub(super) fn expunge(&mut self, wish: Expunge) -> Result<Answer, Error> {
+        let Expunge { event, replayed, read_at, unless_awaited } = wish;
         let table = &self.shared.table;
         let first = last_at_or_below(table, Block::Events, event.0)?;
         let known = EventReader::new(table, &self.shared.seal).event(event)?;
@@ -45,6 +46,13 @@ impl Commit<'_> {
         let matched = known.matches.iter().map(|matched| matched.subscription);
         let mut named: BTreeSet<SubscriptionNo> = matched.chain(replayed).collect();
         self.add_replayed_since(read_at, event, &mut named)?;
+        if unless_awaited {
+            for &subscription in &named {
+                if self.is_awaited(Address { account: known.account, subscription }, event)? {
+                    return Ok(Answer::Expunged(Vec::new()));
+                }
+            }
+        }
         let (mut waited, mut dropped) = (Vec::new(), BTreeSet::new());
         for subscription in named {
             let place = self.take(subscription, event)?;
@@ -64,6 +72,22 @@ impl Commit<'_> {
         // It may know how long the block is.
         self.writing.retention.forget_pass_over(event);
         Ok(Answer::Expunged(waited))
+    }
+
+    /// Whether a delivery is still to be made.
+    fn is_awaited(&mut self, at: Address, event: EventNo) -> Result<bool, Error> {
+        let Some(subscription) = self.subscription(at)? else {
+            return Ok(false);
+        };
+        let no = subscription.no;
+        if let Some(row) = self.rows.get(&Pair::Retry.key(no, event))? {
+            return Ok(Retry::decode(&row, event)?.is_live(&subscription));
+        }
+        let generation = match self.volatile.tail.open_generation(event, no) {
+            Some(generation) => Some(generation),
+            None => self.pages.generation(&self.shared.table, no, event)?,
+        };
+        Ok(generation.is_some_and(|generation| subscription.is_live(generation)))
     }
 
     /// Forgets what a receiver answered to an attempt.
