@@ -50,6 +50,9 @@ pub struct Shape<'a> {
     expunged: bool,
     #[schema(value_type = Timestamp)]
     accepted_at: String,
+    /// The trace that it belongs to, if it came with one or began one: 32 digits, as `traceparent` has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
 }
 
 /// An event with what became of it.
@@ -232,6 +235,7 @@ fn shape(event: &Emitted) -> Shape<'_> {
         data: answer::raw(&event.data),
         expunged: event.is_expunged,
         accepted_at: event.accepted_at.with_milliseconds(),
+        trace_id: event.labels.trace.as_ref().map(|context| hex::encode(context.trace_id())),
     }
 }
 

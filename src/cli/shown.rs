@@ -72,6 +72,7 @@ pub struct Event {
     pub duplicate: bool,
     pub accepted_at: Option<String>,
     pub synced_at: Option<String>,
+    pub trace_id: Option<String>,
     pub data: Option<Box<RawValue>>,
     #[serde(default)]
     pub deliveries: Vec<Delivery>,

@@ -60,6 +60,8 @@ const QUEUE_LIMIT: usize = 8192;
 /// How long a request to the collector may take, and how long spans are handed over when the router stops.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the queue's thread rests. The SDK reads it; without any rest, its thread would take a whole core.
+const SCHEDULE_DELAY: &str = "OTEL_BSP_SCHEDULE_DELAY";
 /// How much of an answer is read, in bytes; it says little.
 const ANSWER_LIMIT: u64 = 64 * 1024;
 /// Where spans go below an endpoint, by the specification of OTLP/HTTP.
@@ -81,6 +83,9 @@ impl Exporter {
         let inner = inner.map_err(|error| {
             config::Error::value(Traces::ENDPOINT, format!("{:?}", config.endpoint), error.to_string())
         })?;
+        if std::env::var(SCHEDULE_DELAY).is_ok_and(|delay| delay.trim().parse() == Ok(0_u64)) {
+            return Err(config::Error::value(SCHEDULE_DELAY, 0, "1 or more milliseconds"));
+        }
         let length = Arc::new(AtomicUsize::new(0));
         let counted = Counted {
             inner,

@@ -31,6 +31,8 @@ pub struct Accepting(Vec<Option<Span>>);
 pub struct Attempting(Option<Span>);
 
 const MESSAGING_SYSTEM: &str = "hookyard";
+/// The `error.type` of what was broken off.
+const CANCELLED: &str = "cancelled";
 
 impl Traces {
     /// Begins to export, if the configuration names a collector; whether it is there shows later.
@@ -126,8 +128,8 @@ impl Exporter {
 
 impl Accepting {
     /// Ends the spans with what came of the events, or why all were refused.
-    pub fn end(self, accepted: Result<&[(Arc<Recorded>, Duplicate)], &'static str>) {
-        for (index, span) in self.0.into_iter().enumerate() {
+    pub fn end(mut self, accepted: Result<&[(Arc<Recorded>, Duplicate)], &'static str>) {
+        for (index, span) in std::mem::take(&mut self.0).into_iter().enumerate() {
             let Some(mut span) = span else { continue };
             match accepted.map(|events| events.get(index)) {
                 Ok(Some((event, duplicate))) => span.set_attributes([
@@ -161,12 +163,17 @@ impl Attempting {
     }
 }
 
+/// Of those whose emitter gave up waiting, nobody knows.
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        self.0.iter_mut().flatten().for_each(|span| fail(span, CANCELLED));
+    }
+}
+
 /// One that was broken off has met nothing.
 impl Drop for Attempting {
     fn drop(&mut self) {
-        if let Some(span) = &mut self.0 {
-            fail(span, "cancelled");
-        }
+        self.0.iter_mut().for_each(|span| fail(span, CANCELLED));
     }
 }
 

@@ -32,8 +32,10 @@ fn a_trace_is_carried_to_every_delivery_and_outside_of_the_signatures() {
     let (api, receivers) = (server.api(), [Receiver::answering([200]), Receiver::answering([200])]);
     let hooks = receivers.each_ref().map(|receiver| api.subscribe(&receiver.url("/"), "new_lead"));
 
-    emit(&api, &[("traceparent", PARENT), ("tracestate", STATE)]);
+    let receipt = emit(&api, &[("traceparent", PARENT), ("tracestate", STATE)]);
 
+    let event: Value = api.get(&format!("/api/v1/events/{}", receipt.id)).expect(200);
+    assert_eq!(event["trace_id"], PARENT[3..35]);
     for (receiver, hook) in receivers.iter().zip(hooks) {
         let request = &receiver.wait_for(1)[0];
         assert_eq!(trace(request), [[PARENT], [STATE]]);
@@ -101,6 +103,8 @@ fn what_breaks_the_rules_is_ignored() {
     let with_trace: Vec<_> = requests.iter().map(trace).filter(|[parent, _]| !parent.is_empty()).collect();
     assert_eq!(with_trace, [[vec![PARENT], vec![]]]);
     assert!(requests.iter().all(|request| request.values("tracestate").is_empty()));
+    let listed: Vec<Value> = api.get("/api/v1/events").expect(200);
+    assert_eq!(listed.iter().filter(|event| event.get("trace_id").is_some()).count(), 1);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::support::embedding::{lead, leads, open, quick, subscribe};
 use crate::support::exposition::Exposition;
 use crate::support::patience::{Gate, until_some};
 use crate::support::receiver::{Answer, Received, Receiver};
-use crate::support::server::Server;
+use crate::support::server::{Server, start_in_vain};
 use crate::support::settings::Settings;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -218,6 +218,29 @@ async fn an_event_without_a_trace_begins_one_and_a_shutdown_hands_over_what_is_l
     duplicates.sort();
     assert_eq!(duplicates, ["false", "true"]);
     assert_eq!(figure(&hookyard, "exported"), 6.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emitter_that_gives_up_leaves_no_span_of_a_success() {
+    let (directory, collector) = (tempfile::tempdir().expect("a temporary directory"), Collector::start());
+    let hookyard = open(exporting_config(directory.path(), &collector)).await;
+
+    let emitting = hookyard.emit(lead(1));
+    assert!(futures::poll!(Box::pin(emitting)).is_pending());
+    hookyard.shutdown().await;
+
+    let spans = collector.spans();
+    let [emitted] = named(&spans, "emit new_lead")[..] else { panic!("{spans:?}") };
+    assert_eq!(emitted.attribute("error.type").as_deref(), Some("cancelled"));
+    assert_eq!(emitted.span.status.as_ref().map(|status| status.code()), Some(StatusCode::Error));
+}
+
+#[test]
+fn a_delay_that_would_take_a_whole_core_is_refused() {
+    let settings = exporting(&Collector::start()).variable("OTEL_BSP_SCHEDULE_DELAY", "0");
+    let ended = start_in_vain(&settings);
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.output);
+    assert!(ended.output.contains("OTEL_BSP_SCHEDULE_DELAY"), "{}", ended.output);
 }
 
 #[tokio::test(flavor = "multi_thread")]

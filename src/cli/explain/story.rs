@@ -42,9 +42,9 @@ const NAMED: usize = 100;
 /// `hooks` are the hooks of the event's account as they are now; `are_all` says whether none is missing.
 pub fn tell(event: &Event, hooks: &[Hook], are_all: bool, now: Timestamp) -> Vec<Line> {
     let event = &with_urls(event, hooks);
-    let title =
-        Line::Title { id: event.id.clone(), rest: format!("{}, of {}", event.event, event.timestamp) };
-    let mut lines = vec![title];
+    let trace = event.trace_id.iter().map(|trace| format!(", in trace {trace}"));
+    let rest = format!("{}, of {}{}", event.event, event.timestamp, trace.collect::<String>());
+    let mut lines = vec![Line::Title { id: event.id.clone(), rest }];
     lines.extend(timeline(event));
     lines.extend(prospects(event, hooks, now));
     lines.extend(absences(event, hooks, are_all));
