@@ -297,6 +297,7 @@ impl From<SubscribeError> for Error {
             SubscribeError::Secret(_)
             | SubscribeError::Headers(_)
             | SubscribeError::Delivery(_)
+            | SubscribeError::ClientCertificate(_)
             | SubscribeError::EventType(_) => Kind::InvalidField,
             SubscribeError::UnknownEvent { .. } | SubscribeError::OwnEvent => Kind::UnknownEvent,
             SubscribeError::UnknownAccount(_) => Kind::NotFound,

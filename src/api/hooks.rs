@@ -40,7 +40,8 @@ pub use handling::{replay, rotate_secret, sample, test};
 pub use headers::set_headers;
 pub use stats::{account_stats, stats};
 
-pub const WISH: Names<8> = ["url", "event", "secret", "headers", "filter", "delivery", "replay", "account"];
+pub const WISH: Names<9> =
+    ["url", "event", "secret", "headers", "filter", "delivery", "client_certificate", "replay", "account"];
 pub const NAMING: Names<4> = ["id", "url", "event", "account"];
 const STATUSES: [&str; 3] = ["active", "paused", "deactivated"];
 
@@ -280,6 +281,7 @@ fn wish(body: &[u8], account: impl Fn(Option<&str>) -> Result<AccountId, Error>)
         headers: headers::read(&object)?,
         condition: filter::read(&object)?,
         delivery: delivery::read(&object)?.unwrap_or_default(),
+        client_certificate: client_certificate::of_member(&object)?,
         replay: object.flag("replay")?.unwrap_or(false),
     })
 }

@@ -11,8 +11,8 @@ use crate::id::{EndpointId, HookId, SubscriptionNo};
 use crate::router;
 use crate::store::{Address, Edit};
 use crate::subscription::{
-    DeliveryPolicy, EndpointUrl, Envelope, NotAClientCertificate, NotADeliveryPolicy, NotAnEndpoint,
-    NotHeaders, Profile, Secret, Status, Subscription, TURNED_OFF,
+    ClientCertificate, DeliveryPolicy, EndpointUrl, Envelope, NotAClientCertificate, NotADeliveryPolicy,
+    NotAnEndpoint, NotHeaders, Profile, Secret, Status, Subscription, TURNED_OFF,
 };
 
 use super::{Hookyard, Listed, LookupError, Stretch, SubscribeError, Unavailable};
@@ -29,6 +29,8 @@ pub struct NewEndpoint {
     pub secret: Option<Secret>,
     /// Names and values of headers that its requests carry beside ours.
     pub headers: Vec<(String, String)>,
+    /// What it shows receivers that ask who calls.
+    pub client_certificate: Option<ClientCertificate>,
     pub profile: Profile,
     /// How it is served.
     pub delivery: DeliveryPolicy,
@@ -90,13 +92,25 @@ fn vet_filter(filter: &Filter) -> Result<(), EndpointError> {
     }
 }
 
+/// A client certificate is shown over TLS alone.
+fn vet_shown(
+    certificate: Option<&ClientCertificate>,
+    url: &EndpointUrl,
+) -> Result<(), NotAClientCertificate> {
+    match certificate {
+        Some(_) if url.url().scheme() != "https" => Err(NotAClientCertificate::Plain),
+        _ => Ok(()),
+    }
+}
+
 impl Hookyard {
     /// Makes an endpoint, whatever others there are of this URL.
     ///
     /// When it returns, the endpoint is durable, and every event that is emitted from then on matches it.
     ///
     /// # Errors
-    /// When there is no such account, another endpoint has the uid, or nothing can be changed now.
+    /// When there is no such account, another endpoint has the uid, the client certificate cannot be shown, or nothing can
+    /// be changed now.
     pub async fn add_endpoint(
         &self,
         account: &AccountId,
@@ -105,15 +119,24 @@ impl Hookyard {
         let account = self.0.registry.account(account).ok_or(EndpointError::NotFound)?;
         vet_filter(&new.filter)?;
         new.delivery.vet()?;
-        let NewEndpoint { url, filter, condition, envelope, secret, headers, profile, delivery, disabled } =
-            new;
-        let headers = self.custom_headers(headers)?;
-        let status = match disabled {
+        self.vet_certificate(new.client_certificate.as_ref(), &new.url)?;
+        let headers = self.custom_headers(new.headers)?;
+        let status = match new.disabled {
             true => Status::Deactivated { at: self.0.store.now().wall, reason: TURNED_OFF.to_owned() },
             false => Status::Active,
         };
-        let new =
-            router::New { url, filter, condition, envelope, secret, headers, profile, delivery, status };
+        let new = router::New {
+            url: new.url,
+            filter: new.filter,
+            condition: new.condition,
+            envelope: new.envelope,
+            secret: new.secret,
+            headers,
+            client_certificate: new.client_certificate,
+            profile: new.profile,
+            delivery: new.delivery,
+            status,
+        };
         let (reply, answer) = oneshot::channel();
         self.router()?.do_send(router::Add { account, new: Box::new(new), reply });
         let added = self.answer(answer).await?.map_err(|router::Taken| EndpointError::Taken)?;
@@ -145,14 +168,22 @@ impl Hookyard {
         edit.moved = edit.url != subscription.url;
         vet_filter(&edit.filter)?;
         edit.delivery.vet()?;
-        if edit.client_certificate.is_some() && edit.url.url().scheme() != "https" {
-            return Err(NotAClientCertificate::Plain.into());
-        }
+        vet_shown(edit.client_certificate.as_ref(), &edit.url)?;
         let (reply, answer) = oneshot::channel();
         let enabled = disabled.map(|disabled| !disabled);
         self.router()?.do_send(router::Change { at, edit, enabled, reply });
         let changed = self.answer(answer).await?.map_err(|router::Taken| EndpointError::Taken)?;
         Ok(*changed.ok_or(EndpointError::NotFound)?)
+    }
+
+    /// Checks a client certificate that is given to what is at a URL.
+    pub(super) fn vet_certificate(
+        &self,
+        given: Option<&ClientCertificate>,
+        url: &EndpointUrl,
+    ) -> Result<(), NotAClientCertificate> {
+        given.into_iter().try_for_each(|given| given.vet(self.0.store.now().wall))?;
+        vet_shown(given, url)
     }
 
     /// An endpoint by its id in the operator's API, its uid, or its id in the hooks API.

@@ -15,8 +15,8 @@ use crate::router::{self, SetPaused, Unsubscribe};
 use crate::store::writer::Verbs;
 use crate::store::{Address, Edit, Error as StoreError, Reader, Tally};
 use crate::subscription::{
-    ClientCertificate, DeliveryPolicy, EndpointUrl, NotADeliveryPolicy, NotASecret, NotAnEndpoint,
-    NotHeaders, Secret, Status, Subscription,
+    ClientCertificate, DeliveryPolicy, EndpointUrl, NotAClientCertificate, NotADeliveryPolicy, NotASecret,
+    NotAnEndpoint, NotHeaders, Secret, Status, Subscription,
 };
 
 use super::catalogue::UnknownType;
@@ -40,6 +40,8 @@ pub struct Subscribe {
     pub condition: Option<Condition>,
     /// How a new hook is served; likewise.
     pub delivery: DeliveryPolicy,
+    /// What a new hook shows receivers that ask who calls; likewise.
+    pub client_certificate: Option<ClientCertificate>,
     /// Whether a deactivated hook that comes back also sends what was parked.
     pub replay: bool,
 }
@@ -114,6 +116,8 @@ pub enum SubscribeError {
     Headers(#[from] NotHeaders),
     #[error(transparent)]
     Delivery(#[from] NotADeliveryPolicy),
+    #[error(transparent)]
+    ClientCertificate(#[from] NotAClientCertificate),
     #[error(
         "unknown event \"{name}\"; known are {known}. Declare it as an [[event_type]], or set events.unknown = \"accept\""
     )]
@@ -133,8 +137,8 @@ impl Subscribe {
     pub fn new(url: impl Into<String>, event: impl Into<String>) -> Self {
         let account = AccountId::default_account();
         let (url, event, delivery) = (url.into(), event.into(), DeliveryPolicy::default());
-        let (secret, headers, condition) = (None, None, None);
-        Self { account, url, event, secret, headers, condition, delivery, replay: false }
+        let (secret, headers, condition, client_certificate) = (None, None, None, None);
+        Self { account, url, event, secret, headers, condition, delivery, client_certificate, replay: false }
     }
 }
 
@@ -165,21 +169,31 @@ impl Hookyard {
     /// resumed, a deactivated one comes back with its failures forgotten.
     ///
     /// # Errors
-    /// When the URL, the event, the secret or a header is refused, or nothing can be accepted.
+    /// When the URL, the event, the secret, a header, the delivery policy or the client certificate is refused, or nothing
+    /// can be accepted.
     pub async fn subscribe(&self, wish: Subscribe) -> Result<Subscribed, SubscribeError> {
         let event_type = self.wanted_type(&wish.event)?;
         let url = self.endpoint(&wish.url)?;
         let secret = wish.secret.map(|secret| secret.parse()).transpose()?;
         let headers = wish.headers.map(|headers| self.custom_headers(headers)).transpose()?;
         wish.delivery.vet()?;
+        self.vet_certificate(wish.client_certificate.as_ref(), &url)?;
         let registry = &self.0.registry;
         let account = registry.account(&wish.account).ok_or(SubscribeError::UnknownAccount(wish.account))?;
         let (reply, answer) = oneshot::channel();
-        let Subscribe { condition, delivery, replay, .. } = wish;
-        let filter = Filter::one(event_type);
-        let subscribe =
-            router::Subscribe { account, url, filter, secret, headers, condition, delivery, replay, reply };
-        self.router()?.do_send(subscribe);
+        let Subscribe { condition, delivery, client_certificate, replay, .. } = wish;
+        self.router()?.do_send(router::Subscribe {
+            account,
+            url,
+            filter: Filter::one(event_type),
+            secret,
+            headers,
+            condition,
+            delivery,
+            client_certificate,
+            replay,
+            reply,
+        });
         let subscribed = self.answer(answer).await?;
         let change = match subscribed.was {
             None => Change::Created,

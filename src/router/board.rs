@@ -179,6 +179,7 @@ impl Board {
             envelope: Envelope::Documented,
             secret: wish.secret.clone(),
             headers: wish.headers.clone().unwrap_or_default(),
+            client_certificate: wish.client_certificate.clone(),
             profile: Profile::default(),
             delivery: wish.delivery.clone(),
             status: Status::Active,
@@ -251,24 +252,23 @@ impl Board {
     fn record(&mut self, account: AccountNo, new: New, now: Timestamp) -> Subscription {
         let no = self.next_subscription;
         self.next_subscription = SubscriptionNo(no.0 + 1);
-        let New { url, filter, condition, envelope, secret, headers, profile, delivery, status } = new;
         let subscription = Subscription {
             no,
             id: self.seal.close(no.0, rand::random()),
             account,
-            url,
-            filter,
-            condition,
-            envelope,
-            secret: secret.unwrap_or_else(Secret::generate),
+            url: new.url,
+            filter: new.filter,
+            condition: new.condition,
+            envelope: new.envelope,
+            secret: new.secret.unwrap_or_else(Secret::generate),
             previous_secrets: Vec::new(),
-            headers,
-            client_certificate: None,
-            status,
+            headers: new.headers,
+            client_certificate: new.client_certificate,
+            status: new.status,
             generation: Generation(0),
             floor: Generation(0),
-            profile,
-            delivery,
+            profile: new.profile,
+            delivery: new.delivery,
             created_at: now,
             updated_at: now,
         };

@@ -16,7 +16,8 @@ use crate::router::index::{Numbers, State};
 use crate::shard;
 use crate::store::{Address, Edit, Error};
 use crate::subscription::{
-    CustomHeaders, DeliveryPolicy, EndpointUrl, Envelope, Matches, Profile, Secret, Status, Subscription,
+    ClientCertificate, CustomHeaders, DeliveryPolicy, EndpointUrl, Envelope, Matches, Profile, Secret,
+    Status, Subscription,
 };
 
 /// Events became durable.
@@ -41,6 +42,8 @@ pub struct Subscribe {
     pub condition: Option<Condition>,
     /// Likewise.
     pub delivery: DeliveryPolicy,
+    /// Likewise.
+    pub client_certificate: Option<ClientCertificate>,
     /// Whether one that was deactivated also sends its dead letters.
     pub replay: bool,
     pub reply: oneshot::Sender<Result<Subscribed, Error>>,
@@ -65,6 +68,7 @@ pub struct New {
     /// A generated one when absent.
     pub secret: Option<Secret>,
     pub headers: CustomHeaders,
+    pub client_certificate: Option<ClientCertificate>,
     pub profile: Profile,
     pub delivery: DeliveryPolicy,
     pub status: Status,

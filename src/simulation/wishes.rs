@@ -186,6 +186,7 @@ impl World {
             headers: None,
             condition: None,
             delivery: self.rules.deliveries[place].clone(),
+            client_certificate: None,
             replay: self.random.random(),
             reply: oneshot::channel().0,
         };

@@ -13,6 +13,7 @@ use crate::support::certificates::{Authority, Identity, toml};
 use crate::support::cli::Cli;
 use crate::support::deliveries::Attempt;
 use crate::support::embedding::{account, open, quick};
+use crate::support::patience::until;
 use crate::support::server::Server;
 use crate::support::settings::Settings;
 use crate::support::tls_receiver::{Asking, TlsReceiver};
@@ -302,6 +303,52 @@ fn what_cannot_be_shown_is_refused_with_the_reason() {
     let moved = json!({"url": "http://127.0.0.1:9/"}).to_string();
     let moved = api.send("PATCH", &endpoint, JSON, Some(moved.as_bytes()));
     assert_eq!(moved.status, 422, "{}", moved.describe());
+}
+
+#[test]
+fn a_new_hook_or_endpoint_shows_it_from_its_first_request_on() {
+    let world = World::new(|settings| settings);
+    let (cli, api, identity) = (Cli::of(&world.server), world.server.api(), world.identity());
+    let url = |path: &str| world.receiver.url_of(path);
+    let files = TempDir::new().expect("a temporary directory");
+    let [certificate, key] = identity.write(files.path(), "client").map(|path| path.display().to_string());
+    let shown = ["--certificate", &certificate, "--private-key", &key];
+    let subscribe = |url: String, certificate: Value| {
+        api.subscribing(&json!({"url": url, "event": "new_lead", "client_certificate": certificate}))
+    };
+
+    let hook: Value = subscribe(url("/hook"), identity.wish()).expect(201);
+    assert_eq!(text(&hook["client_certificate"], "fingerprint"), identity.fingerprint());
+    let printed = cli.prints(&[&["hooks", "subscribe", &url("/command"), "new_lead"], &shown[..]].concat());
+    assert!(printed.contains(&identity.fingerprint()), "{printed}");
+    let endpoint = json!({
+        "url": url("/endpoint"), "eventTypes": ["new_lead"], "clientCertificate": identity.wish(),
+    });
+    let endpoint: Value = api.post("/api/v1/app/default/endpoint", &endpoint).expect(201);
+    assert_eq!(text(&endpoint["clientCertificate"], "fingerprint"), identity.fingerprint());
+    let create = ["endpoints", "create", &url("/create"), "--event-type", "new_lead"];
+    cli.prints(&[&create[..], &shown].concat());
+    api.emit("new_lead", &json!(1));
+    until("all have been called", || world.receiver.visits().len() == 4);
+    let visits = world.receiver.visits();
+    assert!(visits.iter().all(|visit| visit.certificate.as_deref() == Some(&*identity.certificate)));
+
+    // One that is there keeps what it has.
+    let again = subscribe(url("/hook"), world.identity().wish());
+    assert_eq!(again.expect::<Value>(200)["client_certificate"], hook["client_certificate"]);
+    let refused = subscribe("http://127.0.0.1:9/".to_owned(), identity.wish());
+    assert!(refused.refused(422).message.contains("https://"));
+    for (wrong, why) in
+        [(json!("marker"), "an object"), (json!({"key": "marker"}), "certificate is required")]
+    {
+        let refusal = subscribe(url("/wrong"), wrong).refused(422);
+        assert!(refusal.message.contains(why) && !refusal.message.contains("marker"), "{}", refusal.message);
+    }
+    let mut wrong = identity.wish();
+    wrong["key"] = world.identity().wish()["key"].clone();
+    let wrong = json!({"url": url("/wrong"), "clientCertificate": wrong});
+    let faults: Value = api.post("/api/v1/app/default/endpoint", &wrong).expect(422);
+    assert_eq!(faults["detail"][0]["loc"], json!(["body", "key"]));
 }
 
 #[test]

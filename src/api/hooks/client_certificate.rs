@@ -85,6 +85,17 @@ pub async fn delete_client_certificate(request: HttpRequest) -> Result<HttpRespo
     Ok(answer::json(StatusCode::OK, &shape(&hook)))
 }
 
+/// That of the member `client_certificate`.
+pub fn of_member<const N: usize>(object: &Object<'_, N>) -> Result<Option<ClientCertificate>, Error> {
+    let Some(value) = object.raw("client_certificate").filter(|value| *value != "null") else {
+        return Ok(None);
+    };
+    if !value.starts_with('{') {
+        return Err(Error::field("client_certificate must be an object"));
+    }
+    read(&Object::read(value.as_bytes(), &REPLACEMENT)?).map(Some)
+}
+
 /// The certificate and the key of a body.
 fn read(object: &Object<'_, 2>) -> Result<ClientCertificate, Error> {
     let certificate = object.required_text("certificate")?;

@@ -56,6 +56,8 @@ struct Wish {
     secret: Option<String>,
     /// For one that is made.
     headers: Option<BTreeMap<String, String>>,
+    /// Likewise.
+    client_certificate: Option<client_certificate::Wish>,
     delivery: Option<DeliveryPolicy>,
     #[serde(default, deserialize_with = "input::given")]
     filter: Given<String>,
@@ -97,7 +99,6 @@ struct Change {
 pub struct Shape<'a> {
     #[serde(serialize_with = "answer::text")]
     id: EndpointId,
-    #[serde(skip_serializing_if = "Option::is_none")]
     uid: Option<&'a Uid>,
     url: &'a str,
     /// Of an endpoint there is one version; earlier clients want to hear of it.
@@ -111,7 +112,6 @@ pub struct Shape<'a> {
     /// How many deliveries a second it may have.
     throttle_rate: Option<u32>,
     /// The same by its earlier name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     rate_limit: Option<u32>,
     #[serde(serialize_with = "answer::precise")]
     created_at: Timestamp,
@@ -140,9 +140,9 @@ struct Whole<'a> {
 /// Makes an endpoint.
 pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
+    let body = visit.body(payload).await?;
     repeating::once(&visit, &request, async {
         let account = visit.application(&[Scope::Hooks])?;
-        let body = visit.body(payload).await?;
         let new = wanted(visit.hookyard(), input::read(&body)?)?;
         let made = visit.hookyard().add_endpoint(&account.id, new).await?;
         Ok(show(StatusCode::CREATED, &made))
@@ -174,7 +174,7 @@ pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     let account = visit.application(&[Scope::Hooks])?;
     let body = visit.body(payload).await?;
     let hookyard = visit.hookyard();
-    let wish = Wish { secret: None, headers: None, ..input::read(&body)? };
+    let wish = Wish { secret: None, headers: None, client_certificate: None, ..input::read(&body)? };
     let (says_delivery, says_filter) = (wish.delivery.is_some(), wish.filter.is_some());
     let new = wanted(hookyard, wish)?;
     let known = hookyard.find_endpoint(&account.id, visit.segment("endpoint_id")).await;
@@ -278,6 +278,7 @@ fn wanted(hookyard: &Hookyard, wish: Wish) -> Result<NewEndpoint, Refusal> {
         envelope: Envelope::Payload,
         secret,
         headers: wish.headers.map(headers::given).transpose()?.unwrap_or_default(),
+        client_certificate: wish.client_certificate.map(client_certificate::Wish::certificate).transpose()?,
         profile: Profile { uid, description, metadata: wish.metadata },
         delivery: DeliveryPolicy { rate: rate.map(u32::from).or(delivery.rate), ..delivery },
         disabled,

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::super::client::{Client, Query};
+use super::super::hooks::client_certificate::Shown;
 use super::super::hooks::delivery::Policy;
 use super::super::hooks::headers::members;
 use super::super::listing::show_one;
@@ -30,6 +31,9 @@ pub struct Create {
     /// A header that its requests carry too, as 'name: value'; may be given again for another
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<Hidden>,
+
+    #[command(flatten)]
+    certificate: Shown,
 
     #[command(flatten)]
     delivery: Policy,
@@ -112,6 +116,7 @@ struct Outgoing<'a> {
     throttle_rate: Option<u16>,
     secret: Option<&'a str>,
     headers: Option<Map<String, Value>>,
+    client_certificate: Option<Value>,
     delivery: Option<Value>,
 }
 
@@ -123,8 +128,15 @@ impl Create {
     pub fn run(&self, client: &Client, all: &str, output: &mut Output) -> Result<(), Failure> {
         let headers = Some(members(&self.headers)?).filter(|headers| !headers.is_empty());
         let delivery = (self.delivery != Policy::default()).then(|| self.delivery.members());
-        let (url, secret) = (Some(self.url.as_str()), self.secret.as_ref().map(Hidden::reveal));
-        let outgoing = Outgoing { url, fields: &self.fields, throttle_rate: None, secret, headers, delivery };
+        let outgoing = Outgoing {
+            url: Some(&self.url),
+            fields: &self.fields,
+            throttle_rate: None,
+            secret: self.secret.as_ref().map(Hidden::reveal),
+            headers,
+            client_certificate: self.certificate.members()?,
+            delivery,
+        };
         show_one::<Endpoint>(&client.post(all, &Query::new(), &Wish::of(&outgoing)?)?, output)
     }
 }
@@ -141,6 +153,7 @@ impl Update {
             throttle_rate: self.rate,
             secret: None,
             headers: None,
+            client_certificate: None,
             delivery: None,
         };
         show_one::<Endpoint>(&self.manner.change(client, &self.one.path(all), &outgoing)?, output)

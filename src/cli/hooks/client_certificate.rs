@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::super::client::{Answer, Client, Query};
@@ -22,19 +22,28 @@ pub struct SetClientCertificate {
     change: Change,
 }
 
-/// A certificate, or that there is to be none.
+/// A certificate with its key, if there is to be one.
 #[derive(Debug, clap::Args)]
-pub struct Change {
-    /// The certificate in PEM, and behind it those that lead from it to its authority
-    #[arg(long, value_name = "FILE", requires = "private_key", required_unless_present = "none")]
+pub struct Shown {
+    /// What its requests show to receivers that ask who calls (mutual TLS): a certificate in PEM, and behind it those that
+    /// lead from it to its authority
+    #[arg(long, value_name = "FILE", requires = "private_key")]
     certificate: Option<PathBuf>,
 
-    /// Its private key in PEM, not encrypted
+    /// The certificate's private key in PEM, not encrypted
     #[arg(long, value_name = "FILE", requires = "certificate")]
     private_key: Option<PathBuf>,
+}
+
+/// A certificate, or that there is to be none.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("wanted").required(true).args(["certificate", "none"])))]
+pub struct Change {
+    #[command(flatten)]
+    shown: Shown,
 
     /// Take it away
-    #[arg(long, conflicts_with_all = ["certificate", "private_key"])]
+    #[arg(long, conflicts_with = "private_key")]
     none: bool,
 }
 
@@ -52,6 +61,19 @@ impl SetClientCertificate {
     }
 }
 
+impl Shown {
+    /// The certificate and the key, as the API takes them.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn members(&self) -> Result<Option<Value>, Failure> {
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.private_key) else {
+            return Ok(None);
+        };
+        Ok(Some(json!({"certificate": *read(certificate)?, "key": *read(key)?})))
+    }
+}
+
 impl Change {
     /// Replaces it, or takes it away, from what is at this path.
     ///
@@ -59,12 +81,9 @@ impl Change {
     /// When a file cannot be read, or it is refused.
     pub fn make(&self, client: &Client, path: &str) -> Result<Answer, Failure> {
         let path = format!("{path}/client-certificate");
-        match (&self.certificate, &self.private_key) {
-            (Some(certificate), Some(key)) => {
-                let (certificate, key) = (read(certificate)?, read(key)?);
-                client.put(&path, &Query::new(), &json!({"certificate": *certificate, "key": *key}))
-            }
-            _ => client.delete(&path, &Query::new()),
+        match self.shown.members()? {
+            Some(members) => client.put(&path, &Query::new(), &members),
+            None => client.delete(&path, &Query::new()),
         }
     }
 

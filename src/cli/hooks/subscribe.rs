@@ -8,6 +8,7 @@ use super::super::output::Output;
 use super::super::output::note;
 use super::super::shown::Hook;
 use super::super::word;
+use super::client_certificate::Shown;
 use super::delivery::Policy;
 use super::headers::members;
 use super::{Failure, PATH};
@@ -33,6 +34,9 @@ pub struct Subscribe {
     /// Only events of whose data this holds: JSONPath in which @ is the data, such as '@.amount > 100'
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<String>,
+
+    #[command(flatten)]
+    certificate: Shown,
 
     /// Deliver what was parked too, if the hook was deactivated before
     #[arg(long)]
@@ -63,7 +67,7 @@ impl Subscribe {
     /// # Errors
     /// When it is refused.
     pub fn run(&self, client: &Client, output: &mut Output) -> Result<(), Failure> {
-        let Self { url, event, secret, headers, filter, replay, delivery } = self;
+        let Self { url, event, secret, headers, filter, certificate, replay, delivery } = self;
         let mut wish = json!({"url": url, "event": event, "secret": secret.as_ref().map(Hidden::reveal), "replay": replay});
         if !headers.is_empty() {
             wish["headers"] = members(headers)?.into();
@@ -73,6 +77,9 @@ impl Subscribe {
         }
         if *delivery != Policy::default() {
             wish["delivery"] = delivery.members();
+        }
+        if let Some(certificate) = certificate.members()? {
+            wish["client_certificate"] = certificate;
         }
         let answer = client.post(&format!("{PATH}/subscribe"), &Query::new(), &wish)?;
         if output.is_json() {

@@ -17,7 +17,7 @@ use super::named;
 
 /// A certificate and its key, in PEM.
 #[derive(Deserialize)]
-struct Wish {
+pub struct Wish {
     certificate: String,
     key: String,
 }
@@ -44,9 +44,7 @@ pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     let visit = Visit::open(&request)?;
     let (account, endpoint) = named(&visit).await?;
     let body = visit.body(payload).await?;
-    let Wish { certificate, key } = input::read(&body)?;
-    let key = Zeroizing::new(key);
-    let certificate = ClientCertificate::from_pem(&certificate, &key).map_err(|error| refused_by(&error))?;
+    let certificate = input::read::<Wish>(&body)?.certificate()?;
     let shown = Shape::of(&certificate);
     visit.hookyard().set_client_certificate(&account.id, endpoint.id, Some(certificate)).await?;
     Ok(answer::json(StatusCode::OK, &shown))
@@ -72,6 +70,14 @@ pub fn refused_by(error: &NotAClientCertificate) -> Refusal {
         _ => "certificate",
     };
     Refusal::invalid(Fault::body([field], error.to_string()))
+}
+
+impl Wish {
+    /// What was sent, if it can be shown.
+    pub fn certificate(self) -> Result<ClientCertificate, Refusal> {
+        let key = Zeroizing::new(self.key);
+        ClientCertificate::from_pem(&self.certificate, &key).map_err(|error| refused_by(&error))
+    }
 }
 
 impl Shape {
