@@ -17,6 +17,9 @@ mod repeating;
 mod spec;
 mod visit;
 
+use actix_cors::Cors;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
@@ -65,6 +68,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(at("/api/v1/health", "GET, HEAD").route(get().to(ready)))
         .service(at("/api/v1/health/ping", "GET, HEAD").route(get().to(ping)))
         .service(at(spec::PATH, "GET, HEAD").route(get().to(spec::serve)));
+    for below in ["/api/v1/app/{rest:.*}", "/api/v1/event-type/{rest:.*}", "/api/v1/auth/{rest:.*}"] {
+        let nothing_here = || async { Err::<HttpResponse, _>(Refusal::not_found()) };
+        config.service(web::resource(below).default_service(web::to(nothing_here)));
+    }
 }
 
 fn endpoint_routes(config: &mut ServiceConfig) {
@@ -153,11 +160,23 @@ fn attempt_routes(config: &mut ServiceConfig) {
         );
 }
 
-/// A resource of this API.
-fn at(path: &'static str, allow: &'static str) -> Resource {
+/// A resource of this API, which a page from anywhere may call: it needs a token, and no cookie is one.
+fn at(
+    path: &'static str,
+    allow: &'static str,
+) -> Resource<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + 'static>,
+        Error = actix_web::Error,
+        InitError = (),
+    > + 'static,
+> {
     debug_assert!(spec::describes(path, allow), "the document does not say that {path} takes {allow}");
     let refuse = move || async move { Err::<HttpResponse, _>(Refusal::method(allow)) };
-    web::resource(path).app_data(Route(path)).default_service(web::to(refuse))
+    let cors = Cors::default().allow_any_origin().send_wildcard().allow_any_method().allow_any_header();
+    web::resource(path).app_data(Route(path)).default_service(web::to(refuse)).wrap(cors.max_age(600))
 }
 
 async fn ping() -> HttpResponse {

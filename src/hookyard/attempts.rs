@@ -115,7 +115,7 @@ impl Hookyard {
         self.made(&delivery).find(|made| made.id == id).ok_or(LookupError::NotFound)
     }
 
-    /// A stretch of the deliveries to an endpoint, in the order of their events.
+    /// A stretch of the deliveries to an endpoint that are of a status and that `keep` keeps, in the order of their events.
     ///
     /// # Errors
     /// When there is no such account.
@@ -126,10 +126,21 @@ impl Hookyard {
         narrowed: &Narrowed,
         status: Option<history::DeliveryStatus>,
         stretch: Stretch<EventId>,
+        keep: impl Fn(&Delivery) -> bool,
     ) -> Result<Listed<Delivery>, LookupError> {
         let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
-        let stretch = stretch.map(|id| EventNo(self.0.seal.open(&id).0));
-        Ok(self.deliveries_to(account, endpoint.no, narrowed, status, stretch).await?)
+        let Stretch { order, mut behind, limit } = stretch.map(|id| EventNo(self.0.seal.open(&id).0));
+        let mut found = Vec::new();
+        loop {
+            let stretch = Stretch { order, behind, limit: STEP.max(limit + 1) };
+            let Listed { items, more } =
+                self.deliveries_to(account, endpoint.no, narrowed, status, stretch).await?;
+            behind = items.last().map(|delivery| self.event_no(delivery)).or(behind);
+            found.extend(items.into_iter().filter(&keep));
+            if found.len() > limit || !more {
+                return Ok(Listed::of(found, limit));
+            }
+        }
     }
 
     /// A stretch of the deliveries of an event with the endpoints that they are for, by these.

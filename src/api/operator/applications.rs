@@ -3,7 +3,6 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, NotARetention, Profile, Retention, Scope};
@@ -78,9 +77,10 @@ pub struct Shape<'a> {
 /// Makes an application.
 pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::of_organisation(&request)?;
+    let body = visit.body(payload).await?;
     repeating::once(&visit, &request, async {
         let wants_known = visit.asked_flag("get_if_exists", false)?;
-        let (profile, _) = wanted(visit.body(payload).await?)?;
+        let (profile, _) = wanted(&body)?;
         let known = profile.uid.as_ref().and_then(|uid| visit.hookyard().find_account(uid.as_str()));
         match known {
             Some(account) if wants_known => Ok(show(StatusCode::OK, visit.hookyard(), &account)),
@@ -127,7 +127,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 /// Replaces an application, or makes one, whatever the path called it.
 pub async fn update(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::of_organisation(&request)?;
-    let (profile, says_retention) = wanted(visit.body(payload).await?)?;
+    let (profile, says_retention) = wanted(&visit.body(payload).await?)?;
     match visit.application(&[Scope::Admin]) {
         Ok(account) => {
             let replace = |known: &mut Profile| {
@@ -178,9 +178,9 @@ pub async fn delete(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 }
 
 /// The profile that a body says, and whether it says anything of the retention, which clients of the dialect do not know.
-fn wanted(body: Bytes) -> Result<(Profile, bool), Refusal> {
+fn wanted(body: &[u8]) -> Result<(Profile, bool), Refusal> {
     let mut faults = Faults::default();
-    let wish: Wish = input::read(&body)?;
+    let wish: Wish = input::read(body)?;
     let says_retention = wish.retention.is_some();
     let profile = profile(wish, &mut faults);
     faults.check()?;

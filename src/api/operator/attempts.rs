@@ -73,7 +73,7 @@ struct MessageShape<'a> {
     message: messages::Shape<'a>,
     status: u8,
     status_text: &'static str,
-    #[serde(serialize_with = "answer::precise_or_none", skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "answer::precise_or_none")]
     next_attempt: Option<Timestamp>,
 }
 
@@ -119,7 +119,7 @@ struct Wanted {
 /// Lists the attempts made at an endpoint: of the newest message first.
 pub async fn of_endpoint(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
-    let (page, narrowed, wanted) = (visit.page()?, visit.narrowed()?, Wanted::of(&visit)?);
+    let ((page, narrowed), wanted) = (visit.narrowed_page()?, Wanted::of(&visit)?);
     let (account, endpoint) = named_endpoint(&visit).await?;
     let stretch = page.stretch(Order::Descending)?;
     let keep = |attempt: &Attempt| wanted.includes(attempt);
@@ -138,7 +138,7 @@ pub async fn of_endpoint(request: HttpRequest) -> Result<HttpResponse, Refusal> 
 /// Lists the attempts made for a message, newest first.
 pub async fn of_message(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
-    let (page, narrowed, wanted) = (visit.page()?, visit.narrowed()?, Wanted::of(&visit)?);
+    let ((page, narrowed), wanted) = (visit.narrowed_page()?, Wanted::of(&visit)?);
     let (account, event) = named_message(&visit).await?;
     let endpoint = match visit.asked("endpoint_id") {
         Some(named) => Some(visit.hookyard().find_endpoint(&account.id, named).await?.id),
@@ -152,10 +152,13 @@ pub async fn of_message(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     made.retain(|one| is_about && is_at(one) && is_in_time(one) && wanted.includes(&one.attempt));
     let stretch = page.stretch::<AttemptId>(Order::Descending)?;
     let at = stretch.behind.map(|id| made.iter().position(|one| one.id == id).ok_or_else(Refusal::not_found));
-    let listed = match (at.transpose()?, stretch.order) {
-        (Some(at), Order::Ascending) => Listed::of(made.into_iter().take(at).rev().collect(), stretch.limit),
-        (at, _) => Listed::of(made.into_iter().skip(at.map_or(0, |at| at + 1)).collect(), stretch.limit),
+    let (at, count) = (at.transpose()?, made.len());
+    let made = made.into_iter();
+    let made = match stretch.order {
+        Order::Ascending => made.take(at.unwrap_or(count)).rev().collect(),
+        Order::Descending => made.skip(at.map_or(0, |at| at + 1)).collect(),
     };
+    let listed = Listed::of(made, stretch.limit);
     Ok(page.answer(&listed, |made| made.id.to_string(), |made| wanted.show(made)))
 }
 
@@ -188,18 +191,20 @@ async fn named(visit: &Visit<'_>) -> Result<(Account, Made), Refusal> {
 /// Lists the messages for an endpoint, newest first, each with where it stands.
 pub async fn messages_of_endpoint(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
-    let (page, narrowed) = (visit.page()?, visit.narrowed()?);
+    let (page, narrowed) = visit.narrowed_page()?;
     let status = visit.asked("status").map(Status::read).transpose()?;
     let with_content = visit.asked_flag("with_content", true)?;
     let (account, endpoint) = named_endpoint(&visit).await?;
     let stretch = page.stretch::<MessageId>(Order::Descending)?.map(EventId::of);
-    let status = status.map(|status| match status {
+    let stands = status.map(|status| match status {
         Status::Success => DeliveryStatus::Delivered,
         Status::Pending | Status::Sending => DeliveryStatus::Pending,
         Status::Fail => DeliveryStatus::Dead,
     });
+    let keep = |delivery: &Delivery| status.is_none_or(|status| status == Status::of(delivery));
     let hookyard = visit.hookyard();
-    let listed = hookyard.deliveries_of_endpoint(&account.id, &endpoint, &narrowed, status, stretch).await?;
+    let listed =
+        hookyard.deliveries_of_endpoint(&account.id, &endpoint, &narrowed, stands, stretch, keep).await?;
     let mut found: Vec<(Emitted, Delivery)> = Vec::with_capacity(listed.items.len());
     let (mut bytes, mut more) = (0, listed.more);
     for delivery in listed.items {
@@ -263,9 +268,9 @@ pub async fn resend(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 /// Delivers to an endpoint again what failed.
 pub async fn recover(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
+    let body = visit.body(payload).await?;
     repeating::once(&visit, &request, async {
         let account = visit.application(&[Scope::Hooks])?;
-        let body = visit.body(payload).await?;
         let Recovery { since, until } = input::read(&body)?;
         let (since, until) =
             (moment("since", &since)?, until.map(|until| moment("until", &until)).transpose()?);

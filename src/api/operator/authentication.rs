@@ -40,12 +40,13 @@ struct Shape<'a> {
 /// Makes a token that speaks for one application, for some time.
 pub async fn app_portal_access(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::of_organisation(&request)?;
+    let body = visit.body(payload).await?;
     repeating::once(&visit, &request, async {
-        let body = visit.body(payload).await?;
         let Wish { feature_flags, application, expiry } = input::read(&body)?;
         let mut faults = Faults::default();
         feature_flags.iter().for_each(|flag| faults.limited("feature_flags", flag));
-        let profile = application.map(|wish| applications::profile(wish, &mut faults));
+        let profile = application
+            .map(|wish| faults.within("application", |faults| applications::profile(wish, faults)));
         faults.check()?;
         let account = applications::named_or_made(&visit, profile, &[Scope::Admin]).await?;
         let seconds = expiry.map_or(LIFETIME_SECONDS, |seconds| seconds.min(LONGEST_LIFETIME_SECONDS));

@@ -72,8 +72,8 @@ struct Shape<'a> {
 /// Declares an event type, or brings back an archived one.
 pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::of_organisation(&request)?;
+    let body = visit.body(payload).await?;
     repeating::once(&visit, &request, async {
-        let body = visit.body(payload).await?;
         let mut wish: Wish = input::read(&body)?;
         let name = wish.name.take().ok_or_else(|| input::missing("name"))?;
         let declared = visit.hookyard().declare_event_type(declaration(wish, name)?).await?;

@@ -27,6 +27,10 @@ pub struct Faults(Vec<Fault>);
 /// # Errors
 /// When it is no JSON, or not what is wanted.
 pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+    // The fields of an array would be read in their order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Refusal::invalid(Fault::shape(["", ""], "invalid type: sequence, expected an object")));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -72,6 +76,14 @@ impl Faults {
     /// Notes that a field of the body breaks a rule.
     pub fn note(&mut self, path: &[&str], msg: impl Into<String>) {
         self.0.push(Fault::body(path.iter().copied(), msg));
+    }
+
+    /// Tries the rules of what stands in a field.
+    pub fn within<T>(&mut self, field: &str, rules: impl FnOnce(&mut Self) -> T) -> T {
+        let mut inner = Self::default();
+        let value = rules(&mut inner);
+        self.0.extend(inner.0.into_iter().map(|fault| fault.within(field)));
+        value
     }
 
     /// All faults that were noted.

@@ -97,7 +97,9 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     }
     let uid = faults.uid(OfMessage::PREFIX, wish.event_id);
     let channels = faults.channels(CHANNELS_LIMIT, wish.channels);
-    let profile = wish.application.map(|wish| applications::profile(wish, &mut faults));
+    let profile = wish
+        .application
+        .map(|wish| faults.within("application", |faults| applications::profile(wish, faults)));
     faults.check()?;
     let account = applications::named_or_made(&visit, profile, &[Scope::Events]).await?;
     visit.hookyard().admit_events(&account.id, 1).map_err(Error::too_fast("this account"))?;
@@ -123,7 +125,7 @@ pub async fn create(request: HttpRequest, payload: Payload) -> Result<HttpRespon
 /// Lists the messages of an application, newest first.
 pub async fn list(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
-    let (page, narrowed) = (visit.page()?, visit.narrowed()?);
+    let (page, narrowed) = visit.narrowed_page()?;
     let with_content = visit.asked_flag("with_content", true)?;
     let account = visit.application(&LOOKING)?;
     let stretch = page.stretch::<MessageId>(Order::Descending)?.map(EventId::of);

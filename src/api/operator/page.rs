@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::api::answer;
 use crate::api::query::Query;
+use crate::clock::Timestamp;
 use crate::hookyard::{Listed, Order, Stretch};
 
 use super::refusal::{Fault, Refusal};
@@ -24,6 +25,8 @@ const BACK: &str = "-";
 pub struct Wanted {
     limit: usize,
     iterator: Option<String>,
+    /// Whether it is read against the order of the list.
+    leads_back: bool,
 }
 
 /// A page, as this API shows it.
@@ -55,7 +58,15 @@ impl Wanted {
             }
             Some(Err(_)) => return Err(Refusal::query()),
         };
-        Ok(Self { limit, iterator: query.owned("iterator") })
+        let iterator = query.owned("iterator");
+        let leads_back = iterator.as_ref().is_some_and(|iterator| iterator.starts_with(BACK));
+        Ok(Self { limit, iterator, leads_back })
+    }
+
+    /// The same of a list, newest first, of what came after a moment: the first page is the one that ends with it.
+    pub fn after(mut self, moment: Option<Timestamp>) -> Self {
+        self.leads_back |= moment.is_some() && self.iterator.is_none();
+        self
     }
 
     /// The stretch of a list in `order` that this page is.
@@ -63,21 +74,13 @@ impl Wanted {
     /// # Errors
     /// When the iterator is none that this list gave.
     pub fn stretch<K: FromStr>(&self, order: Order) -> Result<Stretch<K>, Refusal> {
-        let Some(iterator) = &self.iterator else {
-            return Ok(Stretch { order, behind: None, limit: self.limit });
-        };
-        let (id, order) = match iterator.strip_prefix(BACK) {
-            Some(id) => (id, order.reversed()),
-            None => (iterator.as_str(), order),
-        };
         let wrong = |_| {
             Refusal::invalid(Fault::query(&["iterator", "__all__"], "Invalid id. Expected different prefix"))
         };
-        Ok(Stretch { order, behind: Some(id.parse().map_err(wrong)?), limit: self.limit })
-    }
-
-    fn leads_back(&self) -> bool {
-        self.iterator.as_ref().is_some_and(|iterator| iterator.starts_with(BACK))
+        let id = self.iterator.as_deref().map(|iterator| iterator.strip_prefix(BACK).unwrap_or(iterator));
+        let behind = id.map(|id| id.parse().map_err(wrong)).transpose()?;
+        let order = if self.leads_back { order.reversed() } else { order };
+        Ok(Stretch { order, behind, limit: self.limit })
     }
 
     /// The answer with what there is in the stretch.
@@ -88,7 +91,7 @@ impl Wanted {
         shape: impl Fn(&'a T) -> S,
     ) -> HttpResponse {
         let mut items: Vec<&'a T> = listed.items.iter().collect();
-        if self.leads_back() {
+        if self.leads_back {
             items.reverse();
         }
         let page = List {

@@ -78,6 +78,12 @@ impl Fault {
         Self::new("body", path, msg, kind)
     }
 
+    /// The same of what stands in a field.
+    pub fn within(mut self, field: &str) -> Self {
+        self.loc.insert(1, field.to_owned());
+        self
+    }
+
     fn new<'a>(
         part: &'a str,
         path: impl IntoIterator<Item = &'a str>,

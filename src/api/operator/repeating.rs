@@ -12,7 +12,8 @@ use super::visit::Visit;
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Answers a request, or as it was answered before; a refusal is not remembered.
+/// Answers a request, or as it was answered before; a refusal is not remembered. Its body has been read before: over a
+/// connection on which one is left, nothing more is heard.
 pub async fn once(
     visit: &Visit<'_>,
     request: &HttpRequest,

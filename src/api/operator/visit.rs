@@ -125,7 +125,7 @@ impl<'a> Visit<'a> {
     ///
     /// # Errors
     /// When a parameter breaks its rule.
-    pub fn narrowed(&self) -> Result<Narrowed, Refusal> {
+    fn narrowed(&self) -> Result<Narrowed, Refusal> {
         let mut event_types = Vec::new();
         for name in self.0.query.all("event_types").flat_map(|names| names.split(',')) {
             let wrong = |_| Refusal::invalid(Fault::query(&["__all__"], "Invalid event type"));
@@ -156,6 +156,14 @@ impl<'a> Visit<'a> {
         let read = Timestamp::parse(plain.as_deref().unwrap_or(text));
         let read = read.or_else(|| Timestamp::parse(&format!("{text}Z")));
         read.map(Some).ok_or_else(Refusal::query)
+    }
+
+    /// Which page of a list of messages or attempts is wanted, and which events the list is about.
+    ///
+    /// # Errors
+    /// When a parameter breaks its rule.
+    pub fn narrowed_page(&self) -> Result<(Wanted, Narrowed), Refusal> {
+        Ok((self.page()?.after(self.moment("after")?), self.narrowed()?))
     }
 
     /// Which page of a list is wanted.

@@ -48,6 +48,8 @@ fn a_failing_endpoints_attempts_are_seen_from_message_and_endpoint_alike() {
     assert_eq!((count("?event_types=a"), count("?event_types=b"), count("?channel=none")), (3, 0, 0));
     let by_endpoint = format!("/api/v1/app/acme/attempt/msg/m?endpoint_id={endpoint}");
     assert_eq!(operator.get(&by_endpoint)["data"], of_message["data"]);
+    let oldest = operator.get("/api/v1/app/acme/attempt/msg/m?limit=2&after=2020-01-01T00:00:00Z");
+    assert_eq!(of_page(&oldest, "id"), of_page(&of_message, "id")[1..]);
 
     let other = operator.send("acme", &json!({"eventType": "a", "payload": {}}));
     let elsewhere = format!("/api/v1/app/acme/msg/{}/attempt/{}", text(&other, "id"), text(first, "id"));
@@ -71,6 +73,32 @@ fn attempts_are_paged_in_both_directions() {
     assert_eq!(of_page(&second, "id"), ids[2..4]);
     let back = operator.get(&format!("{path}?limit=2&iterator={}", text(&second, "prevIterator")));
     assert_eq!(of_page(&back, "id"), ids[..2]);
+    let oldest = operator.get(&format!("{path}?limit=2&after=2020-01-01T00:00:00Z"));
+    assert_eq!((of_page(&oldest, "id"), &oldest["done"]), (ids[3..].to_vec(), &json!(false)));
+}
+
+#[test]
+fn what_was_never_attempted_is_told_from_what_is_tried_again() {
+    let (_server, operator) = application();
+    let receiver = Receiver::answering_with(|_| 500);
+    let delivery = json!({"ordering": "fifo", "retries": ["1h"]});
+    let endpoint = operator.endpoint("acme", &json!({"url": receiver.url("/"), "delivery": delivery}));
+    for n in 0..3 {
+        operator.send("acme", &json!({"eventType": "a", "eventId": format!("m{n}"), "payload": {}}));
+    }
+    let of = |status: u8| {
+        let query = format!("/api/v1/app/acme/endpoint/{endpoint}/msg?limit=2&status={status}");
+        operator.get(&query)
+    };
+    let sending = until_some("one has failed", || Some(of(3)).filter(|page| page["data"] != json!([])));
+    assert_eq!(
+        (of_page(&sending, "eventId"), of_page(&sending, "statusText")),
+        (vec!["m0"], vec!["sending"])
+    );
+    let pending = of(1);
+    assert_eq!(of_page(&pending, "eventId"), ["m2", "m1"]);
+    assert_eq!(of_page(&pending, "statusText"), ["pending"; 2]);
+    assert_eq!((&pending["done"], &pending["data"][0]["nextAttempt"]), (&json!(true), &Value::Null));
 }
 
 #[test]

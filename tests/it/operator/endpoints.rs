@@ -71,7 +71,7 @@ fn a_change_leaves_what_is_absent_and_clears_what_is_null() {
         operator.patch(&path, &json!({"uid": null, "channels": null, "filterTypes": null, "metadata": null}));
     assert_eq!(
         (cleared.get("uid"), &cleared["channels"], &cleared["eventTypes"]),
-        (None, &Value::Null, &Value::Null)
+        (Some(&Value::Null), &Value::Null, &Value::Null)
     );
     let replaced: Value =
         operator.put(&path, &json!({"url": "http://127.0.0.1:9/other", "uid": "f"})).expect(200);

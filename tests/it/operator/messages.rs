@@ -125,6 +125,13 @@ fn messages_are_listed_newest_first_and_narrowed() {
     assert!(of_page(&list("?before=2020-01-01T00:00:00Z"), "id").is_empty());
     assert_eq!(of_page(&list("?after=2020-01-01%2000:00:00.123%20UTC"), "id").len(), 6);
     operator.refused(400, "GET", &format!("{MESSAGES}?before=yesterday"), None);
+
+    // What came after a moment is read from that moment on.
+    let oldest = list("?limit=2&after=2020-01-01T00:00:00Z");
+    assert_eq!((of_page(&oldest, "eventId"), &oldest["done"]), (vec!["m1", "m0"], &json!(false)));
+    let newer =
+        list(&format!("?limit=4&after=2020-01-01T00:00:00Z&iterator={}", text(&oldest, "prevIterator")));
+    assert_eq!((of_page(&newer, "eventId"), &newer["done"]), (vec!["m5", "m4", "m3", "m2"], &json!(true)));
 }
 
 #[test]
@@ -153,6 +160,10 @@ fn what_is_wrong_with_a_message_is_told_with_its_place() {
         fault(&with(json!({"name": "N", "uid": "other"}))).1,
         "Application UID in the path and body must match"
     );
+    let faults = operator.faults("POST", "/api/v1/app/nobody/msg", &with(json!({"name": "", "uid": "a b"})));
+    let places: Vec<&str> = faults.iter().map(|fault| fault.0.as_str()).collect();
+    assert_eq!(places, ["body.application.name", "body.application.uid.__all__"]);
+    assert_eq!(fault(&json!([])), ("body..".into(), "invalid type: sequence, expected an object".into()));
     operator.send("nobody", &with(json!({"name": "N", "uid": "nobody"})));
     assert_eq!(text(&operator.get("/api/v1/app/nobody"), "name"), "N");
 }

@@ -33,6 +33,38 @@ fn a_visitor_without_a_token_is_told_so() {
 }
 
 #[test]
+fn a_page_from_anywhere_may_call_with_a_token() {
+    let (server, operator) = application();
+    let origin = ("origin", "https://portal.example");
+    let asking = [
+        origin,
+        ("access-control-request-method", "PATCH"),
+        ("access-control-request-headers", "authorization,content-type"),
+    ];
+    let allowed = server.anonymous().send("OPTIONS", "/api/v1/app/acme", &asking, None);
+    assert_eq!(allowed.status, 200, "{}", allowed.describe());
+    assert_eq!(allowed.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(allowed.header("access-control-max-age"), Some("600"));
+    let methods = allowed.header("access-control-allow-methods").expect("it names them");
+    assert!(methods.split([',', ' ']).any(|method| method == "PATCH"), "{methods}");
+    let headers = allowed.header("access-control-allow-headers").expect("it names them");
+    assert!(headers.contains("authorization") && headers.contains("content-type"), "{headers}");
+    let shown = operator.0.send("GET", "/api/v1/app/acme", &[origin], None);
+    assert_eq!((shown.status, shown.header("access-control-allow-origin")), (200, Some("*")));
+    let unknown = server.anonymous().send("GET", "/api/v1/app/acme", &[origin], None);
+    assert_eq!((unknown.status, unknown.header("access-control-allow-origin")), (401, Some("*")));
+    assert_eq!(server.anonymous().send("OPTIONS", "/api/v1/hooks", &asking, None).status, 405);
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_refused_as_all_others_are() {
+    let (_server, operator) = application();
+    for path in ["/api/v1/app/acme/nothing", "/api/v1/auth/nothing", "/api/v1/event-type/a/nothing"] {
+        assert_eq!(operator.refused(404, "GET", path, None), not_found(), "{path}");
+    }
+}
+
+#[test]
 fn an_applications_token_sees_its_own_application_alone() {
     let (server, operator) = application();
     operator.create("/api/v1/app", &json!({"name": "Other", "uid": "other"}));

@@ -25,8 +25,8 @@ struct Wish {
 /// Sends an endpoint an example of an event type, as any message to it is sent, and to no other endpoint.
 pub async fn send(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::of_organisation(&request)?;
+    let body = visit.body(payload).await?;
     repeating::once(&visit, &request, async {
-        let body = visit.body(payload).await?;
         let Wish { event_type } = input::read(&body)?;
         let (account, endpoint) = named(&visit).await?;
         let data = example(&visit, &event_type)?;

@@ -43,9 +43,9 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 /// Gives the endpoint a new secret; the old one signs too until its time of grace is over.
 pub async fn rotate(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     let visit = Visit::open(&request)?;
+    let body = visit.body(payload).await?;
     repeating::once(&visit, &request, async {
         let (account, endpoint) = named(&visit).await?;
-        let body = visit.body(payload).await?;
         let Wish { key, grace_period_seconds: grace } = input::read(&body)?;
         let secret = key.map(|key| given("key", &key)).transpose()?;
         let mut faults = Faults::default();
