@@ -11,6 +11,7 @@ pub mod signature;
 pub mod tls;
 
 mod answer;
+mod connection;
 mod connector;
 mod fault;
 mod handshake;

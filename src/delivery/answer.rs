@@ -1,48 +1,39 @@
 //! Answers: what a receiver's response, or the lack of one, amounts to.
 
-use std::future::poll_fn;
-use std::io;
-use std::pin::pin;
 use std::time::{Duration, UNIX_EPOCH};
 
-use awc::ClientResponse;
-use awc::body::MessageBody;
-use awc::error::{ConnectError, SendRequestError};
-use awc::http::header::{
+use actix_http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE,
 };
-use awc::http::{StatusCode, Version};
+use actix_http::{ResponseHead, StatusCode, Version};
 
-use crate::attempt::{ErrorKind, Outcome, RESPONSE_KEPT};
+use crate::attempt::{ErrorKind, Outcome};
 use crate::clock::Timestamp;
-use crate::delivery::connector::Failure;
-use crate::delivery::intake;
 
 /// What a response's status line and headers amount to.
 ///
-/// A status below 200 is none that a delivery can end with. The HTTP client takes it for the final answer.
-pub fn outcome<S>(response: &ClientResponse<S>, now: Timestamp) -> Outcome {
-    let status = response.status();
+/// A status below 200 is none that a delivery can end with: nothing that was sent asks for an interim response.
+pub fn outcome(head: &ResponseHead, now: Timestamp) -> Outcome {
+    let status = head.status;
     if status.is_informational() {
         return Outcome::Failed(ErrorKind::Protocol);
     }
     let asks = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-    let retry_after = if asks { retry_after(response.headers(), now) } else { None };
+    let retry_after = if asks { retry_after(head.headers(), now) } else { None };
     Outcome::Answered { status: status.as_u16(), retry_after }
 }
 
-/// Whether the HTTP client knows where this response ends, so that the next request on its connection gets its own
-/// answer and not the rest of this one.
+/// Whether it is known where this response ends, so that the next request on its connection gets its own answer and not
+/// the rest of this one.
 ///
-/// The client puts a connection back although the response has no length (RFC 9112, 6.3: it ends with the
-/// connection) or two (someone may go by the other), was not the final one, or came from an HTTP/1.0 server that is
-/// about to hang up.
-pub fn ends_cleanly<S>(response: &ClientResponse<S>) -> bool {
-    let (status, headers) = (response.status(), response.headers());
+/// It is not where the response has no length (RFC 9112, 6.3: it ends with the connection) or two (someone may go by the
+/// other), was not the final one, or came from an HTTP/1.0 server that is about to hang up.
+pub fn ends_cleanly(head: &ResponseHead) -> bool {
+    let (status, headers) = (head.status, head.headers());
     if status.is_informational() {
         return false;
     }
-    if response.version() < Version::HTTP_11 && !mentions(headers, &CONNECTION, "keep-alive") {
+    if head.version < Version::HTTP_11 && !mentions(headers, &CONNECTION, "keep-alive") {
         return false;
     }
     let chunked = mentions(headers, &TRANSFER_ENCODING, "chunked");
@@ -50,55 +41,9 @@ pub fn ends_cleanly<S>(response: &ClientResponse<S>) -> bool {
     is_bodiless(status) || has_one_length && !headers.contains_key(UPGRADE)
 }
 
-/// Reads the rest of a response, as far as it is read at all, and keeps its first bytes in `kept`.
-///
-/// It may end early, with an error or by being dropped: nothing hangs on it but what is kept, and whether the
-/// connection is used again.
-pub async fn read(status: StatusCode, body: impl MessageBody, kept: &mut Vec<u8>) {
-    if status.is_informational() || is_bodiless(status) {
-        return;
-    }
-    let mut body = pin!(body);
-    while let Some(Ok(chunk)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
-        let room = RESPONSE_KEPT - kept.len();
-        kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
-    }
-}
-
-/// Why there is no answer.
-pub fn error_kind(error: &SendRequestError) -> ErrorKind {
-    match error {
-        SendRequestError::Timeout | SendRequestError::Connect(ConnectError::Timeout) => ErrorKind::Timeout,
-        SendRequestError::Connect(ConnectError::Resolver(error)) => {
-            error.downcast_ref::<Failure>().map_or(ErrorKind::Dns, Failure::kind)
-        }
-        SendRequestError::Connect(ConnectError::Io(error)) | SendRequestError::Send(error) => io_kind(error),
-        SendRequestError::Connect(_) => ErrorKind::Connect,
-        SendRequestError::Response(error) => {
-            let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-            io.map_or(ErrorKind::Protocol, io_kind)
-        }
-        _ => ErrorKind::Protocol,
-    }
-}
-
-/// Whether there is no answer because this machine could not ask.
-pub fn is_own_fault(error: &SendRequestError) -> bool {
-    match error {
-        SendRequestError::Connect(ConnectError::Resolver(error)) => {
-            error.downcast_ref::<Failure>().is_some_and(Failure::is_own)
-        }
-        _ => false,
-    }
-}
-
-/// With TLS 1.3 a server's refusal of the handshake may come when the first answer is read.
-fn io_kind(error: &io::Error) -> ErrorKind {
-    match error.get_ref() {
-        Some(inner) if inner.is::<rustls::Error>() => ErrorKind::Tls,
-        Some(inner) if inner.is::<intake::TooLong>() => ErrorKind::Protocol,
-        _ => ErrorKind::Connect,
-    }
+/// Whether there is more of a response than its head.
+pub fn has_body(status: StatusCode) -> bool {
+    !status.is_informational() && !is_bodiless(status)
 }
 
 /// Statuses whose responses have no body, whatever their headers say (RFC 9110, 15.3.5 and 15.4.5).
@@ -133,7 +78,7 @@ mod tests {
 
     fn asked(value: &'static str) -> Option<Duration> {
         let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, awc::http::header::HeaderValue::from_static(value));
+        headers.insert(RETRY_AFTER, actix_http::header::HeaderValue::from_static(value));
         retry_after(&headers, NOW)
     }
 

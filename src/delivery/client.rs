@@ -4,17 +4,18 @@
 //! slow one shares nothing with strangers. How many attempts are in flight, and when a client that has been idle is
 //! dropped with its sockets, is left to its owner.
 
-use std::cell::RefCell;
+use std::cell::OnceCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use actix_http::HttpMessage;
-use awc::body::BodyStream;
-use awc::http::header::{self, HeaderName};
+use actix_http::h1::ClientCodec;
+use actix_http::header::{self, HeaderName};
+use actix_http::{Method, RequestHead, ServiceConfig};
 use bytes::Bytes;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
@@ -22,19 +23,13 @@ use tracing::debug;
 
 use crate::attempt::{Attempt, ErrorKind, Outcome};
 use crate::clock::Timestamp;
+use crate::delivery::connection::{Connection, Pool};
 use crate::delivery::connector::Connector;
 use crate::delivery::endpoint::{Endpoint, Request};
 use crate::delivery::guard::Guard;
 use crate::delivery::tls::Outgoing;
 use crate::delivery::{answer, signature};
-use crate::subscription::{ClientCertificate, NotAClientCertificate, TIMEOUTS};
-
-/// How long an idle connection is used again.
-///
-/// Many servers hang up after five seconds. A request that meets a server hanging up is lost, so we are first.
-pub const KEEP_ALIVE: Duration = Duration::from_secs(4);
-/// How long a busy connection is used, so that a name that has moved is followed, and vetted again.
-const LIFETIME: Duration = Duration::from_secs(60);
+use crate::subscription::{ClientCertificate, NotAClientCertificate};
 
 /// What all clients of a process have in common.
 #[derive(Clone, Debug)]
@@ -55,9 +50,15 @@ pub struct NotASignatureHeader(String);
 /// Sends requests over connections that it keeps.
 pub struct Client {
     settings: Arc<Settings>,
-    plain: RefCell<Option<awc::Client>>,
-    tls: RefCell<Option<awc::Client>>,
+    connector: Connector,
+    pool: Pool,
+    clock: Rc<HttpClock>,
 }
+
+/// The settings of the HTTP library, made when they are first needed, with a clock for `date` that runs from then on: one
+/// is enough for all clients of a thread.
+#[derive(Default)]
+pub struct HttpClock(OnceCell<ServiceConfig>);
 
 /// What an attempt has met so far; it counts even if the attempt goes no further.
 #[derive(Default)]
@@ -128,8 +129,10 @@ impl Settings {
 
 impl Client {
     /// A client without connections; it opens them as they are needed.
-    pub fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, plain: RefCell::default(), tls: RefCell::default() }
+    pub fn new(settings: Arc<Settings>, clock: Rc<HttpClock>) -> Self {
+        let (guard, tls) = (settings.guard.clone(), settings.tls.clone());
+        let connector = Connector::new(guard, tls, settings.timeout);
+        Self { settings, connector, pool: Pool::default(), clock }
     }
 
     /// Makes one attempt as [`Self::try_attempt`] does, and also takes for its outcome what this machine cannot do.
@@ -154,8 +157,7 @@ impl Client {
         let without_answer = match contained(timeout(allowed, exchange)).await {
             Ok(_) => ErrorKind::Timeout,
             Err(Panicked) => {
-                debug!(authority = endpoint.authority(), "the response was beyond the HTTP client");
-                self.forget_connections(endpoint);
+                debug!(authority = endpoint.authority(), "the response was beyond the HTTP library");
                 ErrorKind::Protocol
             }
         };
@@ -177,69 +179,49 @@ impl Client {
         started: Instant,
         met: &mut Met,
     ) {
-        let mut http = self.http(endpoint).post(endpoint.target.uri.clone()).no_decompress();
         let body = endpoint.body(&request);
-        *http.headers_mut() = endpoint.headers(&request, &body, now, &self.settings);
-        // The pool leaves a connection on which bytes wait that nobody asked for, but knows only of those that the runtime
-        // has noticed. It looks for more before a task that gives way goes on.
+        let mut head = RequestHead::default();
+        (head.method, head.uri) = (Method::POST, endpoint.target.uri.clone());
+        head.headers = endpoint.headers(&request, &body, now, &self.settings);
+        // A connection on which bytes wait that nobody asked for is left; which these are is known of what the runtime has
+        // noticed. It looks for more before a task that gives way goes on.
         yield_now().await;
-        let answer = http.send_body(body).await;
-        let duration = started.elapsed();
-        match answer {
-            Err(error) => {
-                debug!(authority = endpoint.authority(), %error, "no usable answer");
-                met.unable = answer::is_own_fault(&error);
-                met.outcome = Some((Outcome::Failed(answer::error_kind(&error)), duration));
-            }
-            Ok(mut response) => {
-                // Before anything else can run: the connection may be in the pool already.
-                if !answer::ends_cleanly(&response) {
-                    self.forget_connections(endpoint);
+        let mut connection = match self.pool.take(&endpoint.target) {
+            Some(connection) => connection,
+            None => match Box::pin(self.connector.open(&endpoint.target)).await {
+                Ok(socket) => Connection::new(endpoint.target.clone(), socket),
+                Err(failure) => {
+                    debug!(authority = endpoint.authority(), %failure, "no connection");
+                    met.unable = failure.is_own();
+                    return met.outcome = Some((Outcome::Failed(failure.kind()), started.elapsed()));
                 }
-                met.outcome = Some((answer::outcome(&response, Timestamp::now()), duration));
-                let status = response.status();
-                let body = response.take_payload();
-                // What is known of the head need not be kept while the body comes.
-                drop(response);
-                answer::read(status, BodyStream::new(body), &mut met.response).await;
+            },
+        };
+        let mut codec = ClientCodec::new(self.clock.0.get_or_init(ServiceConfig::default).clone());
+        let answered = connection.ask(&mut codec, head, body).await;
+        let duration = started.elapsed();
+        let head = match answered {
+            Ok(head) => head,
+            Err(broken) => {
+                debug!(authority = endpoint.authority(), %broken, "no usable answer");
+                return met.outcome = Some((Outcome::Failed(broken.kind()), duration));
             }
-        }
-    }
-
-    fn slot(&self, endpoint: &Endpoint) -> &RefCell<Option<awc::Client>> {
-        if endpoint.target.tls { &self.tls } else { &self.plain }
-    }
-
-    fn http(&self, endpoint: &Endpoint) -> awc::Client {
-        let mut slot = self.slot(endpoint).borrow_mut();
-        slot.get_or_insert_with(|| self.settings.http(endpoint.target.tls)).clone()
-    }
-
-    /// Lets go of the pool, so that no connection in it is used again; attempts in flight finish on theirs.
-    fn forget_connections(&self, endpoint: &Endpoint) {
-        self.slot(endpoint).take();
-    }
-}
-
-impl Settings {
-    /// An HTTP client whose every connection is guarded. It follows no redirects and knows no proxy.
-    ///
-    /// Its limits are off: the caller bounds how many requests there are, and one timeout covers all of each.
-    fn http(&self, tls: bool) -> awc::Client {
-        let tls = tls.then(|| self.tls.clone());
-        let connector = awc::Connector::new()
-            .connector(Connector::new(self.guard.clone(), tls, self.timeout))
-            .timeout(*TIMEOUTS.end())
-            .limit(0)
-            .conn_keep_alive(KEEP_ALIVE)
-            .conn_lifetime(LIFETIME);
-        awc::Client::builder().connector(connector).disable_timeout().disable_redirects().finish()
+        };
+        met.outcome = Some((answer::outcome(&head, Timestamp::now()), duration));
+        let (has_body, ends_cleanly) = (answer::has_body(head.status), answer::ends_cleanly(&head));
+        // What is known of the head need not be kept while the body comes.
+        drop(head);
+        let is_free = match has_body {
+            true => connection.read_body(codec, &mut met.response).await,
+            false => connection.is_free(&codec),
+        };
+        if is_free && ends_cleanly { self.pool.put(connection) } else { connection.hang_up() }
     }
 }
 
 /// Turns a panic of `future` into an error.
 ///
-/// What a receiver sends must not end an actor, whatever the HTTP client makes of it; a header name of more than 64 KiB
+/// What a receiver sends must not end an actor, whatever the HTTP library makes of it; a header name of more than 64 KiB
 /// was one such thing, before heads had a limit.
 async fn contained<F: Future>(future: F) -> Result<F::Output, Panicked> {
     let mut future = pin!(future);

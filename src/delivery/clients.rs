@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use crate::delivery::client::{Client, Settings};
+use crate::delivery::client::{Client, HttpClock, Settings};
 use crate::id::AccountNo;
 use crate::subscription::{ClientCertificate, EndpointUrl, NotAClientCertificate};
 
@@ -13,12 +13,13 @@ use crate::subscription::{ClientCertificate, EndpointUrl, NotAClientCertificate}
 /// they show receivers different certificates; accounts share none.
 pub struct Clients {
     settings: Arc<Settings>,
+    clock: Rc<HttpClock>,
     in_use: RefCell<HashMap<(AccountNo, String), Weak<Client>>>,
 }
 
 impl Clients {
     pub fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, in_use: RefCell::default() }
+        Self { settings, clock: Rc::default(), in_use: RefCell::default() }
     }
 
     /// The client for this URL, which shows this certificate; when the last of its users drops it, its connections are
@@ -46,7 +47,7 @@ impl Clients {
             None => self.settings.clone(),
             Some(certificate) => Arc::new(self.settings.showing(certificate)?),
         };
-        let client = Rc::new(Client::new(settings));
+        let client = Rc::new(Client::new(settings, self.clock.clone()));
         in_use.insert(place, Rc::downgrade(&client));
         Ok(client)
     }

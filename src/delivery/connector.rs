@@ -1,24 +1,20 @@
-//! The connector: opens every connection that the HTTP client uses, and only to addresses that the guard allows.
+//! The connector: opens every connection to a receiver, and only to addresses that the guard allows.
 //!
-//! The HTTP client's own connector would not ask a resolver of ours about IP literals, and the system's resolver takes
-//! `127.1` and `0x7f.1` for addresses. Here a host is turned into addresses once, each is vetted, and the socket is
-//! connected to one of those very addresses, so a name that changes its mind between the two gains nothing.
+//! The system's resolver takes `127.1` and `0x7f.1` for addresses. Here a host is turned into addresses once, each is
+//! vetted, and the socket is connected to one of those very addresses, so a name that changes its mind between the two
+//! gains nothing.
 
-use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_service::{Service, always_ready};
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
-use awc::http::Uri;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::attempt::ErrorKind;
+use crate::delivery::endpoint::Target;
 use crate::delivery::fault;
 use crate::delivery::guard::{Guard, LOCALHOST, Reason, is_localhost};
 use crate::delivery::handshake::shake_hands;
@@ -26,9 +22,14 @@ use crate::delivery::resolver::{Addresses, Resolver};
 use crate::delivery::socket::{Socket, Stream};
 use crate::delivery::tls::Outgoing;
 
-/// Opens guarded connections. Clones share what they know of names.
-#[derive(Clone)]
-pub struct Connector(Rc<Shared>);
+/// Opens guarded connections, and shares among them what is known of names.
+pub struct Connector {
+    guard: Arc<Guard>,
+    tls: Outgoing,
+    /// How long to wait for one address while there are others.
+    patience: Duration,
+    resolver: Resolver,
+}
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -43,69 +44,35 @@ pub enum Failure {
     Tls(io::Error),
 }
 
-struct Shared {
-    guard: Arc<Guard>,
-    tls: Option<Outgoing>,
-    /// How long to wait for one address while there are others.
-    patience: Duration,
-    resolver: Resolver,
-}
-
 /// How many addresses of a name are tried; some names have hundreds.
 const ADDRESSES_TRIED: usize = 4;
 
 impl Connector {
-    /// Opens connections with TLS if `tls` says how, and without it else, to what `guard` allows.
+    /// Opens connections to what `guard` allows, secured as `tls` says where they are to be.
     ///
     /// `time` is what an attempt has in all. One address that does not answer gets its share of it, so that there is
     /// some left for the next.
-    pub fn new(guard: Arc<Guard>, tls: Option<Outgoing>, time: Duration) -> Self {
+    pub fn new(guard: Arc<Guard>, tls: Outgoing, time: Duration) -> Self {
         let patience = time / ADDRESSES_TRIED as u32;
-        Self(Rc::new(Shared { guard, tls, patience, resolver: Resolver::default() }))
+        Self { guard, tls, patience, resolver: Resolver::default() }
     }
-}
 
-impl Service<ConnectInfo<Uri>> for Connector {
-    type Response = Connection<Uri, Socket>;
-    type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectError>>>>;
-
-    always_ready!();
-
-    fn call(&self, target: ConnectInfo<Uri>) -> Self::Future {
-        let shared = self.0.clone();
-        Box::pin(async move {
-            let (host, port) = place(&target);
-            match shared.open(host, port).await {
-                Ok(socket) => Ok(Connection::new(target.request().clone(), socket)),
-                // The one variant that carries an error of any type to whoever asked for the connection.
-                Err(failure) => Err(ConnectError::Resolver(Box::new(failure))),
-            }
-        })
-    }
-}
-
-/// The host and the port to connect to; an IPv6 address without the brackets that a URL puts around it.
-pub(super) fn place(target: &ConnectInfo<Uri>) -> (&str, u16) {
-    let host = target.request().host().unwrap_or_default();
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    (host, target.port())
-}
-
-impl Shared {
-    async fn open(&self, host: &str, port: u16) -> Result<Socket, Failure> {
-        self.guard.vet_scheme(self.tls.is_some())?;
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// When the guard refuses the target, or it cannot be reached.
+    pub async fn open(&self, target: &Target) -> Result<Socket, Failure> {
+        let (host, port) = target.place();
+        self.guard.vet_scheme(target.tls)?;
         let addresses = self.strangers(&self.vetted(host, port).await?)?;
         let tcp = self.connect(&addresses).await.map_err(Failure::Connect)?;
         self.guard.vet_address(tcp.peer_addr().map_err(Failure::Connect)?)?;
         tcp.set_nodelay(true).map_err(Failure::Connect)?;
-        match &self.tls {
-            None => Ok(Stream::Plain(tcp).into()),
-            Some(tls) => {
-                let stream = shake_hands(&tls.connector(), host, tcp).await.map_err(Failure::Tls)?;
-                Ok(Stream::Tls(Box::new(stream)).into())
-            }
+        if !target.tls {
+            return Ok(Stream::Plain(tcp).into());
         }
+        let stream = shake_hands(&self.tls.connector(), host, tcp).await.map_err(Failure::Tls)?;
+        Ok(Stream::Tls(Box::new(stream)).into())
     }
 
     /// The addresses of a host, all of them allowed.
@@ -194,13 +161,19 @@ impl From<Reason> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::tls::trusting_the_web;
+
+    fn connector(guard: Arc<Guard>) -> Connector {
+        Connector::new(guard, trusting_the_web().into(), Duration::from_secs(1))
+    }
 
     /// What a connector makes of a name for which the resolver has just given these addresses.
     async fn vetted(addresses: &[&str]) -> Result<Addresses, Failure> {
         let addresses: Vec<_> = addresses.iter().map(|address| address.parse().unwrap()).collect();
         let resolver = Resolver::knowing("example.com", 443, &addresses);
         let guard = Arc::new(Guard::new(true, Vec::new()));
-        Shared { guard, tls: None, patience: Duration::ZERO, resolver }.vetted("example.com", 443).await
+        let connector = Connector { resolver, ..connector(guard) };
+        connector.vetted("example.com", 443).await
     }
 
     #[test]
@@ -221,8 +194,7 @@ mod tests {
         let guard = Arc::new(Guard::new(false, Vec::new()));
         actix_rt::System::new().block_on(async {
             for host in ["2130706433", "0x7f.1", "127.1", "0", "::ffff:127.0.0.1", "::1", "localhost."] {
-                let connector = Connector::new(guard.clone(), None, Duration::from_secs(1));
-                let failure = connector.0.open(host, 80).await.unwrap_err();
+                let failure = connector(guard.clone()).vetted(host, 80).await.unwrap_err();
                 // A system whose resolver does not know such a spelling cannot be fooled by it.
                 assert!(matches!(failure.kind(), ErrorKind::Blocked | ErrorKind::Dns), "{host}: {failure}");
             }

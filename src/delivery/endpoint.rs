@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use awc::http::Uri;
-use awc::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use actix_http::Uri;
+use actix_http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use bytes::Bytes;
 use url::Position;
 
@@ -50,7 +50,7 @@ pub struct Request {
     pub trace: Option<TraceContext>,
 }
 
-/// A URL as the HTTP client takes it.
+/// A URL as the HTTP library takes it.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     /// Whether the connection is to have TLS.
@@ -60,6 +60,20 @@ pub(super) struct Target {
     pub uri: Uri,
     /// The value of `host`: without the port where the scheme implies it.
     host: HeaderValue,
+}
+
+impl Target {
+    /// The host and the port to connect to; an IPv6 address without the brackets that a URL puts around it.
+    pub fn place(&self) -> (&str, u16) {
+        let host = self.uri.host().unwrap_or_default();
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        (host, self.uri.port_u16().unwrap_or_default())
+    }
+
+    /// Whether a connection to the one will do for the other.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        self.tls == other.tls && self.uri.authority() == other.uri.authority()
+    }
 }
 
 /// The URL is one that no HTTP request can carry; the egress guard refuses such a URL when a hook subscribes.
@@ -193,7 +207,7 @@ impl Endpoint {
     }
 }
 
-/// The URL as the HTTP client takes it; nothing where a character is none of HTTP's.
+/// The URL as the HTTP library takes it; nothing where a character is none of HTTP's.
 ///
 /// WHATWG URLs may hold some that RFC 3986 has no room for, in the host above all.
 pub(super) fn target(url: &EndpointUrl) -> Option<Target> {
@@ -204,7 +218,7 @@ pub(super) fn target(url: &EndpointUrl) -> Option<Target> {
     Some(Target { tls: url.url().scheme() == "https", uri, host })
 }
 
-/// The custom headers as the HTTP client takes them.
+/// The custom headers as the HTTP library takes them.
 fn custom(headers: &CustomHeaders) -> Vec<(HeaderName, HeaderValue)> {
     let sendable = |(name, value): (&str, &str)| {
         let mut value = HeaderValue::from_str(value).ok()?;

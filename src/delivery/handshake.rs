@@ -50,13 +50,6 @@ pub async fn shake_hands(tls: &TlsConnector, host: &str, tcp: TcpStream) -> io::
     Ok(stream)
 }
 
-impl Wire {
-    /// The connection beneath.
-    pub fn tcp(&self) -> &TcpStream {
-        &self.tcp
-    }
-}
-
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Self { tcp, progress } = self.get_mut();

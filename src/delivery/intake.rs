@@ -1,18 +1,18 @@
 //! Intake: how much is read of a response.
 //!
-//! The HTTP client reads on until a head is complete, up to 128 KiB of it, and parses it anew with every piece: dear
-//! in memory, and dear in time when it comes a byte at a time. Here a head is followed to its end and cut off when it
-//! is too long, and so is what follows it. Whether it is HTTP is left to the client.
+//! The HTTP library takes up to 128 KiB for a head, and parses it anew with every piece: dear in memory, and dear in time
+//! when it comes a byte at a time. Here a head is followed to its end and cut off when it is too long, and so is what
+//! follows it. Whether it is HTTP is left to the library.
 
-/// The longest head, in bytes. Proxies commonly pass on 4 to 8 KiB. The HTTP client holds a head, the names of its
-/// headers once more, and a buffer of 32 KiB for what follows.
+/// The longest head, in bytes. Proxies commonly pass on 4 to 8 KiB. The HTTP library holds a head, the names of
+/// its headers once more, and at times a buffer of 32 KiB for what follows.
 pub const HEAD: usize = 10 * 1024;
-/// The most lines in a head, the empty one at its end included. With more, the HTTP client's map of headers is doubled
+/// The most lines in a head, the empty one at its end included. With more, the HTTP library's map of headers is doubled
 /// to 128 places of 208 bytes each.
 pub const LINES: usize = 58;
 /// The most that is read after a head so that the connection can be used again, in bytes on the wire. A receiver has
-/// nothing to say that is longer. For more the HTTP client would make another buffer of 32 KiB, while TLS holds a record
-/// of 16 KiB before and after it is decrypted.
+/// nothing to say that is longer. While it is read TLS holds a record of 16 KiB before and after
+/// it is decrypted.
 pub const BODY: usize = 4 * 1024;
 
 /// One response, as far as it has come.

@@ -4,7 +4,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use actix_rt::net::{ActixStream, Ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -19,23 +18,10 @@ pub struct Socket {
     intake: Intake,
 }
 
-/// How much is read at a time. The HTTP client gets a new buffer of 32 KiB when a body has filled the last, and keeps
-/// both for a moment; what it is given of a body in such pieces stays in one.
-const PIECE: usize = 4 * 1024;
-
 #[derive(Debug)]
 pub enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<Wire>>),
-}
-
-impl Socket {
-    fn tcp(&self) -> &TcpStream {
-        match &self.stream {
-            Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => tls.get_ref().0.tcp(),
-        }
-    }
 }
 
 impl From<Stream> for Socket {
@@ -49,19 +35,18 @@ impl AsyncRead for Socket {
         let Self { stream, intake } = self.get_mut();
         let too_long = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         intake.goes_on().map_err(too_long)?;
-        let mut space = [0; PIECE];
-        let mut piece = ReadBuf::new(&mut space[..PIECE.min(into.remaining())]);
+        let known = into.filled().len();
         ready!(match stream {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, &mut piece),
-            Stream::Tls(tls) => Pin::new(tls).poll_read(cx, &mut piece),
+            Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, into),
+            Stream::Tls(tls) => Pin::new(tls).poll_read(cx, into),
         })?;
-        let come = piece.filled();
+        let come = &into.filled()[known..];
         let passed = intake.pass(come).map_err(too_long)?;
         if passed == 0 && !come.is_empty() {
             // Nothing would look like the end of the connection.
             intake.goes_on().map_err(too_long)?;
         }
-        into.put_slice(&come[..passed]);
+        into.set_filled(known + passed);
         Poll::Ready(Ok(()))
     }
 }
@@ -88,16 +73,5 @@ impl AsyncWrite for Socket {
             Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         }
-    }
-}
-
-/// The HTTP client asks for this trait and then only reads and writes.
-impl ActixStream for Socket {
-    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_read_ready(self.tcp(), cx)
-    }
-
-    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_write_ready(self.tcp(), cx)
     }
 }

@@ -5,6 +5,7 @@ mod memory;
 pub mod receiver;
 mod tls;
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,10 @@ const UNHURRIED: Duration = Duration::from_secs(3);
 fn client(timeout: Duration, https_only: bool, allow_networks: &[&str]) -> Client {
     let networks = allow_networks.iter().map(|network| network.parse().unwrap()).collect();
     let guard = Arc::new(Guard::new(https_only, networks));
-    Client::new(Arc::new(Settings::new(timeout, "x-fetchply-signature", guard, trusting_the_web()).unwrap()))
+    Client::new(
+        Arc::new(Settings::new(timeout, "x-fetchply-signature", guard, trusting_the_web()).unwrap()),
+        Rc::default(),
+    )
 }
 
 fn local_client(timeout: Duration) -> Client {

@@ -9,7 +9,7 @@ pub enum Scenario {
     Wire,
     /// The load generator into an actix-web handler that reads the body and answers 202
     Handler,
-    /// The router's HTTP client into the receiver
+    /// An HTTP client that others build on, awc, into the receiver
     Client,
     /// The same bytes, in batches, into a bare file with fdatasync
     File,

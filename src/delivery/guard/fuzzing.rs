@@ -2,10 +2,7 @@
 
 use std::ffi::CString;
 
-use actix_tls::connect::ConnectInfo;
-
 use super::*;
-use crate::delivery::connector;
 
 /// Vets any text as the URL of a hook, with everything switched off and with everything switched on.
 pub fn url_guard(input: &[u8]) {
@@ -31,8 +28,7 @@ pub fn url_guard(input: &[u8]) {
 fn leads_there(guard: &Guard, url: &EndpointUrl) {
     let target = endpoint::target(url).expect("what the guard lets through can be sent");
     assert_eq!(target.tls, url.url().scheme() == "https");
-    let asked = ConnectInfo::new(target.uri);
-    let (host, port) = connector::place(&asked);
+    let (host, port) = target.place();
     assert_eq!(Some(port), url.url().port_or_known_default());
     let ip = match url.url().host().expect("it has a host") {
         Host::Ipv4(ip) => IpAddr::from(ip),

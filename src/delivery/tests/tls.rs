@@ -2,6 +2,7 @@
 
 use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -111,7 +112,7 @@ fn https(address: &str, config: ServerConfig) -> u16 {
 fn client(tls: Arc<ClientConfig>, timeout: Duration) -> Client {
     let networks = ["127.0.0.0/8", "::1/128"].map(|network| network.parse().unwrap());
     let guard = Arc::new(Guard::new(true, networks.to_vec()));
-    Client::new(Arc::new(Settings::new(timeout, "x-signature", guard, tls).unwrap()))
+    Client::new(Arc::new(Settings::new(timeout, "x-signature", guard, tls).unwrap()), Rc::default())
 }
 
 /// What an attempt with a client of its own meets, in little memory.
@@ -205,7 +206,7 @@ fn tls_where_none_is_expected_is_a_protocol_error() {
     let networks = vec!["127.0.0.0/8".parse().unwrap()];
     let settings =
         Settings::new(AMPLE, "x-signature", Arc::new(Guard::new(false, networks)), trusting_the_web());
-    let client = Client::new(Arc::new(settings.unwrap()));
+    let client = Client::new(Arc::new(settings.unwrap()), Rc::default());
     let url = format!("http://localhost:{port}/");
     assert_eq!(run(client.attempt(&endpoint(&url), request())).outcome, failed(ErrorKind::Protocol));
 }

@@ -1,4 +1,4 @@
-//! The client that the router delivers with, as a load generator: what it costs by itself.
+//! The client awc as a load generator: what a delivery costs whoever leaves it to a library.
 
 use std::rc::Rc;
 use std::time::Duration;
