@@ -212,6 +212,7 @@ impl Event {
     }
 
     /// Tells a repetition of it by the request that brings it, whatever is in it; of the account with this number.
+    #[cfg(feature = "server")]
     pub(crate) fn repeated_by(mut self, account: AccountNo, request: &str) -> Self {
         self.labels.get_or_insert_default().request = Some(IdempotencyKey::of_request(account, request));
         self

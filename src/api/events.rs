@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
@@ -31,7 +31,7 @@ use super::object::{Names, Object};
 use super::openapi::{asked, refused};
 use super::trace_context;
 
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub const MEMBERS: Names<5> = ["event", "data", "timestamp", "id", "account"];
 
 /// The member of a body that names the one hook to replay to.
@@ -251,7 +251,7 @@ pub async fn types(request: HttpRequest) -> Result<HttpResponse, Error> {
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let Some(value) = headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
     let text = std::str::from_utf8(value.as_bytes());
     text.map(Some).map_err(|_| Error::field("the header Idempotency-Key must be text in UTF-8"))
 }

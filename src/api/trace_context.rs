@@ -1,25 +1,29 @@
 //! Trace contexts of requests: the headers `traceparent` and `tracestate`.
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 
 use crate::trace_context::TraceContext;
 
 pub const TRACEPARENT: &str = "traceparent";
 pub const TRACESTATE: &str = "tracestate";
 
+/// Names as the map of headers has them: one that is looked for by its text is made for that.
+static PARENT: HeaderName = HeaderName::from_static(TRACEPARENT);
+static STATE: HeaderName = HeaderName::from_static(TRACESTATE);
+
 /// Where a request stands in a trace, if it says so and breaks no rule; more than one `traceparent` breaks one. Several
 /// headers `tracestate` are one list (RFC 9110, 5.3).
 pub fn of(headers: &HeaderMap) -> Option<TraceContext> {
-    let mut parents = headers.get_all(TRACEPARENT);
+    let mut parents = headers.get_all(&PARENT);
     let (Some(parent), None) = (parents.next(), parents.next()) else { return None };
     let context: TraceContext = parent.to_str().ok()?.trim().parse().ok()?;
-    let states: Result<Vec<&str>, _> = headers.get_all(TRACESTATE).map(|value| value.to_str()).collect();
+    let states: Result<Vec<&str>, _> = headers.get_all(&STATE).map(|value| value.to_str()).collect();
     Some(context.with_tracestate(&states.unwrap_or_default().join(",")))
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderValue;
 
     use super::*;
 

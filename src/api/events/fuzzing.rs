@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -32,8 +32,7 @@ pub fn emit_body(input: &[u8]) {
         Some(at) => (HeaderValue::from_bytes(&input[..at]).ok(), &input[at + 1..]),
         None => (None, input),
     };
-    let headers: HeaderMap =
-        key.into_iter().map(|key| (HeaderName::from_static(IDEMPOTENCY_KEY), key)).collect();
+    let headers: HeaderMap = key.into_iter().map(|key| (IDEMPOTENCY_KEY.clone(), key)).collect();
     let Ok(key) = idempotency_key(&headers) else { return };
     let account = |named: Option<&str>| match named {
         None => Ok(AccountId::default_account()),
