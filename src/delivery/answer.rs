@@ -9,6 +9,7 @@ use actix_http::{ResponseHead, StatusCode, Version};
 
 use crate::attempt::{ErrorKind, Outcome};
 use crate::clock::Timestamp;
+use crate::delivery::connection::Rest;
 
 /// What a response's status line and headers amount to.
 ///
@@ -23,12 +24,18 @@ pub fn outcome(head: &ResponseHead, now: Timestamp) -> Outcome {
     Outcome::Answered { status: status.as_u16(), retry_after }
 }
 
+/// What there is to read after the head.
+pub fn rest(head: &ResponseHead) -> Rest {
+    let is_wanted = !head.status.is_informational() && !is_bodiless(head.status);
+    Rest { is_wanted, ends_cleanly: ends_cleanly(head) }
+}
+
 /// Whether it is known where this response ends, so that the next request on its connection gets its own answer and not
 /// the rest of this one.
 ///
 /// It is not where the response has no length (RFC 9112, 6.3: it ends with the connection) or two (someone may go by the
 /// other), was not the final one, or came from an HTTP/1.0 server that is about to hang up.
-pub fn ends_cleanly(head: &ResponseHead) -> bool {
+fn ends_cleanly(head: &ResponseHead) -> bool {
     let (status, headers) = (head.status, head.headers());
     if status.is_informational() {
         return false;
@@ -39,11 +46,6 @@ pub fn ends_cleanly(head: &ResponseHead) -> bool {
     let chunked = mentions(headers, &TRANSFER_ENCODING, "chunked");
     let has_one_length = headers.contains_key(CONTENT_LENGTH) != chunked;
     is_bodiless(status) || has_one_length && !headers.contains_key(UPGRADE)
-}
-
-/// Whether there is more of a response than its head.
-pub fn has_body(status: StatusCode) -> bool {
-    !status.is_informational() && !is_bodiless(status)
 }
 
 /// Statuses whose responses have no body, whatever their headers say (RFC 9110, 15.3.5 and 15.4.5).

@@ -197,7 +197,7 @@ impl Client {
                 }
             },
         };
-        let mut codec = ClientCodec::new(self.clock.0.get_or_init(ServiceConfig::default).clone());
+        let mut codec = self.clock.codec();
         let answered = connection.ask(&mut codec, head, body).await;
         let duration = started.elapsed();
         let head = match answered {
@@ -208,14 +208,18 @@ impl Client {
             }
         };
         met.outcome = Some((answer::outcome(&head, Timestamp::now()), duration));
-        let (has_body, ends_cleanly) = (answer::has_body(head.status), answer::ends_cleanly(&head));
+        let rest = answer::rest(&head);
         // What is known of the head need not be kept while the body comes.
         drop(head);
-        let is_free = match has_body {
-            true => connection.read_body(codec, &mut met.response).await,
-            false => connection.is_free(&codec),
-        };
-        if is_free && ends_cleanly { self.pool.put(connection) } else { connection.hang_up() }
+        if connection.finish(codec, rest, &mut met.response).await {
+            self.pool.put(connection);
+        }
+    }
+}
+
+impl HttpClock {
+    fn codec(&self) -> ClientCodec {
+        ClientCodec::new(self.0.get_or_init(ServiceConfig::default).clone())
     }
 }
 

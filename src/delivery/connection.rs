@@ -15,8 +15,9 @@ use actix_http::error::ParseError;
 use actix_http::h1::{ClientCodec, Message, MessageType};
 use actix_http::{RequestHead, RequestHeadType, ResponseHead};
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
-use tokio::time::{Instant, timeout};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::task::coop::has_budget_remaining;
+use tokio::time::Instant;
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::attempt::{ErrorKind, RESPONSE_KEPT};
@@ -30,11 +31,9 @@ use crate::delivery::socket::Socket;
 const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// How long a busy connection is used, so that a name that has moved is followed, and vetted again.
 const LIFETIME: Duration = Duration::from_secs(60);
-/// How long a server may take to be told that a connection ends.
-const FAREWELL: Duration = Duration::from_secs(3);
 /// How many bytes are read at a time.
 const PIECE: usize = 4 * 1024;
-/// How many bytes the head of a request has, nearly always.
+/// The most bytes that the head of a request has, nearly always.
 const REQUEST_HEAD: usize = 768;
 
 /// A connection to a receiver.
@@ -46,6 +45,15 @@ pub struct Connection {
     opened: Instant,
     /// When the last exchange ended.
     used: Instant,
+    /// Whether a request went out in part.
+    is_spent: bool,
+}
+
+/// What is known of the rest of a response by its head.
+pub struct Rest {
+    /// Whether it says anything.
+    pub is_wanted: bool,
+    pub ends_cleanly: bool,
 }
 
 /// Connections that wait for their next request.
@@ -66,7 +74,7 @@ pub enum Broken {
 impl Connection {
     pub fn new(target: Target, socket: Socket) -> Self {
         let now = Instant::now();
-        Self { target, socket, read: BytesMut::new(), opened: now, used: now }
+        Self { target, socket, read: BytesMut::new(), opened: now, used: now, is_spent: false }
     }
 
     /// Sends a request, and reads the head of its response.
@@ -79,13 +87,27 @@ impl Connection {
         head: RequestHead,
         body: Bytes,
     ) -> Result<ResponseHead, Broken> {
-        let mut request = BytesMut::with_capacity(REQUEST_HEAD + body.len());
+        let mut request = BytesMut::with_capacity(REQUEST_HEAD);
         let head = (RequestHeadType::from(head), BodySize::Sized(body.len() as u64));
         codec.encode(Message::Item(head), &mut request)?;
+        request.reserve(body.len());
         codec.encode(Message::Chunk(Some(body)), &mut request)?;
+        let sent = self.send(request).await;
+        self.is_spent |= sent.is_err();
+        let answered = self.read_head(codec).await;
+        // A receiver may have said why it hung up before it had read all.
+        if answered.is_err() {
+            sent?;
+        }
+        answered
+    }
+
+    async fn send(&mut self, mut request: BytesMut) -> io::Result<()> {
         self.socket.write_all_buf(&mut request).await?;
-        self.socket.flush().await?;
-        drop(request);
+        self.socket.flush().await
+    }
+
+    async fn read_head(&mut self, codec: &mut ClientCodec) -> Result<ResponseHead, Broken> {
         loop {
             if let Some(head) = codec.decode(&mut self.read)? {
                 return Ok(head);
@@ -96,45 +118,36 @@ impl Connection {
         }
     }
 
-    /// Reads the rest of a response, as far as it is read at all, and keeps its first bytes in `kept`; says whether it
-    /// ended, and the connection can be used again.
+    /// Reads the rest of a response, as far as it is read at all, and keeps its first bytes in `kept`; says whether the
+    /// connection can be used again. If it is known that it cannot, no more is read than is kept.
     ///
     /// It may end early, with an error or by being dropped: nothing hangs on it but what is kept.
-    pub async fn read_body(&mut self, codec: ClientCodec, kept: &mut Vec<u8>) -> bool {
+    pub async fn finish(&mut self, codec: ClientCodec, rest: Rest, kept: &mut Vec<u8>) -> bool {
+        let ends_cleanly = rest.ends_cleanly && codec.keep_alive() && !self.is_spent;
         if matches!(codec.message_type(), MessageType::None) {
-            return self.is_free(&codec);
+            return ends_cleanly && self.read.is_empty();
         }
         let mut codec = codec.into_payload_codec();
-        loop {
+        while rest.is_wanted && (ends_cleanly || kept.len() < RESPONSE_KEPT) {
             match codec.decode(&mut self.read) {
                 Ok(Some(Some(chunk))) => {
                     let room = RESPONSE_KEPT - kept.len();
                     kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 }
-                Ok(Some(None)) => return codec.keep_alive() && self.read.is_empty(),
+                Ok(Some(None)) => return ends_cleanly && self.read.is_empty(),
                 Ok(None) if matches!(self.read_on().await, Ok(true)) => {}
                 Ok(None) | Err(_) => return false,
             }
         }
-    }
-
-    /// Whether it can be used again after a response that was all head.
-    pub fn is_free(&self, codec: &ClientCodec) -> bool {
-        matches!(codec.message_type(), MessageType::None) && codec.keep_alive() && self.read.is_empty()
+        false
     }
 
     /// Reads what has come, or waits for more; says whether there is any.
     async fn read_on(&mut self) -> io::Result<bool> {
-        self.read.reserve(PIECE);
-        Ok(self.socket.read_buf(&mut self.read).await? > 0)
-    }
-
-    /// Ends the connection; with TLS the server is told so.
-    pub fn hang_up(mut self) {
-        if self.target.tls {
-            // It may not want to know.
-            actix_rt::spawn(async move { drop(timeout(FAREWELL, self.socket.shutdown()).await) });
+        if self.read.capacity() - self.read.len() < PIECE / 4 {
+            self.read.reserve(PIECE);
         }
+        Ok(self.socket.read_buf(&mut self.read).await? > 0)
     }
 
     fn is_old(&self, now: Instant) -> bool {
@@ -146,7 +159,17 @@ impl Connection {
         let mut context = Context::from_waker(Waker::noop());
         let mut byte = [0];
         let read = Pin::new(&mut self.socket).poll_read(&mut context, &mut ReadBuf::new(&mut byte));
-        matches!(read, Poll::Pending)
+        // A task that has used up its turn is told to wait before anybody looks.
+        matches!(read, Poll::Pending) && has_budget_remaining()
+    }
+}
+
+/// With TLS the server is told of the end, if there is room for that.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.target.tls {
+            let _ = Pin::new(&mut self.socket).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        }
     }
 }
 
@@ -161,7 +184,6 @@ impl Pool {
             if !connection.is_old(now) && connection.is_quiet() {
                 return Some(connection);
             }
-            connection.hang_up();
         }
     }
 
@@ -172,7 +194,7 @@ impl Pool {
         (connection.used, connection.read) = (now, BytesMut::new());
         idle.push_back(connection);
         while idle.front().is_some_and(|first| first.is_old(now)) {
-            idle.pop_front().into_iter().for_each(Connection::hang_up);
+            idle.pop_front();
         }
     }
 }

@@ -11,8 +11,7 @@ pub const HEAD: usize = 10 * 1024;
 /// to 128 places of 208 bytes each.
 pub const LINES: usize = 58;
 /// The most that is read after a head so that the connection can be used again, in bytes on the wire. A receiver has
-/// nothing to say that is longer. While it is read TLS holds a record of 16 KiB before and after
-/// it is decrypted.
+/// nothing to say that is longer, and under TLS a record of 16 KiB is held before and after it is decrypted.
 pub const BODY: usize = 4 * 1024;
 
 /// One response, as far as it has come.

@@ -6,10 +6,11 @@ pub mod receiver;
 mod tls;
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::future::join_all;
 use standardwebhooks::Webhook;
 
 use crate::attempt::{Attempt, ErrorKind, Outcome, RESPONSE_KEPT};
@@ -165,6 +166,29 @@ fn a_connection_serves_one_attempt_after_another() {
         }
     });
     assert_eq!(receiver.accepted(), 1);
+}
+
+#[test]
+fn none_of_many_dead_connections_is_used() {
+    const MANY: usize = 300;
+    let all = Barrier::new(MANY);
+    let receiver = Receiver::serving(move |connection, n| {
+        if n <= MANY {
+            all.wait();
+        }
+        connection.say(OK);
+        if n <= MANY {
+            connection.hang_up();
+        }
+    });
+    let (client, endpoint) = (local_client(UNHURRIED), endpoint(&receiver.url()));
+    run(async {
+        let attempts = join_all((0..MANY).map(|_| client.attempt(&endpoint, request()))).await;
+        assert!(attempts.iter().all(|attempt| attempt.outcome == answered(200)));
+        actix_rt::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(client.attempt(&endpoint, request()).await.outcome, answered(200));
+    });
+    assert_eq!(receiver.accepted(), MANY + 1);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -29,7 +30,7 @@ const OWN_ANSWER: &[u8] = b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n";
 /// What is to be seen of a hostile response, and whether time is to run out over it.
 struct Expected {
     outcome: Outcome,
-    time: std::time::Duration,
+    time: Duration,
 }
 
 fn at_once(outcome: Outcome) -> Expected {
@@ -364,6 +365,20 @@ fn an_answer_may_come_before_the_request_is_read() {
     run(async {
         let attempt = bounded("an early answer", &local_client(AMPLE), &url).await;
         assert_eq!(attempt.outcome, answered(200));
+    });
+}
+
+#[test]
+fn an_answer_counts_although_the_receiver_hung_up_before_it_had_read_all() {
+    let url = deaf(|mut stream| {
+        stream.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n").unwrap();
+        // Until there is something that it has not read.
+        thread::sleep(Duration::from_millis(50));
+    });
+    run(async {
+        let large = Request { body: body(vec![b'x'; 16 << 20].into()), ..request() };
+        let attempt = local_client(AMPLE).attempt(&endpoint(&url), large).await;
+        assert_eq!(attempt.outcome, answered(413));
     });
 }
 

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -139,6 +140,31 @@ fn a_certificate_of_a_trusted_authority_is_accepted_for_its_name_alone() {
     assert_eq!(outcome(&format!("https://localhost.:{port}/"), tls.clone(), AMPLE), answered(200));
     assert_eq!(outcome(&format!("https://127.0.0.1:{port}/"), tls.clone(), AMPLE), failed(ErrorKind::Tls));
     assert_eq!(outcome(&format!("https://a.localhost:{port}/"), tls, AMPLE), failed(ErrorKind::Tls));
+}
+
+#[test]
+fn a_connection_serves_one_attempt_after_another_and_the_server_is_told_of_its_end() {
+    let authority = Authority::new();
+    let config = Arc::new(authority.vouching_for("localhost", |_| {}));
+    let (sender, ends) = mpsc::channel();
+    let (port, accepted) = listening("127.0.0.1", move |stream| {
+        let tls = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
+        let mut tls = BufReader::new(tls);
+        for _ in 0..2 {
+            Received::read(&mut tls).unwrap();
+            tls.get_mut().write_all(OK).unwrap();
+        }
+        // Without a word it would be an error.
+        sender.send(tls.read(&mut [0]).map_err(|error| error.kind())).unwrap();
+    });
+    run(async {
+        let (client, endpoint) = (client(authority.trusted(), AMPLE), endpoint(&local(port)));
+        for _ in 0..2 {
+            assert_eq!(client.attempt(&endpoint, request()).await.outcome, answered(200));
+        }
+    });
+    assert_eq!(ends.recv().unwrap(), Ok(0));
+    assert_eq!(accepted.load(Ordering::SeqCst), 1);
 }
 
 #[test]
