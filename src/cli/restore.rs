@@ -96,8 +96,13 @@ impl Restore {
 
 /// Removes what a restore that is cut off has built; once it is whole, there is nothing at this place.
 fn remove(unfinished: &Mutex<Option<PathBuf>>, made: Option<&PathBuf>) {
-    let unfinished = unfinished.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(path) = &*unfinished {
+    let look = || unfinished.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    // It may have been made just now, and be told of in a moment.
+    let unfinished = look().or_else(|| {
+        thread::sleep(BETWEEN_REMOVALS);
+        look()
+    });
+    if let Some(path) = &unfinished {
         // It may still be written to, which meets an error once the directory is gone; until then, what was just made in
         // it is in the way.
         for _ in 0..REMOVALS {
