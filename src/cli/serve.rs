@@ -12,6 +12,7 @@ use anyhow::Context;
 use hookyard::Hookyard;
 use hookyard::api::{self, Certificate};
 use hookyard::config::{Config, Loaded};
+use hookyard::hookyard::OpenError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -107,21 +108,23 @@ impl Serve {
         let certificate = Certificate::read(&config.tls)?;
         let doors = Doors::bind(&config, certificate)?;
         let serving = Serving { config, source, log, doors };
-        Ok(rt::System::new().block_on(serving.run(stop))?)
+        rt::System::new().block_on(serving.run(stop))
     }
 }
 
 impl Serving {
-    async fn run(self, stop: impl Future<Output = ()> + 'static) -> anyhow::Result<()> {
+    async fn run(self, stop: impl Future<Output = ()> + 'static) -> Result<(), Failure> {
         // From here on one that comes too early waits.
         let hangup = signal(SignalKind::hangup()).context("cannot listen for signals")?;
         let directory = self.config.data_dir.display();
-        let opening = Hookyard::open(self.config.clone()).await;
-        let hookyard = opening.with_context(|| format!("cannot open the store in {directory}"))?;
+        let hookyard = match Hookyard::open(self.config.clone()).await {
+            Err(OpenError::Config(error)) => return Err(error.into()),
+            opened => opened.with_context(|| format!("cannot open the store in {directory}"))?,
+        };
         let served = self.face(&hookyard, hangup, stop).await;
         hookyard.shutdown().await;
         info!("stopped");
-        served
+        Ok(served?)
     }
 
     /// Greets, then follows the configuration and keeps the doors open until `stop`.
