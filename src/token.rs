@@ -12,6 +12,7 @@ use jsonwebtoken::signature::{Error as Unverified, Signer, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
@@ -98,6 +99,11 @@ impl Tokens {
             None if sub.starts_with(ORGANISATION) => Some(Subject::Organisation),
             _ => None,
         }
+    }
+
+    /// Whether this is the secret itself, which is for signing and not for sending.
+    pub fn is_secret(&self, sent: &str) -> bool {
+        self.verifies.try_get_as_bytes().is_ok_and(|secret| secret.ct_eq(sent.as_bytes()).into())
     }
 
     /// A token that speaks for an application for some time.

@@ -113,7 +113,7 @@ fn identify(request: &HttpRequest, hookyard: &Hookyard) -> Result<Caller, Error>
 }
 
 /// The key in `Authorization: Bearer <key>`; the scheme's case does not matter (RFC 9110, 11.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }

@@ -91,6 +91,11 @@ impl Hookyard {
         }
     }
 
+    /// Whether somebody sent the secret that tokens are signed with, instead of one.
+    pub(crate) fn is_token_secret(&self, sent: &str) -> bool {
+        self.0.live.load().tokens.iter().any(|tokens| tokens.is_secret(sent))
+    }
+
     /// A token that speaks for an account for some time: for its hooks, and what became of its events.
     pub(crate) fn application_token(
         &self,

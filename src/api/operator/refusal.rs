@@ -115,6 +115,12 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, "authentication_failed", "Invalid token")
     }
 
+    /// 401: what was sent is what tokens are made with.
+    pub fn secret_for_a_token() -> Self {
+        let detail = "This is the secret that tokens are signed with, and no token. Sign one with it, or use an API key.";
+        Self::new(StatusCode::UNAUTHORIZED, "authentication_failed", detail)
+    }
+
     /// 403: the caller is known and may not do this.
     pub fn forbidden() -> Self {
         Self::new(

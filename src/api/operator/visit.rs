@@ -9,7 +9,8 @@ use actix_web::web::Payload;
 use bytes::Bytes;
 
 use crate::account::{Account, Scope};
-use crate::api::call::Call;
+use crate::api::call::{Call, bearer};
+use crate::api::error::Kind;
 use crate::clock::Timestamp;
 use crate::filter::NotAChannel;
 use crate::hookyard::{Hookyard, Narrowed, Order, Period, Topics};
@@ -26,7 +27,10 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// 401 without a valid token, 429 when it came too often.
     pub fn open(request: &'a HttpRequest) -> Result<Self, Refusal> {
-        Ok(Self(Call::open(request, &Scope::ALL)?))
+        Call::open(request, &Scope::ALL).map(Self).map_err(|error| match error.kind() {
+            Kind::Unauthorized if sends_the_secret(request) => Refusal::secret_for_a_token(),
+            _ => error.into(),
+        })
     }
 
     /// The same where only the organisation may come.
@@ -181,4 +185,11 @@ impl<'a> Visit<'a> {
     pub async fn body(&self, payload: Payload) -> Result<Bytes, Refusal> {
         Ok(self.0.any_body(payload).await?)
     }
+}
+
+/// Whether the secret that tokens are signed with was sent for one.
+fn sends_the_secret(request: &HttpRequest) -> bool {
+    let hookyard = request.app_data::<Hookyard>();
+    let sent = hookyard.zip(bearer(request.headers()));
+    sent.is_some_and(|(hookyard, sent)| hookyard.is_token_secret(sent))
 }

@@ -137,6 +137,10 @@ fn the_tokens_of_another_server_count_here_once_its_secret_is_given() {
     ] {
         assert_eq!(with(wrong).refused(401, "GET", "/api/v1/app", None).0, "authentication_failed");
     }
+    // It is easily taken for a token.
+    let (code, detail) = with(SECRET.to_owned()).refused(401, "GET", "/api/v1/app", None);
+    assert_eq!(code, "authentication_failed");
+    assert!(detail.starts_with("This is the secret that tokens are signed with"), "{detail}");
     // Without the secret, nobody's token counts.
     let (server, _) = application();
     let stranger = Operator(server.api_with_key(&token(&organisation, SECRET)));
