@@ -89,8 +89,7 @@ async fn what_is_left_can_be_opened_once_somebody_says_so() {
     // As a kill leaves it: what came last is in the log alone.
     let copy = copy_of(store.path());
     hookyard.shutdown().await;
-    let size = fs::metadata(file_of(copy.path(), SEGMENT)).expect("it is there").len();
-    cut(copy.path(), SEGMENT, size / 2);
+    cut(copy.path(), SEGMENT, size_of(copy.path(), SEGMENT) / 2);
 
     let why = Hookyard::open(quick(copy.path())).await.err().expect("it is refused").to_string();
     let mark = file_of(copy.path(), "mark");
@@ -169,7 +168,7 @@ type Damage = Box<dyn Fn(&Path)>;
 fn damages(directory: &Path) -> Vec<(String, Damage)> {
     let mut damages: Vec<(String, Damage)> = Vec::new();
     for file in ["db", "conf", "mark", SEGMENT] {
-        let size = fs::metadata(file_of(directory, file)).expect("it is there").len();
+        let size = size_of(directory, file);
         let places = PLACES.min(size);
         for place in (0..places).map(|n| n * size / places) {
             damages.push((format!("a bit of {file} at {place}"), Box::new(move |at| flip(at, file, place))));
@@ -179,7 +178,7 @@ fn damages(directory: &Path) -> Vec<(String, Damage)> {
         }
     }
     for file in ["db", SEGMENT] {
-        let size = fs::metadata(file_of(directory, file)).expect("it is there").len();
+        let size = size_of(directory, file);
         for page in (0..PLACES).map(|n| n * size / PLACES / 4096 * 4096) {
             damages.push((
                 format!("a page of zeros in {file} at {page}"),
@@ -197,6 +196,12 @@ fn damages(directory: &Path) -> Vec<(String, Damage)> {
         damages.push((format!("{name} cut"), Box::new(move |at| cut(at, &name, size / 2))));
     }
     damages
+}
+
+/// The bytes of a file without the zeros at its end: a segment has some for what comes.
+fn size_of(directory: &Path, file: &str) -> u64 {
+    let bytes = fs::read(file_of(directory, file)).expect("it is there");
+    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1)
 }
 
 fn flip(directory: &Path, file: &str, place: u64) {

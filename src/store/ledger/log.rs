@@ -17,7 +17,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -40,6 +40,9 @@ pub const LOG_DIRECTORY: &str = "log";
 pub const SEGMENT_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 64 << 20 };
 /// So many segments' bytes may be there in vain, however little is needed.
 const SEGMENTS_SPARED: u64 = 2;
+/// By how much the last segment's file is longer than what lies in it, at most. What takes the place of bytes that were
+/// written before changes neither the file's length nor where it lies: to sync it, nothing else has to be written down.
+const AHEAD: u64 = if cfg!(test) { 1 << 10 } else { 256 << 10 };
 /// How many segments' files are kept open for reading.
 const FILES_OPEN: usize = 16;
 
@@ -65,6 +68,8 @@ struct Head {
     /// The number of the first record in it.
     first: u64,
     end: u64,
+    /// Up to here the file is written, behind the end with zeros.
+    written: u64,
     /// The number of the next record.
     next: u64,
     /// What the last segment does to the rows.
@@ -123,6 +128,11 @@ impl Log {
         buffer.clear();
         record::encode(&mut buffer, no, changes);
         segment::write_at(&head.file, &buffer, head.end).map_err(refused)?;
+        let end = head.end + buffer.len() as u64;
+        if end > head.written && self.durability == Durability::SyncAfterFlush {
+            head.written = end.next_multiple_of(AHEAD);
+            write_zeros(&head.file, end..head.written).map_err(refused)?;
+        }
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         let mut offset = head.end + record::RECORD_HEAD as u64;
         for change in changes {
@@ -132,7 +142,7 @@ impl Log {
             }
             offset += change.bytes() as u64;
         }
-        head.end += buffer.len() as u64;
+        head.end = end;
         index.segments.entry(head.no).or_default().bytes = head.end;
         head.next = no + 1;
         head.buffer = buffer;
@@ -142,13 +152,15 @@ impl Log {
 
     /// Makes what is full durable, and begins the next segment.
     fn begin_segment(&self, head: &mut Head) -> Result<(), Error> {
+        cut(&head.file, head.end).map_err(refused)?;
         self.sync_head(head)?;
         let (no, next) = (head.no + 1, head.next);
         let file = segment::create(&self.directory, no, self.id, next).map_err(refused)?;
         let rows = std::mem::take(&mut head.rows);
         let contents = Contents { log: self.id, first: head.first, bytes: head.end, next, rows };
         head.full.push_back(Full { no: head.no, contents });
-        (head.no, head.file, head.first, head.end) = (no, Arc::new(file), next, segment::HEAD as u64);
+        (head.no, head.file, head.first) = (no, Arc::new(file), next);
+        (head.end, head.written) = (segment::HEAD as u64, segment::HEAD as u64);
         Ok(())
     }
 
@@ -357,7 +369,20 @@ fn latest(rows: Vec<(Logged, Place)>) -> Vec<(Logged, Place)> {
     rows.into_iter().collect::<BTreeMap<Logged, Place>>().into_iter().collect()
 }
 
-/// Cuts off what stands behind the end of a segment, before anything takes its place.
+/// Writes zeros, a page at a time: what is written in one go is also written back in one go, however little of it has
+/// changed.
+fn write_zeros(file: &File, places: Range<u64>) -> io::Result<()> {
+    const PAGE: u64 = 4096;
+    let mut from = places.start;
+    while from < places.end {
+        let bytes = (PAGE - from % PAGE).min(places.end - from);
+        segment::write_at(file, &[0; PAGE as usize][..bytes as usize], from)?;
+        from += bytes;
+    }
+    Ok(())
+}
+
+/// Cuts off what stands behind the end of a segment: before anything takes its place, and when it is full.
 fn cut(file: &File, end: u64) -> io::Result<()> {
     if file.metadata()?.len() > end {
         file.set_len(end)?;

@@ -174,7 +174,8 @@ impl Opening<'_> {
             }
         };
         let (file, buffer) = (Arc::new(file), Vec::new());
-        let head = Head { no, file, first, end, next, rows, full, buffer, is_cut: false, is_broken: false };
+        let (is_cut, is_broken) = (false, false);
+        let head = Head { no, file, first, end, written: end, next, rows, full, buffer, is_cut, is_broken };
         Ok(Log {
             directory: directory.to_owned(),
             id,

@@ -21,7 +21,11 @@ use crate::store::ledger::tests::look_while_working;
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn open(directory: &Path) -> Syncer {
-    open_files(directory, Durability::FlushOnly, Policy::default(), None).unwrap()
+    open_with(directory, Durability::FlushOnly)
+}
+
+fn open_with(directory: &Path, durability: Durability) -> Syncer {
+    open_files(directory, durability, Policy::default(), None).unwrap()
 }
 
 fn refused(directory: &Path) -> String {
@@ -94,7 +98,8 @@ fn compare(table: &Table, model: &Model, random: &mut StdRng, here: &str) {
 fn the_table_holds_what_was_put_whatever_happens() {
     for seed in 0..20 {
         let directory = tempfile::tempdir().unwrap();
-        let (mut store, mut model) = (open(directory.path()), Model::new());
+        let durability = if seed < 15 { Durability::FlushOnly } else { Durability::SyncAfterFlush };
+        let (mut store, mut model) = (open_with(directory.path(), durability), Model::new());
         let mut random = StdRng::seed_from_u64(seed);
         for step in 0..600 {
             match random.random_range(0..40) {
@@ -106,7 +111,7 @@ fn the_table_holds_what_was_put_whatever_happens() {
                         store.abandon();
                     }
                     drop(store);
-                    store = open(directory.path());
+                    store = open_with(directory.path(), durability);
                 }
                 _ => {
                     let batch = batch(&mut random);
@@ -157,7 +162,12 @@ fn readers_miss_nothing_while_rows_go_to_sled() {
 
 /// A store whose log has some segments; the last batch changed one row of sled's.
 fn used(directory: &Path) -> Model {
-    let (store, mut model, mut random) = (open(directory), Model::new(), StdRng::seed_from_u64(3));
+    used_with(directory, Durability::FlushOnly)
+}
+
+fn used_with(directory: &Path, durability: Durability) -> Model {
+    let store = open_with(directory, durability);
+    let (mut model, mut random) = (Model::new(), StdRng::seed_from_u64(3));
     for _ in 0..60 {
         let batch = batch(&mut random);
         store.apply(&batch).unwrap();
@@ -178,14 +188,26 @@ fn last_segment(directory: &Path) -> PathBuf {
 
 #[test]
 fn what_a_crash_tears_is_gone_as_a_whole_and_the_log_goes_on_behind_what_is_left() {
+    torn(Durability::FlushOnly, |path, end| {
+        File::options().write(true).open(path).unwrap().set_len(end - 1).unwrap();
+    });
+    // What was written ahead stands behind it.
+    torn(Durability::SyncAfterFlush, |path, end| {
+        let file = File::options().write(true).open(path).unwrap();
+        assert!(file.metadata().unwrap().len() > end);
+        segment::write_at(&file, &[0], end - 1).unwrap();
+    });
+}
+
+/// Has the last batch torn, given the segment and where it ends.
+fn torn(durability: Durability, tear: impl Fn(&Path, u64)) {
     let directory = tempfile::tempdir().unwrap();
-    let mut model = used(directory.path());
+    let mut model = used_with(directory.path(), durability);
     model.remove(&Pair::Retry.key(SubscriptionNo(1), EventNo(1))[..]);
     let path = last_segment(directory.path());
-    let whole = fs::read(&path).unwrap();
-    let torn = whole.len() - 1;
-    fs::write(&path, &whole[..torn]).unwrap();
-    let store = open(directory.path());
+    let end = fs::read(&path).unwrap().iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    tear(&path, end as u64);
+    let store = open_with(directory.path(), durability);
     let before: Model = store.table().iter().map(owned).collect();
     assert!(before.len() >= model.len() - 1 && !before.values().any(|value| *value == [1]));
 
@@ -193,7 +215,7 @@ fn what_a_crash_tears_is_gone_as_a_whole_and_the_log_goes_on_behind_what_is_left
     store.apply(&fresh).unwrap();
     store.sync().unwrap();
     drop(store);
-    let store = open(directory.path());
+    let store = open_with(directory.path(), durability);
     assert_eq!(store.table().get(Block::Events.key(77, 0)).unwrap().unwrap(), [9]);
     assert_eq!(store.table().iter().count(), before.len() + 1);
 }
