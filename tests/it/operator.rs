@@ -5,6 +5,7 @@ mod attempts;
 mod endpoints;
 mod event_types;
 mod messages;
+mod svix_crate;
 mod tokens;
 
 use serde_json::{Value, json};

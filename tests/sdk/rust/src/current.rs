@@ -1,58 +1,37 @@
 //! With the current version.
 
-use serde_json::json;
-use svix::api::{MessageAttemptListByMsgOptions, Svix, SvixOptions};
-use svix::models::{ApplicationIn, EndpointIn, EventTypeIn, MessageIn, MessageStatus};
-use svix::webhooks::Webhook;
-use tokio::time::{sleep, timeout};
+mod applications;
+mod attempts;
+mod authentication;
+mod deliveries;
+mod endpoint_headers;
+mod endpoint_work;
+mod endpoints;
+mod event_types;
+mod health;
+mod idempotency;
+mod lists;
+mod messages;
+mod refusals;
+mod secrets;
+mod world;
 
-use crate::receiver::Receiver;
-use crate::{PATIENCE, PAUSE};
+use self::world::World;
 
 pub async fn walk(server_url: &str, key: &str) {
-    let options = SvixOptions { server_url: Some(server_url.to_owned()), ..SvixOptions::default() };
-    let svix = Svix::new(key.to_owned(), Some(options));
-    let receiver = Receiver::start();
-
-    let app = svix.application().create(ApplicationIn::new("Acme".to_owned()), None).await.expect("an application");
-    let event_type = EventTypeIn::new("invoice.paid".to_owned(), "An invoice was paid".to_owned());
-    svix.event_type().create(event_type, None).await.expect("an event type");
-    let event_types = Some(["invoice.paid".to_owned()].into());
-    let endpoint = EndpointIn { event_types, ..EndpointIn::new(receiver.url.clone()) };
-    let endpoint = svix.endpoint().create(app.id.clone(), endpoint, None).await.expect("an endpoint");
-    let secret = svix.endpoint().get_secret(app.id.clone(), endpoint.id.clone()).await.expect("a secret").key;
-
-    let message = MessageIn::new("invoice.paid".to_owned(), json!({"amount": 12}));
-    let message = svix.message().create(app.id.clone(), message, None).await.expect("a message");
-    let received = receiver.next();
-    let mut headers = http::HeaderMap::new();
-    for (name, value) in &received.headers {
-        headers.insert(http::HeaderName::try_from(name).expect("a name"), value.parse().expect("a value"));
-    }
-    Webhook::new(&secret).expect("a usable secret").verify(&received.body, &headers).expect("a good signature");
-    assert_eq!(received.body, br#"{"amount":12}"#);
-
-    let attempt = timeout(PATIENCE, async {
-        loop {
-            let options = MessageAttemptListByMsgOptions { with_content: Some(true), ..Default::default() };
-            let attempts = svix.message_attempt();
-            let listed = attempts.list_by_msg(app.id.clone(), message.id.clone(), Some(options)).await;
-            if let Some(attempt) = listed.expect("a list").data.into_iter().next() {
-                return attempt;
-            }
-            sleep(PAUSE).await;
-        }
-    });
-    let attempt = attempt.await.expect("an attempt in time");
-    assert_eq!((attempt.endpoint_id, attempt.status), (endpoint.id.clone(), MessageStatus::Success));
-
-    let rotated = svix.endpoint().rotate_secret(app.id, endpoint.id, Default::default(), None).await;
-    assert_ne!(rotated.expect("a new secret").key, secret);
-    match svix.application().get("nobody".to_owned()).await {
-        Err(svix::Error::Http(refusal)) => {
-            let payload = refusal.payload.expect("a refusal has a body");
-            assert_eq!((refusal.status.as_u16(), payload.code.as_str()), (404, "not_found"));
-        }
-        other => panic!("{other:?}"),
-    }
+    let world = World::new(server_url, key);
+    health::walk(&world).await;
+    applications::walk(&world).await;
+    authentication::walk(&world).await;
+    event_types::walk(&world).await;
+    endpoints::walk(&world).await;
+    endpoint_headers::walk(&world).await;
+    secrets::walk(&world).await;
+    messages::walk(&world).await;
+    deliveries::walk(&world).await;
+    attempts::walk(&world).await;
+    endpoint_work::walk(&world).await;
+    idempotency::walk(&world).await;
+    lists::walk(&world).await;
+    refusals::walk(&world).await;
 }

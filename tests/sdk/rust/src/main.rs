@@ -1,19 +1,16 @@
-//! The way of a message with the SDK for Rust, in its current version and in the last of the one before: an application,
-//! an event type, an endpoint, a message that arrives and verifies, its attempt, a rotated secret, and a refusal.
+//! Every method of the SDK for Rust that the server has an answer to, in its current version and in the last of the one
+//! before. Quiet where all is well; else a panic says what is not.
 //!
 //! `HOOKYARD_URL` is the server, `HOOKYARD_KEY` an `admin` key.
 
 mod current;
+mod names;
+mod pages;
+mod patience;
 mod receiver;
 mod version_1;
 
-use std::time::Duration;
-
-/// How long something may take that happens by itself.
-const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(20);
-
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
     let (url, key) = (variable("HOOKYARD_URL"), variable("HOOKYARD_KEY"));
