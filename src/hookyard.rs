@@ -23,6 +23,7 @@ mod measuring;
 mod paging;
 mod reloading;
 mod secrets;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod trials;
@@ -78,6 +79,7 @@ pub use hooks::{Change, Hook, HookQuery, Subscribe, SubscribeError, Subscribed, 
 pub use paging::{Page, PageRequest, Stretch};
 pub use reloading::Reloaded;
 pub use secrets::{DEFAULT_OVERLAP, LONGEST_OVERLAP, Rotate, RotateError, Rotated};
+pub use standing::Standing;
 
 pub use crate::store::history::{Listed, Order, Period, Topics};
 pub use crate::store::{Expired, Hour, Retained};

@@ -34,7 +34,7 @@ use crate::id::{AccountNo, EventNo, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, EventQuery, Listed, Order, Place};
 use crate::subscription::{Generation, Subscription};
 
-pub use self::figures::{Census, Deep, Disk, Expired, Hour, Retained, Tally, added_up};
+pub use self::figures::{AttemptCounts, Census, Deep, Disk, Expired, Hour, Retained, Tally, added_up};
 pub use self::lane::{Lane, Lanes};
 pub use self::verb::{
     Address, Answer, Change, Duplicate, Edit, Expunge, ExpungeAnswer, Follows, NewAccount, NewSubscription,
@@ -116,8 +116,8 @@ pub trait Reader: Send + Sync {
     /// How many deliveries of each subscription are pending and dead, and when it was last attempted.
     fn tallies(&self, subscriptions: &[Subscription]) -> Result<Vec<Tally>, Error>;
 
-    /// The attempts made for a subscription by the hour, oldest first, at least the last 7 days.
-    fn hours(&self, no: SubscriptionNo) -> Result<Vec<Hour>, Error>;
+    /// The attempts made for a subscription: at least the last 7 days by the hour, and 28 days before by the day.
+    fn attempt_counts(&self, no: SubscriptionNo) -> Result<AttemptCounts, Error>;
 
     /// An account's events, newest first.
     fn events(&self, query: &EventQuery) -> Result<Listed<Arc<Recorded>>, Error>;

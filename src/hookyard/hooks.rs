@@ -410,7 +410,7 @@ impl Hookyard {
 
 impl Hook {
     fn of(subscription: Subscription, tally: Tally, now: Now) -> Self {
-        let Tally { pending, replaying, dead, last_attempt_at, next_attempt_at } = tally;
+        let Tally { pending, replaying, dead, last_attempt_at, next_attempt_at, .. } = tally;
         // What came back from the dead has been due since before its hook was there.
         let next_attempt_at = next_attempt_at.map(|due| now.on_the_wall(due).max(subscription.created_at));
         Self { subscription, pending, replaying, dead, last_attempt_at, next_attempt_at }

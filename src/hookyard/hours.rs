@@ -15,7 +15,7 @@ impl Hookyard {
     pub async fn hook_hours(&self, account: &AccountId, id: HookId) -> Result<Vec<Hour>, LookupError> {
         let account = self.0.registry.account(account).ok_or(LookupError::NotFound)?;
         let no = self.record(account, id).await?.ok_or(LookupError::NotFound)?.no;
-        Ok(self.read(move |reader| reader.hours(no)).await?)
+        Ok(self.read(move |reader| reader.attempt_counts(no)).await?.hours)
     }
 
     /// Those of all hooks that the account has now. It costs a read for each of them, and nothing for what they were sent.
@@ -30,7 +30,9 @@ impl Hookyard {
                 hooks.push(hook.no);
                 true
             })?;
-            hooks.into_iter().try_fold(Vec::new(), |sum, no| Ok(added_up(sum, &reader.hours(no)?)))
+            hooks
+                .into_iter()
+                .try_fold(Vec::new(), |sum, no| Ok(added_up(sum, &reader.attempt_counts(no)?.hours)))
         });
         Ok(hours.await?)
     }

@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::IteratorRandom;
 use rand::{RngExt, SeedableRng};
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::history::{DeliveryStatus, NEWEST, Order, Period, Topics};
@@ -545,13 +546,19 @@ impl Conversation {
             let replayable = |reader: &dyn Reader| reader.replayable(subscription, &query, missing).unwrap();
             assert_eq!(replayable(reader), replayable(&self.model), "{here}: replayable, missing {missing}");
         }
-        // The model keeps them all.
-        let all = self.model.hours(subscription.no).unwrap();
-        assert_eq!(
-            reader.hours(subscription.no).unwrap(),
-            all[all.len().saturating_sub(hours::KEPT)..],
-            "{here}: hours"
-        );
+        // The model keeps them all by the hour.
+        let AttemptCounts { hours: mut older, .. } = self.model.attempt_counts(subscription.no).unwrap();
+        let newest = older.split_off(older.len().saturating_sub(hours::KEPT));
+        let mut days: BTreeMap<u32, (u32, u32)> = BTreeMap::new();
+        for hour in older {
+            let (attempts, successes) = days.entry(hour.hour / 24 * 24).or_default();
+            (*attempts, *successes) = (*attempts + hour.attempts, *successes + hour.successes);
+        }
+        let days = days.into_iter().map(|(hour, (attempts, successes))| Hour { hour, attempts, successes });
+        let days: Vec<Hour> = days.collect();
+        let counts = reader.attempt_counts(subscription.no).unwrap();
+        assert_eq!(counts.hours, newest, "{here}: hours");
+        assert_eq!(counts.days, days[days.len().saturating_sub(hours::DAYS_KEPT)..], "{here}: days");
         let health = |reader: &dyn Reader| reader.health(subscription.no).unwrap();
         assert_eq!(health(reader), health(&self.model), "{here}: health");
     }

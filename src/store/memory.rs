@@ -12,9 +12,9 @@ use crate::health::Health;
 use crate::id::{AccountNo, EventNo, Seal, SubscriptionNo};
 use crate::store::history::{Delivery, DeliveryQuery, DeliveryStatus, EventQuery, Listed, Order, Place};
 use crate::store::{
-    Address, Answer, Backend, Backlog, Census, Committed, Copier, CopyError, Disk, Error, Expunge,
-    ExpungeAnswer, Farewell, Follows, Hour, Lane, Lanes, NewAccount, Reader, Recovery, Replay, Replayable,
-    Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
+    Address, Answer, AttemptCounts, Backend, Backlog, Census, Committed, Copier, CopyError, Disk, Error,
+    Expunge, ExpungeAnswer, Farewell, Follows, Hour, Lane, Lanes, NewAccount, Reader, Recovery, Replay,
+    Replayable, Retained, Retries, Retry, Rotation, Settlement, Tally, Untidy, Verb,
 };
 use crate::subscription::{Generation, Match, Matches, Status, Subscription};
 
@@ -517,6 +517,7 @@ impl Model {
                 Pending::Retry(_) => retry.map(|retry| Lane::after(retry.retries)),
             });
         }
+        tally.retrying = retries.iter().filter(|retry| retry.attempts > 0).count() as u64;
         tally.last_attempt_at = self.last_attempts.get(&subscription.no).copied();
         let active = subscription.status == Status::Active;
         let soonest = self.retries(subscription).first().map(|retry| retry.due);
@@ -716,9 +717,10 @@ impl Reader for Memory {
         Ok(subscriptions.iter().map(|subscription| model.tally(subscription)).collect())
     }
 
-    fn hours(&self, no: SubscriptionNo) -> Result<Vec<Hour>, Error> {
+    /// All of them by the hour.
+    fn attempt_counts(&self, no: SubscriptionNo) -> Result<AttemptCounts, Error> {
         let hours = self.model().hours.get(&no).cloned().unwrap_or_default();
-        Ok(hours.into_values().collect())
+        Ok(AttemptCounts { days: Vec::new(), hours: hours.into_values().collect() })
     }
 
     fn events(&self, query: &EventQuery) -> Result<Listed<Arc<Recorded>>, Error> {

@@ -1,4 +1,5 @@
-//! Attempts by the hour: how many were made for each subscription, and how many succeeded.
+//! Attempts by the hour: how many were made for each subscription, and how many succeeded; those of longer ago by the
+//! day.
 //!
 //! They are counted in memory as they are settled, and written down in rounds, some subscriptions with a commit. What was
 //! not written is counted again after a crash, from the settlement blocks: a row says up to which commit it counts, and
@@ -15,8 +16,8 @@ use crate::store::ledger::blocks::{PART_BITS, commit_of, get, numbers};
 use crate::store::ledger::keys::{self, Block};
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::table::Table;
-use crate::store::ledger::values::{SettlementBlock, TalliedV1, decode, encode};
-use crate::store::{Error, Hour, added_up};
+use crate::store::ledger::values::{SettlementBlock, Tallied, Value, decode, encode};
+use crate::store::{AttemptCounts, Error, Hour};
 
 /// How many commits pass until the next round begins, unless an hour ends before.
 const ROUND_COMMITS: u64 = if cfg!(test) { 5 } else { 4_096 };
@@ -26,6 +27,8 @@ const STEP: usize = if cfg!(test) { 1 } else { 16 };
 const LONGEST_ROUND: usize = 1_024;
 /// How many hours are kept of a subscription: 7 days, those without attempts not counted.
 pub const KEPT: usize = if cfg!(test) { 3 } else { 7 * 24 };
+/// How many days before these are kept.
+pub const DAYS_KEPT: usize = if cfg!(test) { 2 } else { 28 };
 
 /// What is counted and not written yet.
 #[derive(Default)]
@@ -117,8 +120,8 @@ impl Hours {
             return Ok(());
         };
         let key = keys::hours(no);
-        let hours = with_open(rows.get(&key)?.as_deref(), &open)?;
-        rows.put(&key, encode(&TalliedV1::of(commit, &hours)));
+        let counts = with_open(rows.get(&key)?.as_deref(), &open)?;
+        rows.put(&key, Tallied { counted: commit, counts }.encode());
         self.written += 1;
         Ok(())
     }
@@ -154,14 +157,14 @@ impl Hours {
 /// The commit up to which the row of a subscription counts.
 fn counted_up_to(table: &Table, no: SubscriptionNo) -> Result<u64, Error> {
     let row = table.get(keys::hours(no))?;
-    let row = row.map(|row| decode::<TalliedV1>(&row)).transpose()?;
+    let row = row.map(|row| Tallied::decode(&row, ())).transpose()?;
     Ok(row.map_or(0, |row| row.counted))
 }
 
-/// The hours that a row holds, if there is one, and those that are not written yet: the newest of them.
-pub fn with_open(row: Option<&[u8]>, open: &[Hour]) -> Result<Vec<Hour>, Error> {
-    let known = row.map(decode::<TalliedV1>).transpose()?;
-    let mut hours = added_up(known.map(|known| known.hours()).unwrap_or_default(), open);
-    hours.drain(..hours.len().saturating_sub(KEPT));
-    Ok(hours)
+/// What a row holds, if there is one, and the hours that are not written yet: as much of it as is kept.
+pub fn with_open(row: Option<&[u8]>, open: &[Hour]) -> Result<AttemptCounts, Error> {
+    let known = row.map(|row| Tallied::decode(row, ())).transpose()?;
+    let mut counts = known.map(|known| known.counts).unwrap_or_default();
+    counts.add(open, KEPT, DAYS_KEPT);
+    Ok(counts)
 }

@@ -23,8 +23,8 @@ use crate::store::ledger::shared::{Shared, revived};
 use crate::store::ledger::values::{Value, decode_subscription};
 use crate::store::ledger::{census, disk};
 use crate::store::{
-    Address, Backlog, Census, Disk, Error, Hour, Lane, Lanes, Reader, Replayable, Retained, Retries, Retry,
-    Tally,
+    Address, AttemptCounts, Backlog, Census, Disk, Error, Lane, Lanes, Reader, Replayable, Retained, Retries,
+    Retry, Tally,
 };
 use crate::subscription::{Generation, Status, Subscription};
 
@@ -58,6 +58,7 @@ impl Shared {
             let Retry { due, retries, .. } = revived(retry, subscription);
             if !count.in_tail.contains(&retry.event) {
                 count.tally.add(is_live.then(|| Lane::after(retries)));
+                count.tally.retrying += u64::from(is_live && retry.attempts > 0);
             }
             if is_live && subscription.status == Status::Active {
                 soonest = Some(soonest.map_or(due, |soonest: Timestamp| soonest.min(due)));
@@ -248,7 +249,7 @@ impl Reader for Shared {
         Ok(subscriptions.iter().map(|subscription| counts[&subscription.no].tally).collect())
     }
 
-    fn hours(&self, no: SubscriptionNo) -> Result<Vec<Hour>, Error> {
+    fn attempt_counts(&self, no: SubscriptionNo) -> Result<AttemptCounts, Error> {
         loop {
             let (open, written) = {
                 let volatile = self.volatile();

@@ -284,6 +284,26 @@ fn the_messages_of_an_endpoint_are_counted_by_where_they_stand() {
 }
 
 #[test]
+fn more_messages_than_are_looked_at_are_counted_from_what_was_counted_already() {
+    let (server, operator) = application();
+    let receiver = Receiver::answering_with(|_| 200);
+    let id = operator.endpoint("acme", &json!({"url": receiver.url("/")}));
+    let path = format!("{ENDPOINTS}/{id}/stats");
+    let api = server.api().account("acme");
+    let emit = |events: usize| {
+        api.emit_all(&(0..events).map(|n| json!({"event": "new_lead", "data": n})).collect::<Vec<_>>());
+    };
+    let counts = |success, pending| json!({"success": success, "pending": pending, "sending": 0, "fail": 0, "canceled": 0});
+    emit(3);
+    until("all are delivered", || operator.get(&path) == counts(3, 0));
+    api.pause(&id.replacen("ep_", "hook_", 1));
+    for _ in 0..17 {
+        emit(1_000);
+    }
+    assert_eq!(operator.get(&path), counts(3, 17_000));
+}
+
+#[test]
 fn an_endpoint_may_be_signed_to_with_a_key_of_which_it_has_the_public_half_alone() {
     let (mut server, operator) = application();
     let receiver = Receiver::answering_with(|_| 200);

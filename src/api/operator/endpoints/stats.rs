@@ -8,7 +8,7 @@ use crate::api::answer;
 use crate::api::operator::refusal::Refusal;
 use crate::api::operator::visit::Visit;
 use crate::clock::Timestamp;
-use crate::hookyard::{DeliveryStatus, Listed, Narrowed, Order, Period, Stretch};
+use crate::hookyard::{Narrowed, Period, Standing};
 
 use super::named;
 
@@ -16,10 +16,8 @@ use super::named;
 const LONGEST_MS: u64 = 28 * 24 * 60 * 60 * 1000;
 /// By how much a caller's clock may be off.
 const TOLERANCE_MS: u64 = 5 * 60 * 1000;
-/// How many are looked at in one go.
-const STEP: usize = 4_096;
 
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 struct Shape {
     success: u64,
     pending: u64,
@@ -47,25 +45,8 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     // Of what is accepted in this very millisecond nobody can tell on which side of it it is.
     let accepted = Period { since, until: Timestamp(until.0 + 1) };
     let narrowed = Narrowed { topics: Default::default(), accepted, hide_own: !visit.is_organisation() };
-    let (mut counted, mut behind) = (Shape::default(), None);
-    loop {
-        let stretch = Stretch { order: Order::Descending, behind, limit: STEP };
-        let listed =
-            visit
-                .hookyard()
-                .deliveries_of_endpoint(&account.id, &endpoint, &narrowed, None, stretch, |_| true);
-        let Listed { items, more } = listed.await?;
-        for delivery in &items {
-            *match delivery.status {
-                DeliveryStatus::Delivered => &mut counted.success,
-                DeliveryStatus::Dead => &mut counted.fail,
-                DeliveryStatus::Pending if delivery.attempts > 0 => &mut counted.sending,
-                DeliveryStatus::Pending => &mut counted.pending,
-            } += 1;
-        }
-        behind = items.last().map(|delivery| delivery.event_id);
-        if !more {
-            return Ok(answer::json(StatusCode::OK, &counted));
-        }
-    }
+    let Standing { delivered, waiting, retrying, dead } =
+        visit.hookyard().standing(&account.id, &endpoint, &narrowed).await?;
+    let shape = Shape { success: delivered, pending: waiting, sending: retrying, fail: dead, canceled: 0 };
+    Ok(answer::json(StatusCode::OK, &shape))
 }

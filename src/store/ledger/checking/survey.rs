@@ -16,7 +16,7 @@ use crate::store::ledger::encrypting::SealedUnder;
 use crate::store::ledger::keys::{self, Block, Kind};
 use crate::store::ledger::table::Table;
 use crate::store::ledger::values::{
-    AttemptChapterV1, Counters, EventBlock, EventChapterV1, Moved, SettlementBlock, TalliedV1, ToldV1, Usage,
+    AttemptChapterV1, Counters, EventBlock, EventChapterV1, Moved, SettlementBlock, Tallied, ToldV1, Usage,
     Value, decode, decode_outline,
 };
 use crate::store::tail::Cursor;
@@ -126,7 +126,7 @@ impl Survey {
             Kind::ApiKey => drop(ApiKey::decode(value, keys::rest(key).to_vec())?),
             Kind::Garbage => self.gone.extend(keys::read_numbered(key)),
             Kind::Health => drop(Health::decode(value, ())?),
-            Kind::Hours => drop(decode::<TalliedV1>(value)?),
+            Kind::Hours => drop(Tallied::decode(value, ())?),
             Kind::SealedUnder => drop(decode::<SealedUnder>(value)?),
             Kind::Subscription => self.hook(key, value, findings)?,
             Kind::Block(_) | Kind::Pair(_) => {}

@@ -26,7 +26,7 @@ pub fn stored_value(input: &[u8]) {
         b'h' => record(bytes, || (), Health::clone),
         b'k' => record(bytes, || vec![5; 32], ApiKey::clone),
         b'l' => plain::<Vec<(u64, u64)>>(bytes),
-        b'n' => plain::<TalliedV1>(bytes),
+        b'n' => record(bytes, || (), Tallied::clone),
         b'r' => record(bytes, || EventNo(5), Retry::clone),
         b's' => settlements(bytes),
         b't' => plain::<AttemptChapterV1>(bytes),

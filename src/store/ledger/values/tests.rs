@@ -12,7 +12,7 @@ use crate::id::{Seal, SubscriptionNo};
 use crate::label::Metadata;
 use crate::store::Address;
 use crate::store::ledger::pages::Page;
-use crate::store::{Follows, Settlement};
+use crate::store::{AttemptCounts, Follows, Settlement};
 use crate::subscription::client_certificate::examples::one;
 use crate::subscription::{
     self, CustomHeaders, Envelope, Match, PreviousSecret, Secret, Status, Subscription,
@@ -164,11 +164,13 @@ fn health() -> Health {
     Health { stage: Stage::Probing, hold_until: Some(Timestamp(900)), failing_since: Some(Timestamp(800)) }
 }
 
-fn hours() -> Vec<Hour> {
-    vec![
+fn tallied() -> Tallied {
+    let days = vec![Hour { hour: 489_984, attempts: 300, successes: 299 }];
+    let hours = vec![
         Hour { hour: 490_000, attempts: 70_000, successes: 3 },
         Hour { hour: 490_002, attempts: 1, successes: 1 },
-    ]
+    ];
+    Tallied { counted: 300, counts: AttemptCounts { days, hours } }
 }
 
 fn retry() -> Retry {
@@ -227,7 +229,7 @@ fn values_have_the_bytes_that_they_always_had() {
         ("event type", declaration().encode(), GOLDEN_EVENT_TYPE),
         ("key", key().encode(), GOLDEN_KEY),
         ("health", health().encode(), GOLDEN_HEALTH),
-        ("hours", encode(&TalliedV1::of(300, &hours())), GOLDEN_HOURS),
+        ("hours", tallied().encode(), GOLDEN_HOURS),
         ("retry", retry().encode(), GOLDEN_RETRY),
         ("cursor", Cursor { event: EventNo(5), commit: 300 }.encode(), GOLDEN_CURSOR),
         ("usage", encode(&Usage { bytes: 70_000, commit: 300 }), GOLDEN_USAGE),
@@ -254,7 +256,7 @@ fn what_was_written_is_read_back() {
     assert_eq!(decode_subscription(&bytes, place()).unwrap(), subscription());
     let bytes = encode_subscription(&endpoint(), &seal, &keyring);
     assert_eq!(decode_subscription(&bytes, place()).unwrap(), endpoint());
-    assert_eq!(decode::<TalliedV1>(&encode(&TalliedV1::of(300, &hours()))).unwrap().hours(), hours());
+    assert_eq!(Tallied::decode(&tallied().encode(), ()).unwrap(), tallied());
     assert_eq!(Account::decode(&account().encode(), b"acme".to_vec()).unwrap(), account());
     assert_eq!(Declaration::decode(&declaration().encode(), b"new_lead".to_vec()).unwrap(), declaration());
     assert_eq!(ApiKey::decode(&key().encode(), vec![5; 32]).unwrap(), key());
@@ -324,6 +326,8 @@ fn what_schema_six_wrote_is_read() {
     assert_eq!(read(GOLDEN_ENDPOINT_V4), expected);
     let read = Health::decode(&hex::decode(GOLDEN_HEALTH_V1).unwrap(), ()).unwrap();
     assert_eq!(read, Health { failing_since: None, ..health() });
+    let read = Tallied::decode(&hex::decode(GOLDEN_HOURS_V1).unwrap(), ()).unwrap();
+    assert_eq!(read.counts, AttemptCounts { days: Vec::new(), ..tallied().counts });
     let read = Retry::decode(&hex::decode(GOLDEN_RETRY_V1).unwrap(), EventNo(5)).unwrap();
     assert_eq!(read, Retry { given_up: false, ..retry() });
     let block = SettlementBlock::decode(&hex::decode(GOLDEN_SETTLEMENTS_V2).unwrap()).unwrap();
@@ -478,7 +482,8 @@ const GOLDEN_ACCOUNT_V1: &str = "010207";
 const GOLDEN_EVENT_TYPE: &str = "010641206c65616401027b7d01046265746100010708";
 const GOLDEN_KEY: &str = "01040404040404040404040404040404040404040402030001020263690100";
 const GOLDEN_HEALTH: &str = "02000101fb840301fb2003";
-const GOLDEN_HOURS: &str = "01fb2c0102fc107a0700fc7011010003020101";
+const GOLDEN_HOURS: &str = "02fb2c0101fc007a0700fb2c01fb2b0102fc107a0700fc7011010003020101";
+const GOLDEN_HOURS_V1: &str = "01fb2c0102fc107a0700fc7011010003020101";
 const GOLDEN_HEALTH_V1: &str = "01000101fb8403";
 const GOLDEN_RETRY: &str = "02fc7011010001020201";
 const GOLDEN_RETRY_V1: &str = "01fc70110100010202";
