@@ -13,7 +13,9 @@ use super::refusal::{Fault, Refusal};
 /// The most bytes of a text for people, and of a name.
 const TEXT_LIMIT: usize = 4_096;
 /// What a fault of something inside a value is told of.
-const INSIDE: &str = "__all__";
+pub const INSIDE: &str = "__all__";
+/// What is said of a text that is none of those of which ids, names and channels are made.
+pub const NOT_LIMITED: &str = "String must match the following pattern: [a-zA-Z0-9\\-_.].";
 
 /// A field of a change: absent, `null`, or a value.
 pub type Given<T> = Option<Option<T>>;
@@ -106,7 +108,7 @@ impl Faults {
         } else if text.len() > UID_LIMIT {
             self.note(&[field, INSIDE], "String too long");
         } else if !is_limited(text) {
-            self.note(&[field, INSIDE], "String must match the following pattern: [a-zA-Z0-9\\-_.].");
+            self.note(&[field, INSIDE], NOT_LIMITED);
         }
     }
 

@@ -14,7 +14,9 @@ use crate::api::error::Kind;
 use crate::clock::Timestamp;
 use crate::filter::NotAChannel;
 use crate::hookyard::{Hookyard, Narrowed, Order, Period, Topics};
+use crate::label::is_limited;
 
+use super::input::{INSIDE, NOT_LIMITED};
 use super::page::Wanted;
 use super::refusal::{Fault, Refusal};
 
@@ -132,12 +134,15 @@ impl<'a> Visit<'a> {
     fn narrowed(&self) -> Result<Narrowed, Refusal> {
         let mut event_types = Vec::new();
         for name in self.0.query.all("event_types").flat_map(|names| names.split(',')) {
-            let wrong = |_| Refusal::invalid(Fault::query(&["__all__"], "Invalid event type"));
+            if !is_limited(name) {
+                return Err(Refusal::invalid(Fault::query(&["event_types", INSIDE], NOT_LIMITED)));
+            }
+            let wrong = |_| Refusal::invalid(Fault::query(&[INSIDE], "Invalid event type"));
             event_types.push(name.parse().map_err(wrong)?);
         }
         let channel = self.asked("channel").map(str::parse).transpose();
         let wrong =
-            |error: NotAChannel| Refusal::invalid(Fault::query(&["channel", "__all__"], error.to_string()));
+            |error: NotAChannel| Refusal::invalid(Fault::query(&["channel", INSIDE], error.to_string()));
         let (since, until) = (self.moment("after")?, self.moment("before")?);
         Ok(Narrowed {
             topics: Topics { event_types, channel: channel.map_err(wrong)? },

@@ -125,6 +125,11 @@ fn messages_are_listed_newest_first_and_narrowed() {
     assert!(of_page(&list("?before=2020-01-01T00:00:00Z"), "id").is_empty());
     assert_eq!(of_page(&list("?after=2020-01-01%2000:00:00.123%20UTC"), "id").len(), 6);
     operator.refused(400, "GET", &format!("{MESSAGES}?before=yesterday"), None);
+    let path = format!("{MESSAGES}?event_types=type.1,not%20one");
+    let told: Value = operator.call("GET", &path, None).expect(422);
+    let why = "String must match the following pattern: [a-zA-Z0-9\\-_.].";
+    let fault = json!({"loc": ["query", "event_types", "__all__"], "msg": why, "type": "value_error"});
+    assert_eq!(told, json!({"detail": [fault]}));
 
     // What came after a moment is read from that moment on.
     let oldest = list("?limit=2&after=2020-01-01T00:00:00Z");
