@@ -36,6 +36,8 @@ struct Entry {
     event: Option<Arc<Recorded>>,
     /// A bit for each match, set while it is open.
     open: SmallVec<[u64; 1]>,
+    /// How many are open.
+    left: usize,
     commit: u64,
     /// When it was pushed.
     since: Timestamp,
@@ -64,7 +66,7 @@ impl Tail {
         }
         self.bytes += if matches > 0 { weight(&event) } else { 0 };
         let event = (matches > 0).then_some(event);
-        self.entries.push_back(Entry { event, open, commit, since: now });
+        self.entries.push_back(Entry { event, open, left: matches, commit, since: now });
         self.trim();
     }
 
@@ -86,7 +88,8 @@ impl Tail {
             return false;
         }
         entry.open[index / 64] &= !(1 << (index % 64));
-        if entry.open.iter().all(|word| *word == 0) {
+        entry.left -= 1;
+        if entry.left == 0 {
             let event = entry.event.take();
             self.bytes -= event.map_or(0, |event| weight(&event));
             self.trim();

@@ -208,10 +208,20 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
     decode_as(V1, bytes)
 }
 
+/// Appends a value's bytes.
+pub fn encode_onto(bytes: &mut Vec<u8>, value: &impl Serialize) {
+    encode_as_onto(bytes, V1, value);
+}
+
 fn encode_as(version: u8, value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = vec![version];
-    options().serialize_into(&mut bytes, value).expect("a value serialises into memory");
+    let mut bytes = Vec::new();
+    encode_as_onto(&mut bytes, version, value);
     bytes
+}
+
+fn encode_as_onto(bytes: &mut Vec<u8>, version: u8, value: &impl Serialize) {
+    bytes.push(version);
+    options().serialize_into(bytes, value).expect("a value serialises into memory");
 }
 
 fn decode_as<'a, T: Deserialize<'a>>(version: u8, bytes: &'a [u8]) -> Result<T, Error> {

@@ -14,7 +14,7 @@ use crate::store::ledger::blocks::{event_blocks_backwards, get, get_part, last_a
 use crate::store::ledger::keys::Block;
 use crate::store::ledger::rows::Rows;
 use crate::store::ledger::table::Table;
-use crate::store::ledger::values::{EventChapterV1, StoredEvent, decode, encode};
+use crate::store::ledger::values::{EventChapterV1, StoredEvent, decode, encode, encode_onto};
 
 use super::{alone, drop_block, ranges, runs};
 
@@ -129,11 +129,15 @@ fn index(owned: &mut [(u64, u64)], first: u64, postings: &mut Vec<u8>) -> Vec<(u
     owned.sort_unstable();
     let mut before = 0;
     let lists = owned.chunk_by(|(owner, _), (next, _)| owner == next).map(|owned| {
-        let list = encode(&runs(owned.iter().map(|(_, event)| alone(event - first)), 0));
-        postings.extend_from_slice(&list);
+        let begin = postings.len();
+        match owned {
+            // Most have one: a list of one run, for which nothing is allocated.
+            [(_, event)] => encode_onto(postings, &[(event - first, 1_u64)].as_slice()),
+            _ => encode_onto(postings, &runs(owned.iter().map(|(_, event)| alone(event - first)), 0)),
+        }
         let distance = owned[0].0 - before;
         before = owned[0].0;
-        (distance, list.len() as u32)
+        (distance, (postings.len() - begin) as u32)
     });
     lists.collect()
 }
