@@ -34,6 +34,9 @@ const LISTENING: &str = "listening on http://";
 const DATA: &str = "data";
 /// How often it looks whether a router is done.
 const LOOK: Duration = Duration::from_millis(5);
+/// A router that takes no more than so much of a processor for so long has nothing to do.
+const REST: Duration = Duration::from_millis(500);
+const RESTING_SHARE: f64 = 0.1;
 /// How long an answer to a single request may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -182,6 +185,23 @@ impl Router {
             let Counted { matched, delivered, .. } = counted;
             ensure!(since.elapsed() < patience, "{delivered} of {matched} deliveries were made, then none");
             std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until it has nothing to do, and what it was given lies where it stays.
+    ///
+    /// # Errors
+    /// When that takes too long.
+    pub fn rest(&self, patience: Duration) -> anyhow::Result<()> {
+        let began = Instant::now();
+        loop {
+            let before = self.footprint().cpu_us.context("its processor time cannot be known")?;
+            std::thread::sleep(REST);
+            let taken = self.footprint().cpu_us.unwrap_or_default() - before;
+            if taken < REST.as_micros() as f64 * RESTING_SHARE {
+                return Ok(());
+            }
+            ensure!(began.elapsed() < patience, "it does not come to rest");
         }
     }
 

@@ -104,6 +104,9 @@ impl Bench {
         let mut destination = self.destination(shape.place)?;
         let router = Router::start(&self.workshop, &self.networks())?;
         self.subscribe(&router, &destination, shape)?;
+        if shape.hooks > FEW_HOOKS {
+            router.rest(self.patience)?;
+        }
         destination.expect(shape.expected(), self.receiver_fault)?;
         let before = router.footprint();
         let sent = self.send(&router, shape)?;
