@@ -129,7 +129,9 @@ impl Log {
         record::encode(&mut buffer, no, changes);
         segment::write_at(&head.file, &buffer, head.end).map_err(refused)?;
         let end = head.end + buffer.len() as u64;
-        if end > head.written && self.durability == Durability::SyncAfterFlush {
+        // Behind a large batch it would not last for long.
+        let is_worth_it = (buffer.len() as u64) < AHEAD / 4;
+        if end > head.written && is_worth_it && self.durability == Durability::SyncAfterFlush {
             head.written = end.next_multiple_of(AHEAD);
             write_zeros(&head.file, end..head.written).map_err(refused)?;
         }
