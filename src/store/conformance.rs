@@ -25,7 +25,7 @@ use crate::health::Stage;
 use crate::id::{KeyId, Seal};
 use crate::store::ledger::checking::{Invariant, check_store};
 use crate::store::ledger::hours;
-use crate::store::ledger::{Durability, Ledger, Policy};
+use crate::store::ledger::{Durability, Ledger, Policy, SCHEMA_VERSION};
 use crate::subscription::client_certificate::examples::one;
 use crate::subscription::{self, CustomHeaders, DeliveryPolicy, Envelope, Match, Matches, Profile, Secret};
 
@@ -632,4 +632,16 @@ fn a_store_of_a_newer_version_is_refused() {
     drop(db);
     let refused = Ledger::open(directory.path(), Durability::default(), Policy::default()).err().unwrap();
     assert!(refused.to_string().contains("newer version: its schema is 99"), "{refused}");
+}
+
+#[test]
+fn a_store_of_an_earlier_version_is_one_of_this_version_once_it_was_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Ledger::open(directory.path(), Durability::default(), Policy::default()).unwrap();
+    drop(open());
+    let db = sled::open(directory.path()).unwrap();
+    let this_version = db.insert(b"0schema", vec![1, SCHEMA_VERSION as u8 - 1]).unwrap().unwrap();
+    drop(db);
+    drop(open());
+    assert_eq!(sled::open(directory.path()).unwrap().get(b"0schema").unwrap(), Some(this_version));
 }

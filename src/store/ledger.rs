@@ -83,7 +83,7 @@ use crate::store::ledger::copying::Copying;
 use crate::store::ledger::encrypting::SealedUnder;
 use crate::store::ledger::fault::{failed, refused};
 use crate::store::ledger::idempotency::KnownKeys;
-use crate::store::ledger::log::SEGMENT_BYTES;
+use crate::store::ledger::log::{LOG_DIRECTORY, SEGMENT_BYTES};
 use crate::store::ledger::mark::Mark;
 use crate::store::ledger::reopening::Reopening;
 use crate::store::ledger::retention::Retention;
@@ -377,7 +377,8 @@ fn open_files(
             }
         };
     let is_earlier = found.is_some_and(|found| found < SCHEMA_VERSION);
-    if is_earlier {
+    if is_earlier && !directory.join(LOG_DIRECTORY).exists() {
+        // Only a store without a log has all its rows in sled.
         let sealed = db.get(keys::SEALED_UNDER).map_err(failed).and_then(SealedUnder::of);
         lacks(sealed.map_err(damaged)?)?;
         upgrading::copy_blocks(&db, directory).map_err(damaged)?;
@@ -388,8 +389,9 @@ fn open_files(
         Syncer::open(&db, directory, durability, segment_bytes.min(SEGMENT_BYTES)).map_err(damaged)?;
     lacks(SealedUnder::read(syncer.table()).map_err(damaged)?)?;
     if is_earlier {
-        // An earlier version is refused from now on.
-        syncer.checkpoint().map_err(damaged)?;
+        // An earlier version, which looks into sled, is refused from now on.
+        let schema = Batch::from([(keys::SCHEMA.into(), Some(encode(&SCHEMA_VERSION)))]);
+        syncer.apply(&schema).and_then(|()| syncer.checkpoint()).map_err(damaged)?;
     }
     Ok(syncer)
 }

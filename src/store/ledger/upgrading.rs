@@ -1,7 +1,7 @@
 //! Upgrading: earlier versions kept the rows of blocks in sled; here they lie in the log.
 //!
-//! They are copied to a log that takes its name when it is whole. Its last record says that the store is of this version,
-//! and comes to sled like any other. Only then, and once recovery has found nothing missing, they go from sled.
+//! They are copied to a log that takes its name when it is whole. Once recovery has found nothing missing, they go from
+//! sled.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,19 +16,15 @@ use crate::store::ledger::keys::{self, Block, Logged};
 use crate::store::ledger::log::record::Change;
 use crate::store::ledger::log::{LOG_DIRECTORY, Log, SEGMENT_BYTES};
 use crate::store::ledger::sync::{Durability, Syncer};
-use crate::store::ledger::values::{SCHEMA_VERSION, encode};
 
 /// Where the log is made.
 const NEW_LOG_DIRECTORY: &str = "log.new";
 /// How many rows one step copies, or takes away.
 const STEP_ROWS: usize = 500;
 
-/// Copies what belongs there to the log, unless that has been done.
+/// Copies what belongs there to a log, of which there is none.
 pub fn copy_blocks(sled: &Db, directory: &Path) -> Result<(), Error> {
     let (new, finished) = (directory.join(NEW_LOG_DIRECTORY), directory.join(LOG_DIRECTORY));
-    if finished.exists() {
-        return Ok(());
-    }
     match fs::remove_dir_all(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(error)),
         _ => {}
@@ -46,7 +42,6 @@ pub fn copy_blocks(sled: &Db, directory: &Path) -> Result<(), Error> {
         log.append(&changes)?;
         copied += step.len();
     }
-    log.append(&[Change { key: keys::SCHEMA, value: Some(&encode(&SCHEMA_VERSION)) }])?;
     log.sync()?;
     fs::rename(new, finished).map_err(refused)?;
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(refused)?;
