@@ -132,8 +132,9 @@ impl Log {
         // Behind a large batch it would not last for long.
         let is_worth_it = (buffer.len() as u64) < AHEAD / 4;
         if end > head.written && is_worth_it && self.durability == Durability::SyncAfterFlush {
-            head.written = end.next_multiple_of(AHEAD);
-            write_zeros(&head.file, end..head.written).map_err(refused)?;
+            let until = end.next_multiple_of(AHEAD).min(self.segment_bytes).max(end);
+            // Where there is no room for them, the batch is there nevertheless.
+            head.written = write_zeros(&head.file, end..until).map_or(end, |()| until);
         }
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         let mut offset = head.end + record::RECORD_HEAD as u64;

@@ -126,6 +126,8 @@ impl Opening<'_> {
         let file = File::open(segment::path(self.directory, no)).map_err(refused)?;
         let bytes = file.metadata().map_err(refused)?.len();
         self.index.segments.insert(no, Fill { bytes, needed: 0 });
+        // It may have been written and not synced when the process was killed, or whoever wrote it synced nothing.
+        file.sync_all().map_err(refused)?;
         if let Some(contents) = Contents::find(self.directory, no)
             && (contents.log, contents.first, contents.bytes) == (log, first, bytes)
             && contents.next <= self.checkpoint
@@ -134,8 +136,6 @@ impl Opening<'_> {
             self.next = Some(contents.next);
             return Ok(());
         }
-        // It may have been written and not synced when the process was killed.
-        file.sync_all().map_err(refused)?;
         let mut rows = Vec::new();
         let scanned = segment::scan(&file, first, |record, offset, change| match placed(offset, &change) {
             Some((key, place)) => {
