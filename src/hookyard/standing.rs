@@ -63,7 +63,9 @@ impl Hookyard {
         }
         let (endpoint, period) = (endpoint.clone(), narrowed.accepted);
         let counted = self.look_back(move |reader| {
+            // What an earlier version delivered may be in no counter.
             let delivered = reader.attempt_counts(endpoint.no)?.successes_within(period);
+            let delivered = delivered.max(counted.delivered);
             let tallies = reader.tallies(std::slice::from_ref(&endpoint))?;
             let tally = tallies.first().copied().unwrap_or_default();
             let waiting = tally.pending - tally.retrying;
