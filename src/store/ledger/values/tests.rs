@@ -12,7 +12,7 @@ use crate::id::{Seal, SubscriptionNo};
 use crate::label::Metadata;
 use crate::store::Address;
 use crate::store::ledger::pages::Page;
-use crate::store::{AttemptCounts, Follows, Settlement};
+use crate::store::{AttemptCounts, Follows, Hour, Settlement};
 use crate::subscription::client_certificate::examples::one;
 use crate::subscription::{
     self, CustomHeaders, Envelope, Match, PreviousSecret, Secret, Status, Subscription,
